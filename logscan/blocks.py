@@ -1,0 +1,177 @@
+"""Blocks: one reused buffer moves over a stream of files.
+
+The buffer keeps what the scanner has not finished with (the beginning of an entry whose end was not yet
+read) in front of the bytes read next, so that an entry is always whole in memory, across blocks and
+across the files of a rotated family.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from operator import itemgetter
+
+from logscan.errors import InputError
+from logscan.models import Counters, Place, Problem
+from logscan.sources import ByteStream, LogFile, Stream, open_bytes, unpacking_errors
+
+BLOCK = 512 * 1024
+"""Bytes read at once: small enough to stay in the processor's cache while it is scanned."""
+_HEADER_BYTES = 4096
+"""Enough of a file to see whether an entry begins with it."""
+
+
+class BlockReader:
+    """The bytes of consecutive files in one buffer: ``fill``, look, ``consume``.
+
+    Attributes:
+        buffer: the bytes; only ``buffer[:end]`` counts.
+        end: how many bytes are in it.
+        final: whether nothing comes behind them.
+        remaining: files of the stream that were not begun because a file before them is missing or
+            damaged: what they hold does not continue what was read.
+
+    Args:
+        stream: files, oldest first.
+        counters: takes files, bytes and problems.
+        keep: the most that can be carried over to the next block.
+        begins_entry: whether an entry begins at an offset of the buffer; asked where one file ends
+            without a line break and the next begins.
+        count_lines: keep line numbers and count lines.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        counters: Counters,
+        keep: int,
+        begins_entry: Callable[[bytearray, int, int], bool],
+        count_lines: bool = False,
+        block: int = BLOCK,
+    ) -> None:
+        self._block = block
+        self.buffer = bytearray(keep + block + 1)
+        self.end = 0
+        self.final = False
+        self.remaining: Stream = ()
+        self._files = list(stream)
+        self._counters = counters
+        self._begins_entry = begins_entry
+        self._count_lines = count_lines
+        self._base = 0
+        """Offset in the stream of the buffer's first byte."""
+        self._segments: list[tuple[int, str]] = []
+        """Where each file begins in the stream."""
+        self._line = (0, 1)
+        """A stream offset and the number of the line there."""
+        self._open: ByteStream | None = None
+        self.path = stream[0].path if stream else ""
+
+    def fill(self) -> bool:
+        """Read the next block behind what is there; ``False`` when there is no more."""
+        while not self.final:
+            if self._open is None and not self._next():
+                break
+            room = min(self._block, len(self.buffer) - self.end)
+            count = self._read(self.end, room)
+            if count:
+                self.end += count
+                self._counters.bytes += count
+                return True
+        return False
+
+    def consume(self, count: int) -> None:
+        """Forget the first bytes of the buffer."""
+        if self._count_lines:
+            self._counters.lines += self.buffer.count(b"\n", 0, count)
+            self.line(count)
+        rest = self.end - count
+        self.buffer[:rest] = self.buffer[count : self.end]
+        self._base += count
+        self.end = rest
+
+    def place(self, offset: int) -> Place:
+        """The file and the offset in it of a byte of the buffer."""
+        at = self._base + offset
+        begin, path = self._segments[bisect_right(self._segments, at, key=itemgetter(0)) - 1]
+        return Place(path, at - begin)
+
+    def line(self, offset: int) -> int:
+        """The number, in its file, of the line at an offset. Ask in ascending order."""
+        at = self._base + offset
+        begin, _ = self._segments[bisect_right(self._segments, at, key=itemgetter(0)) - 1]
+        known, number = self._line
+        if begin > known:
+            known, number = begin, 1
+        number += self.buffer.count(b"\n", known - self._base, offset)
+        self._line = (at, number)
+        return number
+
+    def close(self) -> None:
+        """Release the file that is open."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _next(self) -> bool:
+        """Open the next file; at a fault, end here and leave the files behind it for later."""
+        if not self._files:
+            self.final = True
+            return False
+        file = self._files.pop(0)
+        try:
+            self._open = open_bytes(file.path)
+        except InputError as error:
+            self._fault(file, str(error).removeprefix(f"{file.path}: "), error.hint)
+            return False
+        self.path = file.path
+        self._counters.files += 1
+        unfinished = self.end > 0 and self.buffer[self.end - 1] != 0x0A
+        begin = self.end
+        if unfinished:
+            # The file before ended within a line. Was it cut there, or left without a line break?
+            count = 0
+            while count < _HEADER_BYTES and self._open is not None:
+                count += self._read(begin + 1 + count, _HEADER_BYTES - count)
+            if self._begins_entry(self.buffer, begin + 1, begin + 1 + count):
+                self.buffer[begin] = 0x0A
+                begin += 1
+                self.end = begin + count
+            else:
+                self.buffer[begin : begin + count] = self.buffer[begin + 1 : begin + 1 + count]
+                self.end = begin + count
+            self._counters.bytes += count
+        self._segments.append((self._base + begin, file.path))
+        return True
+
+    def _read(self, at: int, room: int) -> int:
+        """Read into the buffer; damage ends the stream here, with what was read before it."""
+        assert self._open is not None
+        try:
+            with memoryview(self.buffer) as whole, whole[at : at + room] as view:
+                count = self._open.readinto(view) or 0
+        except unpacking_errors() as error:
+            self.close()
+            self._fault(
+                LogFile(self.path, "", (0, "", 0)),
+                f"damaged behind byte {self._unpacked():,} of its unpacked text ({_words(error)})",
+                "what stands before was read; the rest of this file is lost",
+            )
+            return 0
+        if not count:
+            self.close()
+        return count
+
+    def _unpacked(self) -> int:
+        return self._base + self.end - (self._segments[-1][0] if self._segments else 0)
+
+    def _fault(self, file: LogFile, reason: str, hint: str) -> None:
+        self._counters.problems.append(Problem(file.path, reason, hint))
+        self.remaining = tuple(self._files)
+        self._files.clear()
+        self.final = True
+
+
+def _words(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,55 @@
+"""What can go wrong, in one tree, and the exit codes that tell it to the shell.
+
+::
+
+    LogscanError
+    ├── UsageError            the request itself is off: an unknown alert, a time nobody can read
+    ├── InputError            an input could not be read: missing, forbidden, damaged
+    │   └── NoLogsError       a directory or pattern that holds no log
+    └── OutputError           a result could not be written
+
+Each carries a ``hint``: what the person who reads it can do next. A fault of one input among several
+does not raise: it travels as a :class:`logscan.models.Problem` while the rest goes on.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+
+@unique
+class ExitCode(IntEnum):
+    """What a command's exit status means; the same for every command."""
+
+    OK = 0
+    """Ran; for ``search``: found."""
+    NOT_FOUND = 1
+    """``search``: no such message; ``report``: ``--fail-on`` matched."""
+    FAULT = 2
+    """Usage, or an input that could not be read (the rest was)."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it."""
+
+
+class LogscanError(Exception):
+    """Base of every error that logscan raises on purpose."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(LogscanError):
+    """The request cannot be understood or contradicts itself."""
+
+
+class InputError(LogscanError):
+    """An input cannot be read."""
+
+
+class NoLogsError(InputError):
+    """A directory or pattern in which no log is found."""
+
+
+class OutputError(LogscanError):
+    """A result cannot be written; whatever stood there before is unchanged."""

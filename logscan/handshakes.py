@@ -1,0 +1,479 @@
+"""Failed handshakes: the lines of one failure are joined into one record and named.
+
+A Message Processor reports one failed handshake in up to three entries, written within about a
+millisecond by one thread (log-format evidence, section 4)::
+
+    …handshakeFailed() : SSLClientChannel[…]@65461 … handshake failed, message: <reason>   channel
+    …handshakeFailed() : SSLInfo: KeyStore:… KeyAlias:… TrustStore:…                       ssl info
+    …onException() : RequestWriteListener.onException(HTTPRequest@…) + stack trace         exception
+
+Any of them may be missing: TLS 1.3 refusals come as an exception alone (the client's handshake had
+ended), timeouts as a channel line alone. The lines carry no common key but message id and thread, so
+they are joined by order: a channel line opens a record, the next ``SSLInfo`` and exception of the same
+message complete it, the next channel line opens another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from logscan import catalog
+from logscan.models import (
+    Channel,
+    Entry,
+    FailedHandshake,
+    Message,
+    SslInfo,
+    ThrownException,
+)
+
+JOIN_WITHOUT_ID = timedelta(milliseconds=50)
+"""Entries without a message id join when thread and file agree and they are no further apart."""
+SAME_FAILURE = timedelta(seconds=1)
+"""An exception that repeats one already joined is the same failure, logged twice, within this time."""
+TOP_FRAMES = 5
+"""Stack frames kept of an exception."""
+MAX_CAUSES = 16
+"""``Caused by`` lines kept of an exception."""
+
+_CHANNEL = re.compile(
+    r"(?P<kind>(?:SSL)?ClientChannel)\[(?P<ends>.*?)\]@(?P<id>\d+)(?P<rest>[^\n]*(?:\n[^\n]*){0,3})",
+    re.DOTALL,
+)
+_OLD_ENDS = re.compile(r"C:\s?(?P<a>.*?)\s+Remote host:\s?(?P<b>.*)", re.DOTALL)
+_NEW_ENDS = re.compile(r"\w+:\s+Remote:\s?(?P<a>.*?)\s+Local:\s?(?P<b>.*)", re.DOTALL)
+_NUMBER = re.compile(r"\b(useCount|bytesRead|bytesWritten|age|lastIO|isOpen)=(\w+)")
+_SSL_INFO = re.compile(r"SSLInfo:\s*KeyStore:(.*?)\s+KeyAlias:(.*?)\s+TrustStore:(\S*)", re.DOTALL)
+_MESSAGE = re.compile(r"handshake\s+failed,\s+message:\s*(.*)")
+_OBJECT = re.compile(r"\b(HTTPRe(?:quest|sponse))@(\w+)")
+_TYPE = r"(?:[a-zA-Z_$][\w$]*\.)+[\w$]+"
+_EXCEPTION = re.compile(rf"^[ \t]*(?:Exception in thread \"[^\"\n]*\" )?({_TYPE})(?::[ \t]?(.*)|[ \t]*)$", re.MULTILINE)
+_INLINE = re.compile(rf"({_TYPE}(?:Exception|Error)):?\s(.*)")
+_CAUSE = re.compile(r"^([ \t]*)(Caused by|Wrapped by|Suppressed): *(.*)$", re.MULTILINE)
+_FRAME = re.compile(r"^[ \t]*at ([^\s(]+\([^)\n]*\))", re.MULTILINE)
+_TLS_TYPE = re.compile(r"\bjavax\.net\.ssl\.SSL\w*(?:Exception|Error)\b")
+_SEVERE = frozenset(("WARN", "ERROR", "FATAL", None))
+_EPHEMERAL = 32768
+
+
+class _Line(NamedTuple):
+    """What one entry says of a failed handshake."""
+
+    entry: Entry
+    side: str = "southbound"
+    opens: bool = False
+    """The line with which a failed handshake begins: it never continues another."""
+    channel: Channel | None = None
+    message: str = ""
+    """The reason in the opening line's own words."""
+    ssl_info: SslInfo | None = None
+    exception: ThrownException | None = None
+    naming: catalog.Naming | None = None
+    tls: bool = True
+    """Whether it shows a TLS failure by itself, and not only next to one."""
+    objects: tuple[tuple[str, str], ...] = ()
+    """The request or response objects that it names, with their identity hashes."""
+
+
+class _Record:
+    """A failed handshake under construction."""
+
+    __slots__ = ("exception", "lines", "ssl_info")
+
+    def __init__(self, line: _Line) -> None:
+        self.lines: list[_Line] = []
+        self.ssl_info: SslInfo | None = None
+        self.exception: _Line | None = None
+        self.add(line)
+
+    @property
+    def opening(self) -> _Line | None:
+        return self.lines[0] if self.lines[0].opens else None
+
+    @property
+    def channel(self) -> Channel | None:
+        return next((line.channel for line in self.lines if line.channel), None)
+
+    def add(self, line: _Line) -> None:
+        self.lines.append(line)
+        self.ssl_info = self.ssl_info or line.ssl_info
+        held = self.exception
+        if line.exception is not None:
+            if held is None or held.exception is None or not held.exception.frames:
+                self.exception = line
+        elif held is None and line.naming is not None and not line.opens:
+            self.exception = line
+
+    def naming(self) -> catalog.Naming | None:
+        """By all texts together: Java 8 hides the reason in the causes of the exception."""
+        texts: list[str] = []
+        for line in self.lines:
+            if line.message:
+                texts.append(line.message)
+            if line.exception is not None:
+                texts += _texts(line.exception)
+            elif line.naming is not None:
+                texts.append(line.naming.reason)
+        return _named(tuple(texts), any(line.tls for line in self.lines))
+
+
+class Joiner:
+    """Messages in, failed handshakes out.
+
+    Entries without a message id arrive as messages of one; theirs are joined by file, thread and time
+    (:data:`JOIN_WITHOUT_ID`), so a few of them may be held back until time has passed or ``drain``.
+
+    Args:
+        host_of: names the Message Processor of a file path.
+        neighbours: also report faults next to TLS (:data:`logscan.catalog.NEIGHBOURS`).
+    """
+
+    def __init__(self, host_of: Callable[[str], str], neighbours: bool = False) -> None:
+        self._host_of = host_of
+        self._neighbours = neighbours
+        self._waiting: dict[tuple[str, str | None], list[Entry]] = {}
+
+    def feed(self, message: Message) -> list[FailedHandshake]:
+        """The failed handshakes that this message completes."""
+        if message.message_id is not None:
+            return self._join(message.entries)
+        done: list[FailedHandshake] = []
+        for entry in message.entries:
+            key = (entry.place.path, entry.thread)
+            held = self._waiting.get(key)
+            if held and not _near(held[-1], entry):
+                done += self._join(self._waiting.pop(key))
+                held = None
+            if held is None:
+                self._waiting[key] = held = []
+            held.append(entry)
+            if len(self._waiting) > 1_000 or len(held) > 1_000:
+                oldest = next(iter(self._waiting))
+                done += self._join(self._waiting.pop(oldest))
+        return done
+
+    def drain(self) -> list[FailedHandshake]:
+        """What is still held back, at the end of input or in a quiet moment."""
+        done: list[FailedHandshake] = []
+        for held in self._waiting.values():
+            done += self._join(held)
+        self._waiting.clear()
+        return done
+
+    def _join(self, entries: Iterable[Entry]) -> list[FailedHandshake]:
+        records: list[_Record] = []
+        for entry in entries:
+            line = read_line(entry, self._neighbours)
+            if line is None:
+                continue
+            record = None if line.opens else _home(records, line)
+            if record is not None:
+                record.add(line)
+            elif line.tls or (self._neighbours and line.naming is not None):
+                records.append(_Record(line))
+        return [done for record in records if (done := self._finish(record)) is not None]
+
+    def _finish(self, record: _Record) -> FailedHandshake | None:
+        naming = record.naming()
+        if naming is None:
+            said = record.lines[0].message
+            naming = catalog.Naming(catalog.OTHER_SSL, (catalog.OTHER,), catalog.UNKNOWN, said)
+        if catalog.NOT_TLS in naming.families and not self._neighbours:
+            return None
+        first = record.lines[0].entry
+        thrown = record.exception
+        northbound = any(line.side == "northbound" for line in record.lines)
+        side = "northbound" if northbound else "southbound"
+        return FailedHandshake(
+            time=first.time,
+            zone=first.zone,
+            org=first.org,
+            env=first.env,
+            proxy=first.proxy,
+            revision=first.revision,
+            message_id=first.message_id,
+            thread=first.thread,
+            alert=naming.name,
+            families=_families(naming, record.ssl_info, side),
+            side=side,
+            refused_by=naming.refused_by,
+            reason=naming.reason,
+            channel=record.channel,
+            ssl_info=record.ssl_info,
+            exception=thrown.exception if thrown else None,
+            host=self._host_of(first.place.path),
+            place=first.place,
+        )
+
+
+def read_line(entry: Entry, neighbours: bool = False) -> _Line | None:
+    """What one entry says of a failed handshake; ``None`` when it says nothing of one."""
+    method, body = entry.method or "", entry.body
+    if "SSLInfo:" in body:
+        info = _SSL_INFO.search(body)
+        if info is not None:
+            return _Line(entry, ssl_info=SslInfo(*(part or "null" for part in info.groups())))
+    side = "northbound" if "HTTPServer" in method or body.startswith("Message id:") else "southbound"
+    channel = _read_channel(body) if "ClientChannel[" in body else None
+    said = _MESSAGE.search(body) if "handshake" in body else None
+    if "handshakeFailed" in method or "handshakeTimeout" in method or (channel and said):
+        if channel is None and said is None:
+            return None
+        message = said[1].strip() if said else ""
+        if not message and "imeout" in method + body:
+            message = "handshake timeout"
+        return _Line(
+            entry, side, True, channel, message, None, _read_exception(body),
+            _named((message,), True),
+        )  # fmt: skip
+    exception = _read_exception(body)
+    objects = tuple(_OBJECT.findall(entry.text))
+    if exception is not None:
+        texts = _texts(exception)
+        tls = _shows_tls(texts)
+        naming = _named(texts, tls)
+        if naming is None and not method.endswith(("onException", "onError")):
+            return None
+        return _Line(entry, side, False, channel, "", None, exception, naming, tls, objects)
+    # Prose may only mention a failure; a listener that reports one does it as a warning or worse.
+    if entry.level not in _SEVERE:
+        return None
+    tls = catalog.received_alert(entry.text) is not None
+    naming = _named((entry.text,), tls) if tls or neighbours else None
+    if naming is None:
+        return None
+    return _Line(entry, side, False, channel, "", None, None, naming, tls, objects)
+
+
+def _home(records: list[_Record], line: _Line) -> _Record | None:
+    """The record that a further line belongs to; ``None`` when it begins one of its own."""
+    thread = line.entry.thread
+    latest = records[::-1]
+    latest.sort(key=lambda record: record.lines[0].entry.thread != thread)  # its own thread first
+    for record in latest:
+        channel = record.channel
+        if line.channel and channel and line.channel.id != channel.id:
+            continue
+        if line.ssl_info is not None:
+            if record.ssl_info is None and record.opening is not None:
+                return record
+        elif record.exception is None:
+            if _agree(record, line):
+                return record
+        elif _repeats(record, line):
+            return record
+    return None
+
+
+def _agree(record: _Record, line: _Line) -> bool:
+    """Whether an exception can belong to a record that has none: not when both name another alert."""
+    opening = record.opening
+    if line.naming is None:
+        return _near(record.lines[-1].entry, line.entry, SAME_FAILURE)
+    if opening is None or opening.naming is None:
+        return True
+    alerts = {opening.naming.name, line.naming.name} & catalog.ALERTS.keys()
+    return len(alerts) < 2
+
+
+def _repeats(record: _Record, line: _Line) -> bool:
+    """Whether a line tells again what a record holds already.
+
+    Layers log one exception each on its way up. It is another failure when it names another request or
+    response of the same type, or comes later, or says something else.
+    """
+    naming = record.naming()
+    if naming is None or line.naming is None or naming.name != line.naming.name:
+        return False
+    if line.exception is None:
+        return True  # prose opens no second record of what its message holds already
+    if not _near(record.lines[-1].entry, line.entry, SAME_FAILURE):
+        return False
+    seen = {kind: name for part in record.lines for kind, name in part.objects}
+    return all(seen.get(kind, name) == name for kind, name in line.objects)
+
+
+def _near(one: Entry, other: Entry, limit: timedelta = JOIN_WITHOUT_ID) -> bool:
+    if one.time is None or other.time is None:
+        return True
+    return abs(other.time - one.time) <= limit
+
+
+def _families(naming: catalog.Naming, info: SslInfo | None, side: str) -> tuple[str, ...]:
+    """The families, likeliest first, in the light of what the record holds beside the alert."""
+    families = naming.families
+    if side == "northbound" and naming.refused_by == catalog.PEER:
+        # The Router refused what we, its server, sent: no client certificate is in question.
+        return tuple(f for f in families if f != catalog.CLIENT_CERTIFICATE) or (catalog.OTHER,)
+    if (
+        naming.name == "handshake_failure"
+        and info is not None
+        and (info.keystore != "null" or info.key_alias != "null")
+    ):
+        # A keystore is configured, so the backend asks for a certificate: then OpenSSL and Java 25
+        # say handshake_failure where others say bad_certificate.
+        return tuple(reversed(families))
+    return families
+
+
+def _shows_tls(texts: tuple[str, ...]) -> bool:
+    """Whether an exception shows a TLS failure without a handshake line beside it."""
+    if any(_TLS_TYPE.search(text) for text in texts):
+        return True
+    naming = catalog.name_failure(texts)
+    return naming is not None and naming.name not in _PLAIN_CUTS
+
+
+_PLAIN_CUTS = frozenset(("broken_pipe", "connection_reset", "handshake_timeout"))
+"""What these texts say is a TLS failure only where something else shows a handshake."""
+
+
+@lru_cache(maxsize=4096)
+def _named(texts: tuple[str, ...], tls: bool) -> catalog.Naming | None:
+    """What texts name: among TLS failures where TLS is in question, else among its neighbours."""
+    if not tls:
+        return catalog.name_neighbour(texts)
+    naming = catalog.name_failure(texts)
+    if naming is None and any(_TLS_TYPE.search(text) for text in texts):
+        return catalog.Naming(
+            catalog.OTHER_SSL, (catalog.OTHER,), catalog.UNKNOWN, catalog.without_prefix(texts[-1])
+        )
+    return naming
+
+
+def _texts(exception: ThrownException) -> tuple[str, ...]:
+    return (f"{exception.type}: {exception.message}", *exception.causes)
+
+
+def _read_channel(body: str) -> Channel | None:
+    found = _CHANNEL.search(body)
+    if found is None:
+        return None
+    remote, local = _ends(found["ends"])
+    numbers = dict(_NUMBER.findall(found["rest"]))
+    return Channel(
+        found["kind"],
+        int(found["id"]),
+        *_address(remote),
+        *_address(local),
+        _integer(numbers.get("useCount")),
+        _integer(numbers.get("bytesRead")),
+        _integer(numbers.get("bytesWritten")),
+        _integer(numbers.get("age")),
+        _integer(numbers.get("lastIO")),
+        {"true": True, "false": False}.get(numbers.get("isOpen", "")),
+    )
+
+
+def _ends(text: str) -> tuple[str, str]:
+    """Remote and local end.
+
+    The old form labels them ``C:`` and ``Remote host:``; in the real lines seen ``C:`` is the peer. The
+    labels are not trusted blindly: when only the other side has a service's port, it is the peer.
+    """
+    old = _OLD_ENDS.match(text)
+    if old is None:
+        new = _NEW_ENDS.match(text)
+        return (new["a"], new["b"]) if new else (text, "")
+    peer, local = old["a"], old["b"]
+    peer_port, local_port = _address(peer)[1], _address(local)[1]
+    if (
+        peer_port is not None
+        and local_port is not None
+        and peer_port >= _EPHEMERAL > local_port > 0
+    ):
+        return local, peer
+    return peer, local
+
+
+def _address(text: str) -> tuple[str | None, int | None]:
+    """Host and port of ``host/10.1.2.3:443``, ``/[::1]:443``, ``0:0:0:0:0:0:0:1:443``, ``10.1.1.5``.
+
+    Java prints a name, a slash and the address; the name is kept when there is one, else the address.
+    """
+    text = text.strip()
+    if not text:
+        return None, None
+    name, slash, address = text.rpartition("/")
+    port: int | None = None
+    host, colon, digits = address.rpartition(":")
+    if colon and digits.isdigit() and not (host.endswith("]") is False and _bare_ipv6(address)):
+        port = int(digits)
+    else:
+        host = address
+    host = host.strip("[]") if host.startswith("[") else host
+    return (name if slash and name else host) or None, port
+
+
+def _bare_ipv6(address: str) -> bool:
+    """An IPv6 address without a port: ``::1``. Java prints all eight groups, so a ninth is a port."""
+    return "::" in address or address.count(":") == 7
+
+
+def _integer(text: str | None) -> int | None:
+    if text is None:
+        return None
+    digits = text.removesuffix("ms")
+    return int(digits) if digits.isdigit() else None
+
+
+def _read_exception(body: str) -> ThrownException | None:
+    head, _, rest = body.partition("\n")
+    if rest:
+        thrown = _exception_in(rest)
+        if thrown is not None:
+            return thrown
+    flat = _INLINE.search(head)
+    if flat is not None:
+        message = flat[2].partition(" at ")[0].strip()
+        return ThrownException(flat[1], message, (), ())
+    if _EXCEPTION.match(head) and "Exception" in head:
+        return _exception_in(body)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _exception_in(text: str) -> ThrownException | None:
+    """The exception that continuation lines hold. Stack traces repeat to the byte, hence the cache."""
+    first = _EXCEPTION.search(text)
+    if first is None or not _looks_thrown(first, text):
+        first = next((m for m in _EXCEPTION.finditer(text) if _looks_thrown(m, text)), None)
+        if first is None:
+            return None
+    rest = text[first.end() :]
+    return ThrownException(
+        first[1],
+        (first[2] or "").strip(),
+        tuple(_causes(rest)),
+        tuple(frame[1] for frame in _take(_FRAME.finditer(rest), TOP_FRAMES)),
+    )
+
+
+def _looks_thrown(found: re.Match[str], text: str) -> bool:
+    """A dotted name is an exception when it is called one or a frame stands behind it."""
+    if found[1].endswith(("Exception", "Error", "Throwable")):
+        return True
+    following = text[found.end() :].lstrip("\n").partition("\n")[0].lstrip()
+    return following.startswith("at ")
+
+
+def _causes(text: str) -> Iterator[str]:
+    """The main chain of causes, without those of suppressed exceptions, which are set further in."""
+    beyond: int | None = None
+    kept = 0
+    for found in _CAUSE.finditer(text):
+        indent = len(found[1].expandtabs())
+        if found[2] == "Suppressed":
+            beyond = indent
+        elif (beyond is None or indent < beyond or not beyond) and kept < MAX_CAUSES:
+            kept += 1
+            yield found[3].strip()
+
+
+def _take(matches: Iterator[re.Match[str]], count: int) -> Iterator[re.Match[str]]:
+    for _, match in zip(range(count), matches, strict=False):
+        yield match

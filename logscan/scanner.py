@@ -1,0 +1,240 @@
+"""The scanner: which bytes matter. Needles are found over a whole block, then widened to entries.
+
+Python looks only at the surroundings of a needle: back to the line that opens the entry, forward to
+the line that opens the next. Lines that do not matter are never touched. The result does not depend on
+where blocks end: an entry that is not whole yet stays in the reader's buffer until it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from logscan.blocks import BlockReader
+from logscan.entries import Layout
+from logscan.finders import Finder
+from logscan.models import Counters, Place, Span
+
+DEFAULT_MAX_ENTRY = 1 << 20
+"""Bytes of an entry that are kept. A stack trace has a few thousand."""
+_OVERLAP = 4096
+"""Bytes kept of a line that is being skipped, so that no needle is cut in two."""
+
+
+class _Overlong:
+    """An entry longer than the limit: its beginning is kept, the rest runs by."""
+
+    def __init__(self, head: bytes, place: Place, line: int, orphan: bool) -> None:
+        self.head = head
+        self.place = place
+        self.line = line
+        self.orphan = orphan
+        self.beyond = 0
+        self.wanted = False
+
+
+class Scanner:
+    """Spans out of the blocks of one reader.
+
+    Args:
+        finder: what matters.
+        layout: how entries stand in this stream.
+        counters: takes orphan lines, NUL bytes, entries beyond the limit.
+        max_entry: bytes kept of an entry.
+        lines: give each span its line number.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        layout: Layout,
+        counters: Counters,
+        max_entry: int = DEFAULT_MAX_ENTRY,
+        lines: bool = False,
+    ) -> None:
+        self._finder = finder
+        self._opener = layout.opener.match
+        self._counters = counters
+        self._max_entry = max_entry
+        self._lines = lines
+        self.seen_entry = False
+        """Whether any line of the stream opened an entry."""
+        self._fresh = True
+        """Before the first entry: lines that open none belong to none."""
+        self._mid_line = False
+        """The buffer begins within a line whose beginning was let go."""
+        self._over: _Overlong | None = None
+
+    def scan(self, reader: BlockReader) -> Iterator[list[Span]]:
+        """All spans of a reader, block by block."""
+        while reader.fill():
+            spans = self.feed(reader, final=False)
+            if spans:
+                yield spans
+        spans = self.feed(reader, final=True)
+        if spans:
+            yield spans
+
+    def feed(self, reader: BlockReader, final: bool) -> list[Span]:
+        """The spans that are whole in the reader's buffer; consumes what is finished.
+
+        With ``final`` nothing is expected behind the buffer, so its last entry is whole.
+        """
+        spans: list[Span] = []
+        while True:
+            if self._over is not None:
+                going_on = self._skip(reader, final, spans)
+            elif self._fresh:
+                going_on = self._begin(reader, final, spans)
+            else:
+                going_on = self._entries(reader, final, spans)
+            if not going_on:
+                return spans
+
+    def _entries(self, reader: BlockReader, final: bool, spans: list[Span]) -> bool:
+        """The usual case: the buffer begins with an entry."""
+        buffer, end = reader.buffer, reader.end
+        cut = end if final else self._last_opener(buffer, end)
+        if not cut:
+            if not final and end > self._max_entry:
+                self._over = self._overlong(reader, orphan=False)
+                return True
+            return False
+        past = 0
+        for hit in self._finder.find(buffer, 0, cut):
+            if hit <= past:
+                continue
+            start = self._opening(buffer, past, hit, cut)
+            past = self._closing(buffer, hit, cut)
+            spans.append(self._span(reader, start, past, orphan=False))
+        reader.consume(cut)
+        return False
+
+    def _begin(self, reader: BlockReader, final: bool, spans: list[Span]) -> bool:
+        """Before the first entry: let go what belongs to none, and count it."""
+        buffer, end = reader.buffer, reader.end
+        nuls = 0
+        while nuls < end and not buffer[nuls]:
+            nuls = end - len(buffer[nuls:end].lstrip(b"\0"))
+        if nuls and not self._mid_line:
+            self._counters.nul_bytes += nuls
+            reader.consume(nuls)
+            end = reader.end
+        complete = end if final else buffer.rfind(b"\n", 0, end) + 1
+        first = self._first_opener(buffer, complete)
+        if first is None and not final:
+            if end <= self._max_entry:
+                return False
+            self._over = self._overlong(reader, orphan=True)
+            return True
+        stop = complete if first is None else first
+        if stop:
+            self._counters.orphan_lines += _lines_in(buffer, stop)
+            if self._finder.find(buffer, 0, stop):
+                spans.append(self._span(reader, 0, stop, orphan=True))
+            reader.consume(stop)
+        if first is None:
+            return False
+        self._fresh = False
+        self.seen_entry = True
+        return True
+
+    def _skip(self, reader: BlockReader, final: bool, spans: list[Span]) -> bool:
+        """Within an entry beyond the limit: look for needles, and for the next entry."""
+        over = self._over
+        assert over is not None
+        buffer, end = reader.buffer, reader.end
+        complete = end if final else buffer.rfind(b"\n", 0, end) + 1
+        at = self._first_opener(buffer, complete) if complete else None
+        gone = at if at is not None else (complete or max(0, end - _OVERLAP))
+        if not over.wanted and gone:
+            look = gone if (at is not None or complete) else end
+            over.wanted = bool(self._finder.find(buffer, 0, look))
+        over.beyond += gone
+        if over.orphan:
+            last = at is not None or final
+            self._counters.orphan_lines += (
+                _lines_in(buffer, gone) if last else buffer.count(b"\n", 0, gone)
+            )
+        self._mid_line = at is None and not complete and gone > 0 or (self._mid_line and not gone)
+        reader.consume(gone)
+        if at is None and not final:
+            return False
+        if over.wanted:
+            self._counters.cut_entries += 1
+            self._counters.cut_bytes += over.beyond
+            spans.append(Span(over.head, over.place, over.line, over.orphan, over.beyond))
+        self._over = None
+        self._mid_line = False
+        if at is not None:
+            self._fresh = False
+            self.seen_entry = True
+        return at is not None
+
+    def _overlong(self, reader: BlockReader, orphan: bool) -> _Overlong:
+        over = _Overlong(
+            bytes(reader.buffer[: self._max_entry]),
+            reader.place(0),
+            reader.line(0) if self._lines else 0,
+            orphan,
+        )
+        over.beyond = -self._max_entry
+        # Position 0 opens this very entry: the search for the next one starts behind its first byte.
+        over.wanted = bool(self._finder.find(reader.buffer, 0, self._max_entry))
+        reader.consume(1)
+        over.beyond += 1
+        self._mid_line = True
+        return over
+
+    def _span(self, reader: BlockReader, start: int, stop: int, orphan: bool) -> Span:
+        cut = max(0, stop - start - self._max_entry)
+        if cut:
+            self._counters.cut_entries += 1
+            self._counters.cut_bytes += cut
+        return Span(
+            bytes(reader.buffer[start : stop - cut]),
+            reader.place(start),
+            reader.line(start) if self._lines else 0,
+            orphan,
+            cut,
+        )
+
+    def _opening(self, buffer: bytearray, low: int, hit: int, cut: int) -> int:
+        """Start of the entry around a hit: back, line by line, to the line that opens one."""
+        start = buffer.rfind(b"\n", low, hit) + 1 or low
+        while start > low and not self._opener(buffer, start, cut):
+            start = buffer.rfind(b"\n", low, start - 1) + 1 or low
+        return start
+
+    def _closing(self, buffer: bytearray, hit: int, cut: int) -> int:
+        """End of the entry around a hit: forward to the next line that opens one."""
+        stop = buffer.find(b"\n", hit, cut) + 1
+        while stop and stop < cut and not self._opener(buffer, stop, cut):
+            stop = buffer.find(b"\n", stop, cut) + 1
+        return stop or cut
+
+    def _last_opener(self, buffer: bytearray, end: int) -> int:
+        """Offset of the last entry that is not known to be whole; 0 when only one is in the buffer."""
+        complete = buffer.rfind(b"\n", 0, end)
+        while complete > 0:
+            start = buffer.rfind(b"\n", 0, complete) + 1
+            if self._opener(buffer, start, complete + 1):
+                return start
+            complete = start - 1
+        return 0
+
+    def _first_opener(self, buffer: bytearray, end: int) -> int | None:
+        at = buffer.find(b"\n", 0, end) + 1 if self._mid_line else 0
+        if self._mid_line and not at:
+            return None
+        while at < end:
+            if self._opener(buffer, at, end):
+                return at
+            at = buffer.find(b"\n", at, end) + 1
+            if not at:
+                break
+        return None
+
+
+def _lines_in(buffer: bytearray, end: int) -> int:
+    """Lines in the first bytes of a buffer; the last may lack its line break."""
+    return buffer.count(b"\n", 0, end) + (end > 0 and buffer[end - 1] != 0x0A)

@@ -1,0 +1,314 @@
+"""Sources: paths become streams of bytes, unpacked, in the order in which they were written.
+
+A *stream* is what one appender wrote: one file, or the files of a rotated family oldest first, read as
+if they had never been cut, so that a message (and even a line) that spans a rotation is whole. Nothing
+here knows what a log line looks like.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import glob
+import io
+import lzma
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, cast
+
+from logscan.errors import InputError, NoLogsError
+from logscan.models import Problem
+
+STDIN = "-"
+DEFAULT_PATHS = (
+    "/opt/apigee/var/log/edge-message-processor/logs/system.log",
+    "/opt/apigee/var/log/edge-message-processor/system.log",
+)
+"""Where a Message Processor writes; the playbooks name both."""
+
+_COMPRESSED = r"(?:\.(?:gz|zst|bz2|xz))?"
+_ROTATED = (
+    # The live file's name, a mark of age, and how the mark is read. Newest last.
+    re.compile(rf"(?P<stem>.+?)-(?P<date>\d{{4}}-\d\d-\d\d)(?:\.(?P<index>\d+))?(?P<end>\.log){_COMPRESSED}"),
+    re.compile(rf"(?P<stem>.+?)(?P<end>)[.-](?P<date>\d{{4}}-?\d\d-?\d\d)(?:[-.](?P<index>\d+))?{_COMPRESSED}"),
+    re.compile(rf"(?P<stem>.+?)(?P<end>)\.(?P<number>\d{{1,5}}){_COMPRESSED}"),
+    re.compile(rf"(?P<stem>.+?)(?P<end>){_COMPRESSED}"),
+)
+_LOG_NAME = re.compile(r"\.log(?:$|[.-])")
+
+
+class LogFile(NamedTuple):
+    """A file to read."""
+
+    path: str
+    stem: str
+    """Directory and live name: the same for all files of a rotated family."""
+    age: tuple[int, str, int]
+    """Sorts the files of a family oldest first."""
+
+
+Stream = tuple[LogFile, ...]
+
+
+def discover(paths: Sequence[str], problems: list[Problem]) -> list[Stream]:
+    """Expand paths, directories and patterns into streams, families joined, each file once.
+
+    Args:
+        paths: files, directories (searched for ``*.log`` and its rotated forms), glob patterns, ``-``.
+        problems: takes what cannot be read; the rest is still returned.
+
+    Raises:
+        NoLogsError: nothing at all was found for a path that is a directory or pattern and no other
+            path gave a file either.
+    """
+    found: dict[str, LogFile] = {}
+    for path in paths:
+        names = [path] if path == STDIN else _expand(path, problems)
+        for name in names:
+            key = name if name == STDIN else os.path.realpath(name)
+            found.setdefault(key, describe(name))
+    if not found and problems:
+        first = problems[0]
+        raise NoLogsError(f"{first.path}: {first.reason}", first.hint)
+    families: dict[str, list[LogFile]] = {}
+    for file in found.values():
+        families.setdefault(file.stem, []).append(file)
+    streams: list[Stream] = []
+    for family in families.values():
+        streams += _joined(sorted(family, key=lambda file: file.age))
+    return streams
+
+
+def describe(path: str) -> LogFile:
+    """What a file's name says of its family and age."""
+    directory, name = os.path.split(path)
+    for pattern in _ROTATED:
+        match = pattern.fullmatch(name)
+        if match is None:
+            continue
+        parts = match.groupdict()
+        stem = os.path.join(directory, parts["stem"] + parts["end"])
+        if parts.get("date"):
+            return LogFile(path, stem, (0, parts["date"].replace("-", ""), int(parts["index"] or 0)))
+        if parts.get("number"):
+            return LogFile(path, stem, (1, "", -int(parts["number"])))
+        return LogFile(path, stem, (2, "", 0))
+    return LogFile(path, path, (2, "", 0))
+
+
+def _joined(family: list[LogFile]) -> Iterator[Stream]:
+    """Cut a family where its own numbering shows that a file is missing in between."""
+    run = [family[0]]
+    for older, newer in zip(family, family[1:], strict=False):
+        missing = older.age[:2] == newer.age[:2] and newer.age[2] - older.age[2] > 1
+        missing = missing or (older.age[0] == 1 and newer.age[0] == 2 and older.age[2] < -1)
+        if missing or older.age == newer.age:
+            yield tuple(run)
+            run = []
+        run.append(newer)
+    yield tuple(run)
+
+
+def _expand(path: str, problems: list[Problem]) -> list[str]:
+    if os.path.isdir(path):
+        names = sorted(_logs_below(path, problems))
+        if not names:
+            problems.append(
+                Problem(path, "no logs in this directory", "looked for *.log, *.log.1, *.log.gz …: "
+                        "name other files one by one")
+            )  # fmt: skip
+        return names
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [path]
+    matches = sorted(glob.glob(path, recursive=True))
+    if not matches:
+        problems.append(Problem(path, "no file matches this pattern", "is it quoted as meant?"))
+    expanded: list[str] = []
+    for match in matches:
+        expanded += _expand(match, problems) if os.path.isdir(match) else [match]
+    return expanded
+
+
+def _logs_below(directory: str, problems: list[Problem]) -> Iterator[str]:
+    def failed(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), reason_of(error)))
+
+    for folder, subfolders, names in os.walk(directory, onerror=failed, followlinks=False):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in names:
+            if _LOG_NAME.search(name) and not name.startswith("."):
+                yield os.path.join(folder, name)
+
+
+def reason_of(error: OSError) -> str:
+    """The system's own words for an error, without Python's decoration."""
+    text = error.strerror or str(error) or type(error).__name__
+    return text[0].lower() + text[1:]
+
+
+class ByteStream(Protocol):
+    """Unpacked bytes of one file."""
+
+    def readinto(self, view: memoryview, /) -> int | None:
+        """Fill a buffer as far as bytes are at hand; 0 at the end."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...
+
+
+class _Raw(io.RawIOBase):
+    """A descriptor, with the bytes that were already read from it to see what it is."""
+
+    def __init__(self, descriptor: int, head: bytes = b"") -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._head = head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any, /) -> int:
+        if self._head:
+            count = min(len(self._head), len(view))
+            view[:count] = self._head[:count]
+            self._head = self._head[count:]
+            return count
+        return os.readv(self._descriptor, [view])
+
+    def close(self) -> None:
+        if not self.closed and self._descriptor != 0:
+            os.close(self._descriptor)
+        super().close()
+
+
+class _Transcoded(io.RawIOBase):
+    """UTF-16 turned into UTF-8, so that the same needles are found."""
+
+    def __init__(self, raw: _Raw, encoding: str) -> None:
+        super().__init__()
+        self._raw = raw
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._rest = b""
+
+    def readinto(self, view: Any, /) -> int:
+        while not self._rest:
+            data = self._raw.read(1 << 16) or b""
+            self._rest = self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+            if not data and not self._rest:
+                return 0
+        count = min(len(self._rest), len(view))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _gzip(raw: io.BufferedReader) -> ByteStream:
+    try:
+        from isal import igzip
+
+        return cast(ByteStream, igzip.IGzipFile(fileobj=raw, mode="rb"))
+    except ImportError:
+        import gzip
+
+        return cast(ByteStream, gzip.GzipFile(fileobj=raw, mode="rb"))
+
+
+def _zstd(raw: io.BufferedReader) -> ByteStream:
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+    return cast(ByteStream, reader)
+
+
+def _bzip2(raw: io.BufferedReader) -> ByteStream:
+    return cast(ByteStream, bz2.BZ2File(raw))
+
+
+def _xz(raw: io.BufferedReader) -> ByteStream:
+    return cast(ByteStream, lzma.LZMAFile(raw))
+
+
+_UNPACKERS: tuple[tuple[bytes, Callable[[io.BufferedReader], ByteStream]], ...] = (
+    (b"\x1f\x8b", _gzip),
+    (b"\x28\xb5\x2f\xfd", _zstd),
+    (b"BZh", _bzip2),
+    (b"\xfd7zXZ\x00", _xz),
+)
+
+
+def open_bytes(path: str) -> ByteStream:
+    """Open a file (or ``-``) for its unpacked bytes; what packs them is told by content.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    descriptor = _open(path)
+    head = b""
+    while len(head) < 32:
+        try:
+            more = os.read(descriptor, 64)
+        except OSError as error:
+            raise InputError(f"{path}: {reason_of(error)}") from error
+        if not more:
+            break
+        head += more
+    for magic, unpack in _UNPACKERS:
+        if head.startswith(magic):
+            return unpack(io.BufferedReader(_Raw(descriptor, head), 1 << 18))
+    encoding = _wide_encoding(head)
+    if encoding:
+        return _Transcoded(_Raw(descriptor, head), encoding)
+    return _Raw(descriptor, head.removeprefix(codecs.BOM_UTF8))
+
+
+def _open(path: str) -> int:
+    if path == STDIN:
+        return sys.stdin.fileno()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        hint = ""
+        if isinstance(error, FileNotFoundError):
+            hint = "check the path"
+        elif isinstance(error, PermissionError):
+            hint = "run as a user who may read it, with sudo for instance"
+        raise InputError(f"{path}: {reason_of(error)}", hint) from error
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{path}: is a directory")
+    return descriptor
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """UTF-16, by its mark or by the zero bytes between Latin letters."""
+    if head.startswith(codecs.BOM_UTF16_LE) or head.startswith(codecs.BOM_UTF16_BE):
+        return "utf-16"
+    sample = head[:32]
+    if len(sample) >= 8:
+        if not any(sample[1::2]) and all(sample[0::2]):
+            return "utf-16-le"
+        if not any(sample[0::2]) and all(sample[1::2]):
+            return "utf-16-be"
+    return None
+
+
+def unpacking_errors() -> tuple[type[Exception], ...]:
+    """What the unpackers raise on damaged data."""
+    errors: list[type[Exception]] = [EOFError, lzma.LZMAError, OSError, ValueError]
+    import zlib
+
+    errors.append(zlib.error)
+    for module, name in (("isal.isal_zlib", "error"), ("zstandard", "ZstdError")):
+        loaded = sys.modules.get(module)
+        if loaded is not None:
+            errors.append(getattr(loaded, name))
+    return tuple(errors)

@@ -1,0 +1,241 @@
+"""Time ranges: what a person types as a time, in the zone of the log, daylight saving included.
+
+A log's times are wall times of its host. A range is asked for as two moments; here they become two wall
+times between which an entry's printed time must lie. In the hour that is printed twice when clocks go
+back an entry may mean either moment; it is let in when one of them lies in the range, so that nothing is
+lost, and a night's reports still meet without a gap (docs/times.md).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
+
+from logscan.errors import UsageError
+
+EXAMPLES = "2026-11-23, 2026-11-23T05:28, yesterday, 'yesterday 22:00', 14:30, '2 hours ago', -24h"
+
+_UNITS = {
+    "s": "seconds", "sec": "seconds", "second": "seconds", "m": "minutes", "min": "minutes",
+    "minute": "minutes", "h": "hours", "hr": "hours", "hour": "hours", "d": "days", "day": "days",
+    "w": "weeks", "week": "weeks", "month": "months", "year": "years",
+}  # fmt: skip
+_AMOUNT = re.compile(r"(\d+)\s*([a-z]+?)s?(?=$|[\s\d,])\s*,?\s*(?:and\s+)?")
+_DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
+_SLASHES = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+
+
+class TimeRange(NamedTuple):
+    """Wall times of the log: ``since`` is included, ``until`` is not; ``None`` is open."""
+
+    since: datetime | None
+    until: datetime | None
+    zone: tzinfo | None
+    """The log's zone; ``None`` for that of this machine."""
+
+    def holds(self, time: datetime | None, printed_zone: str | None = None) -> bool | None:
+        """Whether a printed time lies in the range; ``None`` when the entry has no time."""
+        if self.since is None and self.until is None:
+            return True
+        if time is None:
+            return None
+        time = in_zone(time, printed_zone, self.zone)
+        return (self.since is None or time >= self.since) and (
+            self.until is None or time < self.until
+        )
+
+
+def zone_named(name: str | None) -> tzinfo | None:
+    """The zone of an IANA name, ``UTC`` or an offset like ``+02:00``; ``None`` for this machine's.
+
+    Raises:
+        UsageError: no such zone.
+    """
+    if name is None or name.lower() == "local":
+        return None
+    offset = re.fullmatch(r"(?:UTC)?([+-])(\d\d):?(\d\d)", name)
+    if offset:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    from dateutil import tz
+
+    zone = tz.gettz(name)
+    if zone is None:
+        raise UsageError(
+            f"--tz {name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00"
+        )
+    return zone
+
+
+def time_range(
+    since: str | None, until: str | None, tz_name: str | None = None, now: datetime | None = None
+) -> TimeRange:
+    """Read both ends as typed.
+
+    Args:
+        since: first moment, or ``None``.
+        until: first moment that is out again, or ``None``.
+        tz_name: the log's zone (:func:`zone_named`).
+        now: an aware time, for tests.
+
+    Raises:
+        UsageError: an end that nobody can read, an unknown zone, or an end before its start.
+    """
+    zone = zone_named(tz_name)
+    if since is None and until is None:
+        return TimeRange(None, None, zone)
+    moment = _local(now or datetime.now(UTC), zone)
+    begin = read_time(since, moment, zone, "--since") if since else None
+    end = read_time(until, moment, zone, "--until") if until else None
+    if begin and end and begin.astimezone(UTC) > end.astimezone(UTC):
+        raise UsageError(
+            f"--since {since} lies behind --until {until}", "exchange them, or leave one out"
+        )
+    return TimeRange(
+        _earliest(begin, zone) if begin else None, _latest(end, zone) if end else None, zone
+    )
+
+
+def read_time(text: str, now: datetime, zone: tzinfo | None, option: str) -> datetime:
+    """One moment, aware, from what a person typed.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    words = text.strip().lower()
+    if words in ("now", ""):
+        return now
+    relative = words.removeprefix("-") if words.startswith("-") else words.removesuffix(" ago")
+    if relative != words:
+        return _before(now, relative, zone, text, option)
+    day, _, rest = words.partition(" ")
+    if day in _DAYS:
+        wall = _midnight(now) + timedelta(days=_DAYS[day])
+        return _aware(_clock(wall, rest.strip(), text, option) if rest else wall, zone)
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+    except ValueError:
+        parsed = _lenient(text, now, option)
+    return parsed if parsed.tzinfo else _aware(parsed, zone)
+
+
+def in_zone(time: datetime, printed: str | None, zone: tzinfo | None) -> datetime:
+    """A printed time as a wall time of the zone; only a printed zone that says its offset counts."""
+    if printed is None:
+        return time
+    offset = re.fullmatch(r"([+-])(\d\d):?(\d\d)", printed)
+    if offset:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        own: tzinfo = timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    elif printed in ("UTC", "GMT", "Z"):
+        own = UTC
+    else:
+        return time
+    return _local(time.replace(tzinfo=own), zone).replace(tzinfo=None)
+
+
+def _before(
+    now: datetime, amounts: str, zone: tzinfo | None, text: str, option: str
+) -> datetime:
+    from dateutil.relativedelta import relativedelta
+
+    elapsed = timedelta()
+    calendar = relativedelta()
+    position = 0
+    for found in _AMOUNT.finditer(amounts):
+        unit = _UNITS.get(found[2])
+        if found.start() != position or unit is None:
+            break
+        position = found.end()
+        if unit in ("seconds", "minutes", "hours"):
+            elapsed += timedelta(**{unit: int(found[1])})
+        else:  # a day ago is the same wall time, however long the day was
+            calendar += relativedelta(**{unit: int(found[1])})  # type: ignore[arg-type]
+    if not position or position != len(amounts):
+        raise _unreadable(text, option)
+    try:
+        moment = _aware(now.replace(tzinfo=None) - calendar, zone) if calendar else now
+        return _local(moment.astimezone(UTC) - elapsed, zone)
+    except (OverflowError, ValueError) as error:
+        raise _unreadable(text, option) from error
+
+
+def _lenient(text: str, now: datetime, option: str) -> datetime:
+    """Other notations through dateutil; not those in which day and month can be mistaken."""
+    from dateutil import parser
+
+    if _SLASHES.search(text):
+        raise UsageError(
+            f"{option} {text}: day and month cannot be told apart", "write it as 2026-11-23"
+        )
+    try:
+        return parser.parse(text, default=_midnight(now))
+    except (ValueError, OverflowError) as error:
+        raise _unreadable(text, option) from error
+
+
+def _clock(wall: datetime, text: str, whole: str, option: str) -> datetime:
+    from dateutil import parser
+
+    try:
+        return parser.parse(text, default=wall)
+    except (ValueError, OverflowError) as error:
+        raise _unreadable(whole, option) from error
+
+
+def _unreadable(text: str, option: str) -> UsageError:
+    return UsageError(f"{option} {text}: cannot be read as a time", f"try one of {EXAMPLES}")
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+
+
+def _local(moment: datetime, zone: tzinfo | None) -> datetime:
+    return moment.astimezone(zone)
+
+
+def _own(zone: tzinfo | None) -> tzinfo:
+    if zone is not None:
+        return zone
+    from dateutil import tz
+
+    return tz.gettz() or tz.tzlocal()
+
+
+def _aware(wall: datetime, zone: tzinfo | None) -> datetime:
+    """A wall time as a moment; one that clocks jumped over becomes the moment behind the jump."""
+    from dateutil import tz
+
+    return tz.resolve_imaginary(wall.replace(tzinfo=_own(zone)))
+
+
+def _earliest(moment: datetime, zone: tzinfo | None) -> datetime:
+    """The first wall time that can mean a moment from here on."""
+    from dateutil import tz
+
+    own = _own(zone)
+    local = moment.astimezone(UTC).astimezone(own)
+    wall = local.replace(tzinfo=None, fold=0)
+    if tz.datetime_ambiguous(wall, own) and not tz.enfold(local, local.fold).fold:
+        # The first of two passes: all of the second lies ahead.
+        while tz.datetime_ambiguous(wall - timedelta(minutes=1), own):
+            wall -= timedelta(minutes=1)
+        return wall.replace(second=0, microsecond=0)
+    return wall
+
+
+def _latest(moment: datetime, zone: tzinfo | None) -> datetime:
+    """The first wall time that cannot mean a moment before here."""
+    from dateutil import tz
+
+    own = _own(zone)
+    local = moment.astimezone(UTC).astimezone(own)
+    wall = local.replace(tzinfo=None, fold=0)
+    if tz.datetime_ambiguous(wall, own) and local.fold:
+        # The second of two passes: all of the first lies behind.
+        while tz.datetime_ambiguous(wall, own):
+            wall += timedelta(minutes=1)
+        return wall.replace(second=0, microsecond=0)
+    return wall
