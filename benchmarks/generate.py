@@ -209,6 +209,7 @@ class Traffic:
         self.weights = [fault.weight for fault in FAULTS]
         self.pid = self.random.randrange(2_000, 30_000)
         self.stores = {name: f"{self.random.getrandbits(30):x}" for name in (*ALIASES, "trust")}
+        self.targets: dict[tuple[str, str, str], tuple[tuple[str, int], str, bool]] = {}
 
     def message(self) -> tuple[str, str, list[Line]]:
         """One message: its context text, its id, its entries."""
@@ -259,9 +260,10 @@ class Traffic:
     def _failure(self, fault: Fault, about: dict[str, Any], thread: str) -> list[Line]:
         rnd = self.random
         self.channel += rnd.randrange(1, 9)
-        host, port = rnd.choice(TARGETS)
-        configured = rnd.random() < 0.7
-        alias = rnd.choice(ALIASES)
+        place = (about["org"], about["env"], about["proxy"])
+        if place not in self.targets:
+            self.targets[place] = (rnd.choice(TARGETS), rnd.choice(ALIASES), rnd.random() < 0.7)
+        (host, port), alias, configured = self.targets[place]
         keystore = f"java.security.KeyStore@{self.stores[alias]}" if configured else "null"
         trust = f"java.security.KeyStore@{self.stores['trust']}"
         age = rnd.randrange(20, 900)

@@ -21,23 +21,87 @@ _HEADER_BYTES = 4096
 """Enough of a file to see whether an entry begins with it."""
 
 
-class BlockReader:
-    """The bytes of consecutive files in one buffer: ``fill``, look, ``consume``.
+class Buffer:
+    """Bytes of consecutive files, with the knowledge of which byte of which file each is.
 
     Attributes:
         buffer: the bytes; only ``buffer[:end]`` counts.
         end: how many bytes are in it.
-        final: whether nothing comes behind them.
+        path: the file that was read last.
+
+    Args:
+        size: the most that it can hold.
+        counters: takes lines.
+        count_lines: keep line numbers and count lines.
+    """
+
+    def __init__(self, size: int, counters: Counters, count_lines: bool = False) -> None:
+        self.buffer = bytearray(size)
+        self.end = 0
+        self.path = ""
+        self._counters = counters
+        self._count_lines = count_lines
+        self._base = 0
+        """Offset in the stream of the buffer's first byte."""
+        self._segments: list[tuple[int, str, int]] = []
+        """Where each file begins in the stream, and the offset in the file that this is."""
+        self._line = (0, 1)
+        """A stream offset and the number of the line there."""
+
+    def consume(self, count: int) -> None:
+        """Forget the first bytes of the buffer."""
+        if self._count_lines and count:
+            self._counters.lines += self.buffer.count(b"\n", 0, count)
+            self.line(count)
+        rest = self.end - count
+        self.buffer[:rest] = self.buffer[count : self.end]
+        self._base += count
+        self.end = rest
+
+    def place(self, offset: int) -> Place:
+        """The file and the offset in it of a byte of the buffer."""
+        begin, path, skipped = self._segment(offset)
+        return Place(path, self._base + offset - begin + skipped)
+
+    def line(self, offset: int) -> int:
+        """The number, in its file, of the line at an offset. Ask in ascending order."""
+        begin, _, _ = self._segment(offset)
+        known, number = self._line
+        if begin > known:
+            known, number = begin, 1
+        number += self.buffer.count(b"\n", known - self._base, offset)
+        self._line = (self._base + offset, number)
+        return number
+
+    def begin_file(self, path: str, at: int, skipped: int = 0) -> None:
+        """The bytes from an offset on come from this file, from its byte ``skipped`` on."""
+        self.path = path
+        del self._segments[: self._index(0)]  # files that have left the buffer
+        self._segments.append((self._base + at, path, skipped))
+
+    def _segment(self, offset: int) -> tuple[int, str, int]:
+        return self._segments[self._index(offset)]
+
+    def _index(self, offset: int) -> int:
+        return max(0, bisect_right(self._segments, self._base + offset, key=itemgetter(0)) - 1)
+
+
+class BlockReader(Buffer):
+    """The bytes of consecutive files in one buffer: ``fill``, look, ``consume``.
+
+    Attributes:
+        final: whether nothing comes behind the bytes in the buffer.
         remaining: files of the stream that were not begun because a file before them is missing or
             damaged: what they hold does not continue what was read.
 
     Args:
         stream: files, oldest first.
-        counters: takes files, bytes and problems.
+        counters: takes files, bytes, lines and problems.
         keep: the most that can be carried over to the next block.
         begins_entry: whether an entry begins at an offset of the buffer; asked where one file ends
             without a line break and the next begins.
         count_lines: keep line numbers and count lines.
+        block: bytes read at once.
     """
 
     def __init__(
@@ -49,23 +113,13 @@ class BlockReader:
         count_lines: bool = False,
         block: int = BLOCK,
     ) -> None:
-        self._block = block
-        self.buffer = bytearray(keep + block + 1)
-        self.end = 0
+        super().__init__(keep + block + _HEADER_BYTES, counters, count_lines)
         self.final = False
         self.remaining: Stream = ()
+        self._block = block
         self._files = list(stream)
-        self._counters = counters
         self._begins_entry = begins_entry
-        self._count_lines = count_lines
-        self._base = 0
-        """Offset in the stream of the buffer's first byte."""
-        self._segments: list[tuple[int, str]] = []
-        """Where each file begins in the stream."""
-        self._line = (0, 1)
-        """A stream offset and the number of the line there."""
         self._open: ByteStream | None = None
-        self.path = stream[0].path if stream else ""
 
     def fill(self) -> bool:
         """Read the next block behind what is there; ``False`` when there is no more."""
@@ -79,33 +133,6 @@ class BlockReader:
                 self._counters.bytes += count
                 return True
         return False
-
-    def consume(self, count: int) -> None:
-        """Forget the first bytes of the buffer."""
-        if self._count_lines:
-            self._counters.lines += self.buffer.count(b"\n", 0, count)
-            self.line(count)
-        rest = self.end - count
-        self.buffer[:rest] = self.buffer[count : self.end]
-        self._base += count
-        self.end = rest
-
-    def place(self, offset: int) -> Place:
-        """The file and the offset in it of a byte of the buffer."""
-        at = self._base + offset
-        begin, path = self._segments[bisect_right(self._segments, at, key=itemgetter(0)) - 1]
-        return Place(path, at - begin)
-
-    def line(self, offset: int) -> int:
-        """The number, in its file, of the line at an offset. Ask in ascending order."""
-        at = self._base + offset
-        begin, _ = self._segments[bisect_right(self._segments, at, key=itemgetter(0)) - 1]
-        known, number = self._line
-        if begin > known:
-            known, number = begin, 1
-        number += self.buffer.count(b"\n", known - self._base, offset)
-        self._line = (at, number)
-        return number
 
     def close(self) -> None:
         """Release the file that is open."""
@@ -141,7 +168,7 @@ class BlockReader:
                 self.buffer[begin : begin + count] = self.buffer[begin + 1 : begin + 1 + count]
                 self.end = begin + count
             self._counters.bytes += count
-        self._segments.append((self._base + begin, file.path))
+        self.begin_file(file.path, begin)
         return True
 
     def _read(self, at: int, room: int) -> int:
@@ -163,7 +190,7 @@ class BlockReader:
         return count
 
     def _unpacked(self) -> int:
-        return self._base + self.end - (self._segments[-1][0] if self._segments else 0)
+        return self.place(self.end).offset if self._segments else 0
 
     def _fault(self, file: LogFile, reason: str, hint: str) -> None:
         self._counters.problems.append(Problem(file.path, reason, hint))

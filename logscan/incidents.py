@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from logscan.errors import UsageError
-from logscan.hints import hint_for
+from logscan.hints import NO_KEYSTORE, hint_for
 from logscan.models import FailedHandshake, Incident, Place
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class _Tally:
         self.families: Counter[tuple[str, ...]] = Counter()
         self.seen: tuple[Counter[str], ...] = tuple(Counter() for _ in range(6))
         """Keystores, aliases, truststores, targets, revisions, hosts."""
-        self.samples: set[tuple[datetime, str]] = set()
+        self.samples: dict[str, datetime] = {}
+        """Message ids with their earliest time."""
 
     def add(self, failure: FailedHandshake) -> None:
         self.handshakes += 1
@@ -82,9 +83,7 @@ class _Tally:
             if value is not None and (value in counter or len(counter) < MAX_DISTINCT):
                 counter[value] += 1
         if failure.message_id is not None:
-            self.samples.add((time or datetime.max, failure.message_id))
-            if len(self.samples) > 4 * SAMPLES:
-                self.samples = set(heapq.nsmallest(SAMPLES, self.samples))
+            self._sample(failure.message_id, time or datetime.max)
 
     def merge(self, other: _Tally) -> None:
         self.handshakes += other.handshakes
@@ -94,7 +93,19 @@ class _Tally:
         self.families.update(other.families)
         for mine, theirs in zip(self.seen, other.seen, strict=True):
             mine.update(theirs)
-        self.samples |= other.samples
+        for name, time in other.samples.items():
+            self._sample(name, time)
+
+    def earliest(self) -> list[str]:
+        """The first few message ids by time."""
+        return heapq.nsmallest(SAMPLES, self.samples, key=lambda name: (self.samples[name], name))
+
+    def _sample(self, name: str, time: datetime) -> None:
+        held = self.samples.get(name)
+        if held is None or time < held:
+            self.samples[name] = time
+        if len(self.samples) > 4 * SAMPLES:
+            self.samples = {name: self.samples[name] for name in self.earliest()}
 
 
 class Incidents:
@@ -151,9 +162,13 @@ class Incidents:
     def _incident(self, key: _Key, tally: _Tally) -> Incident:
         keystores, aliases, truststores, targets, revisions, hosts = map(_most, tally.seen)
         families = min(tally.families, key=lambda f: (-tally.families[f], f))
-        keystore = None if not keystores else ("null" if keystores == ("null",) else keystores[0])
-        if keystore == "null" and keystores != ("null",):
-            keystore = next(name for name in keystores if name != "null")
+        configured = [name for name in keystores if name != "null"]
+        hint = hint_for(
+            key.alert, families[0], configured[0] if configured else next(iter(keystores), None),
+            targets[0] if targets else None, families, key.side,
+        )  # fmt: skip
+        if configured and "null" in keystores:
+            hint = f"{NO_KEYSTORE} in {tally.seen[0]['null']:,} of them; elsewhere {hint}"
         return Incident(
             key.org,
             key.env,
@@ -172,10 +187,8 @@ class Incidents:
             targets,
             revisions,
             hosts,
-            tuple(name for _, name in heapq.nsmallest(SAMPLES, tally.samples)),
-            hint_for(
-                key.alert, families[0], keystore, targets[0] if targets else None, families, key.side
-            ),
+            tuple(tally.earliest()),
+            hint,
         )
 
 
@@ -282,8 +295,8 @@ def failures_to_frame(failures: Iterable[FailedHandshake]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    empty = failure_dict(_EMPTY)
-    frame = pd.DataFrame([failure_dict(failure) for failure in failures], columns=list(empty))
+    rows = [failure_dict(failure) for failure in failures]
+    frame = pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))
     lists = ("families", "exception_causes", "exception_frames")
     frame = typed(frame, counts=(), lists=(*lists, *_NUMBERS, "is_open"))
     return frame.astype({name: "Int64" for name in _NUMBERS} | {"is_open": "boolean"})
@@ -304,7 +317,12 @@ def typed(frame: pd.DataFrame, counts: Sequence[str], lists: Sequence[str]) -> p
     return frame.astype(dtypes)
 
 
-_EMPTY = FailedHandshake(
-    None, None, None, None, None, None, None, None, "", ("",), "southbound", "", "", None, None, None,
-    "", Place("", 0),
+FAILURE_COLUMNS = tuple(
+    failure_dict(
+        FailedHandshake(
+            None, None, None, None, None, None, None, None, "", ("",), "southbound", "", "", None,
+            None, None, "", Place("", 0),
+        )
+    )
 )  # fmt: skip
+"""The columns of a failed handshake, in every format."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from logscan.blocks import BlockReader
+from logscan.blocks import BlockReader, Buffer
 from logscan.entries import Layout
 from logscan.finders import Finder
 from logscan.models import Counters, Place, Span
@@ -41,6 +41,7 @@ class Scanner:
         counters: takes orphan lines, NUL bytes, entries beyond the limit.
         max_entry: bytes kept of an entry.
         lines: give each span its line number.
+        mid_line: the first line is not whole.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Scanner:
         counters: Counters,
         max_entry: int = DEFAULT_MAX_ENTRY,
         lines: bool = False,
+        mid_line: bool = False,
     ) -> None:
         self._finder = finder
         self._opener = layout.opener.match
@@ -60,7 +62,7 @@ class Scanner:
         """Whether any line of the stream opened an entry."""
         self._fresh = True
         """Before the first entry: lines that open none belong to none."""
-        self._mid_line = False
+        self._mid_line = mid_line
         """The buffer begins within a line whose beginning was let go."""
         self._over: _Overlong | None = None
 
@@ -74,7 +76,7 @@ class Scanner:
         if spans:
             yield spans
 
-    def feed(self, reader: BlockReader, final: bool) -> list[Span]:
+    def feed(self, reader: Buffer, final: bool) -> list[Span]:
         """The spans that are whole in the reader's buffer; consumes what is finished.
 
         With ``final`` nothing is expected behind the buffer, so its last entry is whole.
@@ -90,7 +92,28 @@ class Scanner:
             if not going_on:
                 return spans
 
-    def _entries(self, reader: BlockReader, final: bool, spans: list[Span]) -> bool:
+    def flush(self, reader: Buffer) -> list[Span]:
+        """The entries whose lines are whole, without waiting for the line that opens the next.
+
+        For a live file that has been quiet. A line that continues the last of them later on is an
+        orphan: counted, not lost.
+        """
+        spans = self.feed(reader, final=False)
+        if not self._fresh and self._over is None:
+            complete = reader.buffer.rfind(b"\n", 0, reader.end) + 1
+            if complete:
+                self._cut(reader, complete, spans)
+                self._fresh = True
+        return spans
+
+    def restart(self, reader: Buffer) -> list[Span]:
+        """All that is in the buffer, because what comes next does not continue it."""
+        spans = self.feed(reader, final=True)
+        self._fresh = True
+        self._mid_line = False
+        return spans
+
+    def _entries(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """The usual case: the buffer begins with an entry."""
         buffer, end = reader.buffer, reader.end
         cut = end if final else self._last_opener(buffer, end)
@@ -99,6 +122,12 @@ class Scanner:
                 self._over = self._overlong(reader, orphan=False)
                 return True
             return False
+        self._cut(reader, cut, spans)
+        return False
+
+    def _cut(self, reader: Buffer, cut: int, spans: list[Span]) -> None:
+        """The spans of the first bytes, which hold whole entries."""
+        buffer = reader.buffer
         past = 0
         for hit in self._finder.find(buffer, 0, cut):
             if hit <= past:
@@ -107,9 +136,8 @@ class Scanner:
             past = self._closing(buffer, hit, cut)
             spans.append(self._span(reader, start, past, orphan=False))
         reader.consume(cut)
-        return False
 
-    def _begin(self, reader: BlockReader, final: bool, spans: list[Span]) -> bool:
+    def _begin(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Before the first entry: let go what belongs to none, and count it."""
         buffer, end = reader.buffer, reader.end
         nuls = 0
@@ -138,7 +166,7 @@ class Scanner:
         self.seen_entry = True
         return True
 
-    def _skip(self, reader: BlockReader, final: bool, spans: list[Span]) -> bool:
+    def _skip(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Within an entry beyond the limit: look for needles, and for the next entry."""
         over = self._over
         assert over is not None
@@ -170,7 +198,7 @@ class Scanner:
             self.seen_entry = True
         return at is not None
 
-    def _overlong(self, reader: BlockReader, orphan: bool) -> _Overlong:
+    def _overlong(self, reader: Buffer, orphan: bool) -> _Overlong:
         over = _Overlong(
             bytes(reader.buffer[: self._max_entry]),
             reader.place(0),
@@ -185,7 +213,7 @@ class Scanner:
         self._mid_line = True
         return over
 
-    def _span(self, reader: BlockReader, start: int, stop: int, orphan: bool) -> Span:
+    def _span(self, reader: Buffer, start: int, stop: int, orphan: bool) -> Span:
         cut = max(0, stop - start - self._max_entry)
         if cut:
             self._counters.cut_entries += 1

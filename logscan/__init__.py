@@ -1,0 +1,128 @@
+"""logscan: find and explain TLS handshake failures in Apigee Edge Message Processor logs.
+
+The same stages that the commands use, as functions over frozen values::
+
+    import logscan
+
+    frame = logscan.read_incidents("sample_logs")           # one row an incident
+    for failures in logscan.scan(["system.log"], logscan.Counters()):
+        ...                                                 # one list a message
+
+Importing this package costs little; pandas is imported when a frame is made.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logscan.errors import (
+        ExitCode,
+        InputError,
+        LogscanError,
+        NoLogsError,
+        OutputError,
+        UsageError,
+    )
+    from logscan.models import (
+        Channel,
+        Counters,
+        Entry,
+        FailedHandshake,
+        Incident,
+        Message,
+        Place,
+        Problem,
+        Span,
+        SslInfo,
+        ThrownException,
+    )
+    from logscan.pipeline import (
+        Found,
+        HostNames,
+        Limits,
+        Live,
+        Report,
+        Selection,
+        Watched,
+        find,
+        read_entries,
+        read_failures,
+        read_incidents,
+        report,
+        scan,
+        select_alerts,
+        watch,
+    )
+    from logscan.timerange import TimeRange, time_range
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "logscan.errors": (
+        "ExitCode", "InputError", "LogscanError", "NoLogsError", "OutputError", "UsageError",
+    ),
+    "logscan.models": (
+        "Channel", "Counters", "Entry", "FailedHandshake", "Incident", "Message", "Place", "Problem",
+        "Span", "SslInfo", "ThrownException",
+    ),
+    "logscan.pipeline": (
+        "Found", "HostNames", "Limits", "Live", "Report", "Selection", "Watched", "find",
+        "read_entries", "read_failures", "read_incidents", "report", "scan", "select_alerts", "watch",
+    ),
+    "logscan.timerange": ("TimeRange", "time_range"),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Channel",
+    "Counters",
+    "Entry",
+    "ExitCode",
+    "FailedHandshake",
+    "Found",
+    "HostNames",
+    "Incident",
+    "InputError",
+    "Limits",
+    "Live",
+    "LogscanError",
+    "Message",
+    "NoLogsError",
+    "OutputError",
+    "Place",
+    "Problem",
+    "Report",
+    "Selection",
+    "Span",
+    "SslInfo",
+    "ThrownException",
+    "TimeRange",
+    "UsageError",
+    "Watched",
+    "__version__",
+    "find",
+    "read_entries",
+    "read_failures",
+    "read_incidents",
+    "report",
+    "scan",
+    "select_alerts",
+    "time_range",
+    "watch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the home of a public name when it is first asked for: commands start fast."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'logscan' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,275 @@
+"""``logscan search``: all entries of some messages, with grep's manners."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from logscan.cli import common
+from logscan.errors import ExitCode, InputError, UsageError
+from logscan.models import Counters, Span
+from logscan.sources import reason_of
+
+if TYPE_CHECKING:
+    from logscan.pipeline import Found
+
+_PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
+
+
+@common.guarded
+def search(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MESSAGE_ID... [PATH]...",
+            help="Message ids, then where to look: files, directories, quoted patterns, - for standard"
+            " input. What is there, or looks like a path, is one. Default: this machine's Message"
+            " Processor log.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read message ids from a file, one a line."),
+    ] = None,
+    prefix: Annotated[
+        bool, typer.Option("--prefix", help="The ids are beginnings of message ids.")
+    ] = False,
+    mentions: Annotated[
+        bool, typer.Option("--mentions", help="Also entries that name an id anywhere in their text.")
+    ] = False,
+    count: Annotated[bool, typer.Option("--count", "-c", help="Only count entries, a file a line.")] = False,
+    files: Annotated[
+        bool, typer.Option("--files-with-matches", "-l", help="Only name the files that have entries.")
+    ] = False,
+    only_ids: Annotated[
+        bool, typer.Option("--only-ids", help="Only print the message ids found, each once.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing; stop at the first entry.")
+    ] = False,
+    max_count: Annotated[
+        int | None, typer.Option("--max-count", "-m", min=1, help="Stop after that many entries.")
+    ] = None,
+    with_filename: Annotated[
+        bool | None,
+        typer.Option("--with-filename/--no-filename", "-H/-h", help="File names in front of lines."),
+    ] = None,
+    line_number: Annotated[bool, typer.Option("--line-number", "-n", help="Line numbers too.")] = False,
+    context: Annotated[
+        int, typer.Option("--context", "-C", min=0, help="Entries around each that matches.")
+    ] = 0,
+    before: Annotated[int, typer.Option("--before-context", "-B", min=0, help="Entries before.")] = 0,
+    after: Annotated[int, typer.Option("--after-context", "-A", min=0, help="Entries after.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an entry.")] = False,
+    color: common.Colour = "auto",
+    no_messages: Annotated[
+        bool, typer.Option("--no-messages", "-s", help="No messages about unreadable files.")
+    ] = False,
+    stats: common.Stats = False,
+    max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
+) -> None:
+    """Print all entries of these messages, whole, in the order of the logs.
+
+    Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the rest is searched).
+    """
+    from logscan import pipeline
+
+    begun = time.monotonic()
+    ids, names = _ids_and_paths(arguments or [], file or [])
+    paths = common.paths_or_default(names)
+    counters = Counters()
+    complaints = common.Complaints(counters)
+    printer = _Printer(paths, with_filename, line_number, color, bool(context or before or after))
+    per_file: dict[str, int] = {}
+    seen_ids: dict[str, None] = {}
+    found = 0
+    for one in pipeline.find(
+        ids, paths, counters, prefix, mentions, before or context, after or context,
+        pipeline.Limits(max_entry=max_entry_bytes), lines=line_number or as_json or stats,
+    ):  # fmt: skip
+        if one.matches:
+            found += 1
+            path = one.span.place.path
+            if files and path not in per_file:
+                print(common.display(path), flush=True)
+            per_file[path] = per_file.get(path, 0) + 1
+        if quiet:
+            break
+        if only_ids:
+            _note_id(one, seen_ids)
+        elif as_json:
+            printer.as_json(one)
+        elif not (count or files):
+            printer.entry(one)
+        if max_count is not None and found >= max_count:
+            break
+    printer.close()
+    if count and not quiet:
+        _print_counts(per_file, printer)
+    if not no_messages:
+        complaints.tell()
+    if not found and counters.mentions and not (quiet or mentions):
+        common.complain(
+            f"{counters.mentions:,} entries name the id in their text but belong to other messages",
+            "--mentions prints them",
+        )
+    if counters.cut_entries and not no_messages:
+        common.complain(
+            f"{counters.cut_entries:,} entries were cut: {counters.cut_bytes:,} bytes left out",
+            "raise --max-entry-bytes to see them whole",
+        )
+    if stats:
+        common.print_statistics(counters, time.monotonic() - begun)
+    if complaints.fatal and not (quiet and found):
+        raise typer.Exit(ExitCode.FAULT)
+    if not found:
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str], list[str]]:
+    """Tell ids from paths: an argument that exists or looks like a path is one, from the first path on."""
+    ids: list[str] = []
+    for name in id_files:
+        try:
+            with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape") as file:
+                ids += [text for line in file if (text := line.strip())]
+        except OSError as error:
+            raise InputError(f"{name}: {reason_of(error)}", "-f takes a file of message ids") from error
+    paths: list[str] = []
+    for at, argument in enumerate(arguments):
+        first = not at and not id_files
+        if not first and (paths or _PATH_LIKE.search(argument) or os.path.exists(argument)):
+            paths.append(argument)
+        else:
+            ids.append(argument.strip())
+    ids = [name for name in dict.fromkeys(ids) if name]
+    if not ids:
+        raise UsageError(
+            "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one a line"
+        )
+    for name in ids:
+        if any(char.isspace() for char in name):
+            raise UsageError(f"{name!r}: a message id has no blanks in it", "give several as several words")
+    return ids, paths
+
+
+class _Printer:
+    """Writes entries to standard output: byte for byte into a pipe, made safe for a terminal."""
+
+    def __init__(
+        self, paths: list[str], with_filename: bool | None, line_number: bool, color: str, context: bool
+    ) -> None:
+        self._out = sys.stdout.buffer
+        self._terminal = sys.stdout.isatty()
+        self._colour = common.wants_colour(color, sys.stdout)
+        self._lines = line_number
+        self._context = context
+        self._names = _several(paths) if with_filename is None else with_filename
+        self._last: tuple[str, int] | None = None
+
+    @property
+    def names(self) -> bool:
+        """Whether file names stand in front."""
+        return self._names
+
+    def entry(self, found: Found) -> None:
+        """Print one entry."""
+        span = found.span
+        data = span.data if span.data.endswith(b"\n") else span.data + b"\n"
+        if self._context and self._last not in (None, (span.place.path, span.place.offset)):
+            self._out.write(b"--\n")
+        self._last = (span.place.path, span.place.offset + len(span.data) + span.cut)
+        if self._terminal or self._colour:
+            data = self._for_terminal(data, found.matches)
+        if self._names or self._lines:
+            data = self._with_places(data, span, found.matches)
+        self._out.write(data)
+        if self._terminal:
+            self._out.flush()
+
+    def as_json(self, found: Found) -> None:
+        """Print one entry as a JSON object."""
+        from logscan.entries import parse
+        from logscan.render.data import entry_row, json_line
+
+        row = entry_row(parse(found.span, Counters()), found.span)
+        if self._context:
+            row["context"] = not found.matches
+        self._out.write(json_line(row).encode("utf-8", "backslashreplace") + b"\n")
+
+    def close(self) -> None:
+        """Write what is still buffered."""
+        self._out.flush()
+
+    def _for_terminal(self, data: bytes, matches: bool) -> bytes:
+        from logscan.entries import decode
+        from logscan.render.text import safe_lines
+
+        text = safe_lines(decode(data)) if self._terminal else decode(data)
+        if self._colour:
+            text = coloured(text, dim=not matches)
+        return text.encode("utf-8", "backslashreplace")
+
+    def _with_places(self, data: bytes, span: Span, matches: bool) -> bytes:
+        path = os.fsencode(common.display(span.place.path)) if self._names else b""
+        mark = b":" if matches else b"-"
+        lines = data.splitlines(keepends=True)
+        placed: list[bytes] = []
+        for at, line in enumerate(lines):
+            sign = mark if not at else b"-"
+            number = b"%d" % (span.line + at) + sign if self._lines else b""
+            placed.append((path + sign if self._names else b"") + number + line)
+        return b"".join(placed)
+
+
+LEVEL_COLOURS = {"ERROR": "31", "FATAL": "1;31", "WARN": "33", "INFO": "32", "DEBUG": "36", "TRACE": "36"}
+_LEVEL = re.compile(r"(?<= )(ERROR|FATAL|WARN|INFO|DEBUG|TRACE)(?= )")
+
+
+def coloured(text: str, dim: bool = False) -> str:
+    """An entry coloured by its level; the stack trace dimmed."""
+    first, _, rest = text.partition("\n")
+    found = _LEVEL.search(first)
+    if dim:
+        first = f"\x1b[2m{first}\x1b[0m"
+    elif found is not None:
+        code = LEVEL_COLOURS[found[1]]
+        first = f"{first[: found.start()]}\x1b[{code}m{found[1]}\x1b[0m{first[found.end() :]}"
+    body = rest.rstrip("\n")
+    return first + "\n" + (f"\x1b[2m{body}\x1b[0m\n" if body else "")
+
+
+def _several(paths: list[str]) -> bool:
+    """Whether more than one file is searched, as grep judges it."""
+    from logscan.errors import LogscanError
+    from logscan.sources import discover
+
+    if len(paths) > 1:
+        return True
+    try:
+        return sum(len(stream) for stream in discover(paths, [])) > 1
+    except LogscanError:
+        return False
+
+
+def _note_id(found: Found, seen: dict[str, None]) -> None:
+    from logscan.entries import parse
+
+    name = parse(found.span, Counters()).message_id
+    if found.matches and name and name not in seen:
+        seen[name] = None
+        print(name)
+
+
+def _print_counts(per_file: dict[str, int], printer: _Printer) -> None:
+    if not printer.names:
+        print(sum(per_file.values()))
+        return
+    for path, number in per_file.items():
+        print(f"{common.display(path)}:{number}")

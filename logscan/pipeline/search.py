@@ -1,0 +1,119 @@
+"""Search: the entries of some messages, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from logscan.finders import EveryEntryFinder, finder_for
+from logscan.models import Counters, Span
+from logscan.pipeline.reading import Limits, Progress, blocks
+from logscan.sources import describe
+
+
+class Found(NamedTuple):
+    """One entry that ``find`` gives: its bytes as they stand, and whether it is only context."""
+
+    span: Span
+    matches: bool
+
+
+def find(
+    ids: Iterable[str],
+    paths: Sequence[str],
+    counters: Counters,
+    prefix: bool = False,
+    mentions: bool = False,
+    before: int = 0,
+    after: int = 0,
+    limits: Limits = Limits(),
+    progress: Progress | None = None,
+    lines: bool = False,
+) -> Iterator[Found]:
+    """The entries of these messages, whole, in the order of the log.
+
+    An entry belongs to a message when its header says ``messageid:ID``, or its text begins with
+    ``Message id:ID`` (northbound lines).
+
+    Args:
+        ids: message ids, or their beginnings with ``prefix``.
+        mentions: also entries that name an id anywhere in their text.
+        before: context: entries in front of each that matches.
+        after: context: entries behind it.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    wanted = tuple(dict.fromkeys(name.encode("utf-8", "surrogateescape") for name in ids))
+    belongs = _Belongs(wanted, prefix)
+    context = before > 0 or after > 0
+    finder = None if context else finder_for(wanted)
+    held: list[Span] = []
+    owed = 0
+    stream: object = None
+    for spans in blocks(
+        paths, lambda layout: finder or EveryEntryFinder(layout), counters, limits, progress, lines
+    ):
+        for span in spans:
+            kind = belongs.kind(span.data)
+            counters.mentions += kind == _MENTIONED
+            if kind == _MEMBER or (mentions and kind == _MENTIONED):
+                counters.candidates += 1
+                yield from (Found(one, False) for one in held)
+                held = []
+                yield Found(span, True)
+                owed = after
+            elif context:
+                if owed and describe(span.place.path).stem == stream:
+                    owed -= 1
+                    yield Found(span, False)
+                elif before:
+                    if held and describe(span.place.path).stem != stream:
+                        held = []
+                    held = [*held[-(before - 1) :], span] if before > 1 else [span]
+                else:
+                    owed = 0
+            if context:
+                stream = describe(span.place.path).stem
+
+
+_NOT, _MENTIONED, _MEMBER = range(3)
+
+
+class _Belongs:
+    """Whether a span is an entry of one of some messages. Looks at bytes only."""
+
+    def __init__(self, ids: tuple[bytes, ...], prefix: bool) -> None:
+        self._ids = ids
+        self._set = frozenset(ids)
+        self._prefix = prefix
+        self._longest = max(map(len, ids), default=0)
+
+    def kind(self, data: bytes) -> int:
+        """Member, mentioned, or neither."""
+        owner = _owner(data)
+        if owner is not None and self._is_wanted(owner):
+            return _MEMBER
+        return _MENTIONED if self._mentioned(data) else _NOT
+
+    def _is_wanted(self, owner: bytes) -> bool:
+        if self._prefix:
+            return owner.startswith(self._ids)
+        return owner in self._set
+
+    def _mentioned(self, data: bytes) -> bool:
+        return any(name in data for name in self._ids) if len(self._ids) < 64 else True
+
+
+def _owner(data: bytes) -> bytes | None:
+    """The message id that an entry's header or the beginning of its text gives."""
+    at = data.find(b"messageid:", 0, 2048)
+    mark = b"messageid:"
+    dash = data.find(b" - ", 0, 2048)
+    if at < 0 or (0 <= dash < at):
+        at = data.find(b"Message id:", 0, 4096)
+        mark = b"Message id:"
+        if at < 0 or not data[:at].rstrip().endswith((b":", b"-")):
+            return None
+    rest = data[at + len(mark) : at + len(mark) + 1024].lstrip(b" ").split(None, 1)
+    return rest[0] if rest else None

@@ -1,0 +1,1 @@
+"""Renderers: values to text for one medium each. None computes; each escapes for its medium."""
