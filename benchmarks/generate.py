@@ -88,10 +88,7 @@ _PKIX = (
     "PKIX path building failed: sun.security.provider.certpath.SunCertPathBuilderException: "
     "unable to find valid certification path to requested target"
 )
-_EXPIRED = (
-    "PKIX path validation failed: java.security.cert.CertPathValidatorException: "
-    "validity check failed"
-)
+_EXPIRED = "PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed"
 
 
 def _received(weight: int, alert: str, generation: int, **more: Any) -> Fault:
@@ -375,9 +372,12 @@ def entries(
         if line.begins is not None:
             line.begins["time"] = when
         gap = " " if context else "  "
-        yield f"{when} {context}{line.thread} {line.rest}" if context else (
-            f"{when}{gap}{line.thread} {line.rest}"
-        ), line.begins
+        yield (
+            f"{when} {context}{line.thread} {line.rest}"
+            if context
+            else (f"{when}{gap}{line.thread} {line.rest}"),
+            line.begins,
+        )
 
 
 def write(
@@ -392,17 +392,19 @@ def write(
     """Write whole messages until `size` bytes are reached; return the bytes written."""
     written = 0
     pending: list[str] = []
-    length = 0
-    for text, begins in entries(
-        seed, failing, start, lambda: written + length >= size, milliseconds
-    ):
+    produced = 0
+
+    def enough() -> bool:
+        return produced >= size
+
+    for text, begins in entries(seed, failing, start, enough, milliseconds):
         pending.append(text)
-        length += len(text)
+        produced += len(text)
         if begins is not None and truth is not None:
             truth.write(json.dumps(begins) + "\n")
-        if length >= 1 << 20:
+        if len(pending) >= 4096:
             written += log.write("".join(pending).encode())
-            pending, length = [], 0
+            pending = []
     return written + log.write("".join(pending).encode())
 
 
@@ -413,7 +415,8 @@ def parse_size(text: str) -> int:
         raise argparse.ArgumentTypeError(f"not a size: {text!r} (try 64MiB or 1GiB)")
     number, unit, binary = match.groups()
     base = 1024 if binary else 1000
-    return int(number) * base ** " kmgt".index(unit.lower() or " ")
+    power: int = base ** " kmgt".index(unit.lower() or " ")
+    return int(number) * power
 
 
 def main() -> None:
@@ -428,9 +431,7 @@ def main() -> None:
     args = parser.parse_args()
     truth_path = args.log.with_name(args.log.name + ".truth.jsonl")
     with open(args.log, "wb") as log, open(truth_path, "w", encoding="utf-8") as truth:
-        size = write(
-            log, truth, args.size, args.seed, args.failing, args.start, args.milliseconds
-        )
+        size = write(log, truth, args.size, args.seed, args.failing, args.start, args.milliseconds)
     print(f"{args.log}: {size:,} bytes, truth in {truth_path.name}")
 
 

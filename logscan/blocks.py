@@ -124,8 +124,13 @@ class BlockReader(Buffer):
     def fill(self) -> bool:
         """Read the next block behind what is there; ``False`` when there is no more."""
         while not self.final:
-            if self._open is None and not self._next():
-                break
+            if self._open is None:
+                before = self.end
+                if not self._next():
+                    break
+                if self.end > before:
+                    return True
+                continue
             room = min(self._block, len(self.buffer) - self.end)
             count = self._read(self.end, room)
             if count:

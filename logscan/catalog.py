@@ -190,7 +190,10 @@ NEIGHBOURS = (
     Cause("connect_timeout", (NOT_TLS,), NOBODY, r"Connection timed out|connect timed out|onConnectTimeout"),
     Cause("io_timeout", (NOT_TLS,), NOBODY, r"\.onTimeout\b"),
     Cause("unknown_host", (NOT_TLS,), UNKNOWN, r"Unable to resolve host|UnknownHostException"),
-    Cause("keystore_conflict", (NOT_TLS,), US, r"Cannot overwrite (?:own certificate|secret key)|Unknown resource type cert\b"),
+    Cause(
+        "keystore_conflict", (NOT_TLS,), US,
+        r"Cannot overwrite (?:own certificate|secret key)|Unknown resource type cert\b",
+    ),
     Cause("broken_pipe", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Broken pipe"),
     Cause("connection_reset", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Connection reset"),
 )  # fmt: skip

@@ -212,7 +212,7 @@ def unwrapped(body: str) -> str:
 
 
 def _unparsed(text: str, span: Span) -> Entry:
-    return Entry(*(None,) * 11, text, span.place)  # type: ignore[call-arg,arg-type]
+    return Entry(*(None,) * 11, text, span.place)
 
 
 def _without_prefix(text: str) -> str:

@@ -30,6 +30,7 @@ from logscan.models import (
     SslInfo,
     ThrownException,
 )
+from logscan.sources import describe
 
 JOIN_WITHOUT_ID = timedelta(milliseconds=50)
 """Entries without a message id join when thread and file agree and they are no further apart."""
@@ -51,7 +52,9 @@ _SSL_INFO = re.compile(r"SSLInfo:\s*KeyStore:(.*?)\s+KeyAlias:(.*?)\s+TrustStore
 _MESSAGE = re.compile(r"handshake\s+failed,\s+message:\s*(.*)")
 _OBJECT = re.compile(r"\b(HTTPRe(?:quest|sponse))@(\w+)")
 _TYPE = r"(?:[a-zA-Z_$][\w$]*\.)+[\w$]+"
-_EXCEPTION = re.compile(rf"^[ \t]*(?:Exception in thread \"[^\"\n]*\" )?({_TYPE})(?::[ \t]?(.*)|[ \t]*)$", re.MULTILINE)
+_EXCEPTION = re.compile(
+    rf"^[ \t]*(?:Exception in thread \"[^\"\n]*\" )?({_TYPE})(?::[ \t]?(.*)|[ \t]*)$", re.MULTILINE
+)
 _INLINE = re.compile(rf"({_TYPE}(?:Exception|Error)):?\s(.*)")
 _CAUSE = re.compile(r"^([ \t]*)(Caused by|Wrapped by|Suppressed): *(.*)$", re.MULTILINE)
 _FRAME = re.compile(r"^[ \t]*at ([^\s(]+\([^)\n]*\))", re.MULTILINE)
@@ -143,7 +146,7 @@ class Joiner:
             return self._join(message.entries)
         done: list[FailedHandshake] = []
         for entry in message.entries:
-            key = (entry.place.path, entry.thread)
+            key = (_family(entry.place.path), entry.thread)
             held = self._waiting.get(key)
             if held and not _near(held[-1], entry):
                 done += self._join(self._waiting.pop(key))
@@ -297,6 +300,12 @@ def _repeats(record: _Record, line: _Line) -> bool:
     return all(seen.get(kind, name) == name for kind, name in line.objects)
 
 
+@lru_cache(maxsize=1024)
+def _family(path: str) -> str:
+    """The same for all files of a rotated family: an entry may be cut from its like by a rotation."""
+    return describe(path).stem
+
+
 def _near(one: Entry, other: Entry, limit: timedelta = JOIN_WITHOUT_ID) -> bool:
     if one.time is None or other.time is None:
         return True
@@ -381,11 +390,7 @@ def _ends(text: str) -> tuple[str, str]:
         return (new["a"], new["b"]) if new else (text, "")
     peer, local = old["a"], old["b"]
     peer_port, local_port = _address(peer)[1], _address(local)[1]
-    if (
-        peer_port is not None
-        and local_port is not None
-        and peer_port >= _EPHEMERAL > local_port > 0
-    ):
+    if peer_port is not None and local_port is not None and peer_port >= _EPHEMERAL > local_port > 0:
         return local, peer
     return peer, local
 

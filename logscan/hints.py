@@ -45,8 +45,7 @@ _BY_CAUSE = {
     "ssl_engine_problem": "Java 8 hides the reason: read the innermost 'Caused by' of the stack trace",
     "not_tls_on_this_port": "the other end does not speak TLS on {target}: check port and SSLInfo",
     "no_appropriate_protocol": "none of the target's Protocols is enabled in this Java",
-    "handshake_timeout": "TCP is up but nobody answers: look for a firewall or allow-list before"
-    " {target}",
+    "handshake_timeout": "TCP is up but nobody answers: look for a firewall or allow-list before {target}",
     "closed_in_handshake": "the other end closed without an alert: capture on {target} to see after"
     " which message",
     "broken_pipe": "the other end closed while we were still writing: its alert may be lost; a capture"
@@ -82,10 +81,9 @@ def hint_for(
                 f"{NO_KEYSTORE}: set ClientAuthEnabled, KeyStore and KeyAlias in its SSLInfo,"
                 " or find out why the reference resolves to nothing"
             )
-        return (
-            f"{NO_KEYSTORE}: if {where} demands a client certificate, that is the cause; else "
-            + _other(alert).format(target=where)
-        )
+        return f"{NO_KEYSTORE}: if {where} demands a client certificate, that is the cause; else " + _other(
+            alert
+        ).format(target=where)
     if alert in _BY_ALERT or alert in _BY_CAUSE:
         return (_BY_ALERT.get(alert) or _BY_CAUSE[alert]).format(target=where)
     if catalog.CLIENT_CERTIFICATE in (family, *families):

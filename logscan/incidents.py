@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +27,7 @@ MAX_DISTINCT = 200
 SHOWN = 10
 """How many of them an incident lists."""
 
-BY = {
+BY: dict[str, Callable[[FailedHandshake], str | None]] = {
     "revision": lambda f: f.revision,
     "target": lambda f: f.target,
     "alias": lambda f: f.ssl_info.key_alias if f.ssl_info else None,
@@ -121,9 +121,7 @@ class Incidents:
     def __init__(self, by: Sequence[str] = ()) -> None:
         unknown = [name for name in by if name not in BY]
         if unknown:
-            raise UsageError(
-                f"--by {unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY))
-            )
+            raise UsageError(f"--by {unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY)))
         self._by = tuple(dict.fromkeys(by))
         self._tallies: dict[_Key, _Tally] = {}
 
@@ -299,7 +297,7 @@ def failures_to_frame(failures: Iterable[FailedHandshake]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))
     lists = ("families", "exception_causes", "exception_frames")
     frame = typed(frame, counts=(), lists=(*lists, *_NUMBERS, "is_open"))
-    return frame.astype({name: "Int64" for name in _NUMBERS} | {"is_open": "boolean"})
+    return frame.astype(dict.fromkeys(_NUMBERS, "Int64") | {"is_open": "boolean"})
 
 
 def typed(frame: pd.DataFrame, counts: Sequence[str], lists: Sequence[str]) -> pd.DataFrame:

@@ -18,6 +18,8 @@ DEFAULT_MAX_ENTRY = 1 << 20
 """Bytes of an entry that are kept. A stack trace has a few thousand."""
 _OVERLAP = 4096
 """Bytes kept of a line that is being skipped, so that no needle is cut in two."""
+_HEADER = 1024
+"""Bytes of a line by which it can be told whether it opens an entry."""
 
 
 class _Overlong:
@@ -118,10 +120,14 @@ class Scanner:
         buffer, end = reader.buffer, reader.end
         cut = end if final else self._last_opener(buffer, end)
         if not cut:
-            if not final and end > self._max_entry:
-                self._over = self._overlong(reader, orphan=False)
+            if final or self._must_wait(buffer, end):
+                return False
+            line = buffer.rfind(b"\n", 0, end) + 1
+            if line and self._opener(buffer, line, end):
+                self._cut(reader, line, spans)
                 return True
-            return False
+            self._over = self._overlong(reader, orphan=False)
+            return True
         self._cut(reader, cut, spans)
         return False
 
@@ -147,10 +153,10 @@ class Scanner:
             self._counters.nul_bytes += nuls
             reader.consume(nuls)
             end = reader.end
-        complete = end if final else buffer.rfind(b"\n", 0, end) + 1
+        complete = self._judged(buffer, end, final)
         first = self._first_opener(buffer, complete)
         if first is None and not final:
-            if end <= self._max_entry:
+            if self._must_wait(buffer, end):
                 return False
             self._over = self._overlong(reader, orphan=True)
             return True
@@ -172,7 +178,7 @@ class Scanner:
         assert over is not None
         buffer, end = reader.buffer, reader.end
         complete = end if final else buffer.rfind(b"\n", 0, end) + 1
-        at = self._first_opener(buffer, complete) if complete else None
+        at = self._first_opener(buffer, self._judged(buffer, end, final))
         gone = at if at is not None else (complete or max(0, end - _OVERLAP))
         if not over.wanted and gone:
             look = gone if (at is not None or complete) else end
@@ -180,10 +186,8 @@ class Scanner:
         over.beyond += gone
         if over.orphan:
             last = at is not None or final
-            self._counters.orphan_lines += (
-                _lines_in(buffer, gone) if last else buffer.count(b"\n", 0, gone)
-            )
-        self._mid_line = at is None and not complete and gone > 0 or (self._mid_line and not gone)
+            self._counters.orphan_lines += _lines_in(buffer, gone) if last else buffer.count(b"\n", 0, gone)
+        self._mid_line = at is None and not complete and (gone > 0 or self._mid_line)
         reader.consume(gone)
         if at is None and not final:
             return False
@@ -239,6 +243,21 @@ class Scanner:
         while stop and stop < cut and not self._opener(buffer, stop, cut):
             stop = buffer.find(b"\n", stop, cut) + 1
         return stop or cut
+
+    def _judged(self, buffer: bytearray, end: int, final: bool) -> int:
+        """How far it can be told which lines open an entry: to the end of the last whole line, or of
+        the buffer when the line that is not whole is long enough to hold a header."""
+        if final:
+            return end
+        complete = buffer.rfind(b"\n", 0, end) + 1
+        return end if end - complete >= _HEADER else complete
+
+    def _must_wait(self, buffer: bytearray, end: int) -> bool:
+        """Whether more must be read before what is in the buffer can be called too long."""
+        complete = buffer.rfind(b"\n", 0, end) + 1
+        if complete > self._max_entry:
+            return False
+        return end <= self._max_entry or end - complete < _HEADER
 
     def _last_opener(self, buffer: bytearray, end: int) -> int:
         """Offset of the last entry that is not known to be whole; 0 when only one is in the buffer."""

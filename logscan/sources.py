@@ -17,6 +17,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, cast
 
 from logscan.errors import InputError, NoLogsError
@@ -33,7 +34,9 @@ _COMPRESSED = r"(?:\.(?:gz|zst|bz2|xz))?"
 _ROTATED = (
     # The live file's name, a mark of age, and how the mark is read. Newest last.
     re.compile(rf"(?P<stem>.+?)-(?P<date>\d{{4}}-\d\d-\d\d)(?:\.(?P<index>\d+))?(?P<end>\.log){_COMPRESSED}"),
-    re.compile(rf"(?P<stem>.+?)(?P<end>)[.-](?P<date>\d{{4}}-?\d\d-?\d\d)(?:[-.](?P<index>\d+))?{_COMPRESSED}"),
+    re.compile(
+        rf"(?P<stem>.+?)(?P<end>)[.-](?P<date>\d{{4}}-?\d\d-?\d\d)(?:[-.](?P<index>\d+))?{_COMPRESSED}"
+    ),
     re.compile(rf"(?P<stem>.+?)(?P<end>)\.(?P<number>\d{{1,5}}){_COMPRESSED}"),
     re.compile(rf"(?P<stem>.+?)(?P<end>){_COMPRESSED}"),
 )
@@ -102,7 +105,7 @@ def describe(path: str) -> LogFile:
 def _joined(family: list[LogFile]) -> Iterator[Stream]:
     """Cut a family where its own numbering shows that a file is missing in between."""
     run = [family[0]]
-    for older, newer in zip(family, family[1:], strict=False):
+    for older, newer in pairwise(family):
         missing = older.age[:2] == newer.age[:2] and newer.age[2] - older.age[2] > 1
         missing = missing or (older.age[0] == 1 and newer.age[0] == 2 and older.age[2] < -1)
         if missing or older.age == newer.age:
@@ -215,26 +218,27 @@ def _gzip(raw: io.BufferedReader) -> ByteStream:
     try:
         from isal import igzip
 
-        return cast(ByteStream, igzip.IGzipFile(fileobj=raw, mode="rb"))
+        reader: Any = igzip.IGzipFile
+        return cast("ByteStream", reader(fileobj=raw, mode="rb"))
     except ImportError:
         import gzip
 
-        return cast(ByteStream, gzip.GzipFile(fileobj=raw, mode="rb"))
+        return cast("ByteStream", gzip.GzipFile(fileobj=raw, mode="rb"))
 
 
 def _zstd(raw: io.BufferedReader) -> ByteStream:
     import zstandard
 
     reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return cast(ByteStream, reader)
+    return cast("ByteStream", reader)
 
 
 def _bzip2(raw: io.BufferedReader) -> ByteStream:
-    return cast(ByteStream, bz2.BZ2File(raw))
+    return cast("ByteStream", bz2.BZ2File(raw))
 
 
 def _xz(raw: io.BufferedReader) -> ByteStream:
-    return cast(ByteStream, lzma.LZMAFile(raw))
+    return cast("ByteStream", lzma.LZMAFile(raw))
 
 
 _UNPACKERS: tuple[tuple[bytes, Callable[[io.BufferedReader], ByteStream]], ...] = (
@@ -290,7 +294,7 @@ def _open(path: str) -> int:
 
 def _wide_encoding(head: bytes) -> str | None:
     """UTF-16, by its mark or by the zero bytes between Latin letters."""
-    if head.startswith(codecs.BOM_UTF16_LE) or head.startswith(codecs.BOM_UTF16_BE):
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     sample = head[:32]
     if len(sample) >= 8:

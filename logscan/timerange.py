@@ -41,9 +41,7 @@ class TimeRange(NamedTuple):
         if time is None:
             return None
         time = in_zone(time, printed_zone, self.zone)
-        return (self.since is None or time >= self.since) and (
-            self.until is None or time < self.until
-        )
+        return (self.since is None or time >= self.since) and (self.until is None or time < self.until)
 
 
 def zone_named(name: str | None) -> tzinfo | None:
@@ -62,9 +60,7 @@ def zone_named(name: str | None) -> tzinfo | None:
 
     zone = tz.gettz(name)
     if zone is None:
-        raise UsageError(
-            f"--tz {name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00"
-        )
+        raise UsageError(f"--tz {name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00")
     return zone
 
 
@@ -89,12 +85,8 @@ def time_range(
     begin = read_time(since, moment, zone, "--since") if since else None
     end = read_time(until, moment, zone, "--until") if until else None
     if begin and end and begin.astimezone(UTC) > end.astimezone(UTC):
-        raise UsageError(
-            f"--since {since} lies behind --until {until}", "exchange them, or leave one out"
-        )
-    return TimeRange(
-        _earliest(begin, zone) if begin else None, _latest(end, zone) if end else None, zone
-    )
+        raise UsageError(f"--since {since} lies behind --until {until}", "exchange them, or leave one out")
+    return TimeRange(_earliest(begin, zone) if begin else None, _latest(end, zone) if end else None, zone)
 
 
 def read_time(text: str, now: datetime, zone: tzinfo | None, option: str) -> datetime:
@@ -135,9 +127,7 @@ def in_zone(time: datetime, printed: str | None, zone: tzinfo | None) -> datetim
     return _local(time.replace(tzinfo=own), zone).replace(tzinfo=None)
 
 
-def _before(
-    now: datetime, amounts: str, zone: tzinfo | None, text: str, option: str
-) -> datetime:
+def _before(now: datetime, amounts: str, zone: tzinfo | None, text: str, option: str) -> datetime:
     from dateutil.relativedelta import relativedelta
 
     elapsed = timedelta()
@@ -166,9 +156,7 @@ def _lenient(text: str, now: datetime, option: str) -> datetime:
     from dateutil import parser
 
     if _SLASHES.search(text):
-        raise UsageError(
-            f"{option} {text}: day and month cannot be told apart", "write it as 2026-11-23"
-        )
+        raise UsageError(f"{option} {text}: day and month cannot be told apart", "write it as 2026-11-23")
     try:
         return parser.parse(text, default=_midnight(now))
     except (ValueError, OverflowError) as error:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from logscan.cli import common
 from logscan.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from logscan.pipeline import Report
 
 FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet")
 
@@ -57,6 +60,9 @@ def report(
         int | None,
         typer.Option("--fail-on", min=1, metavar="N", help="Exit 1 at N or more selected failures."),
     ] = None,
+    details: Annotated[
+        int, typer.Option("--details", min=0, metavar="N", help="Incidents told in detail by the table.")
+    ] = 10,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing when nothing was selected.")
     ] = False,
@@ -111,7 +117,7 @@ def report(
     if selected or not quiet:
         what = family or (", ".join(sorted(alerts)) if alerts else "TLS")
         colour = common.wants_colour(color, sys.stdout) if output is None else False
-        data = _rendered(done, what, columns, each, output_format, colour)
+        data = _rendered(done, what, columns, each, output_format, colour, details)
         if output is not None:
             common.write_atomically(output, data)
         else:
@@ -134,16 +140,13 @@ def report(
 
 
 def _rendered(
-    done: object, what: str, by: list[str], each: bool, output_format: str, colour: bool
+    done: Report, what: str, by: list[str], each: bool, output_format: str, colour: bool, details: int
 ) -> bytes:
-    from logscan.pipeline import Report
-
-    assert isinstance(done, Report)
     if output_format == "table":
         from logscan.render.table import print_report
 
         text = _Text(sys.stdout.isatty())
-        print_report(done, what, by, each, text, colour)
+        print_report(done, what, by, each, text, colour, details)
         lines = (line.rstrip() for line in text.getvalue().splitlines())
         return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
     from logscan.render import data

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -37,9 +37,7 @@ def search(
         list[str] | None,
         typer.Option("--file", "-f", metavar="FILE", help="Read message ids from a file, one a line."),
     ] = None,
-    prefix: Annotated[
-        bool, typer.Option("--prefix", help="The ids are beginnings of message ids.")
-    ] = False,
+    prefix: Annotated[bool, typer.Option("--prefix", help="The ids are beginnings of message ids.")] = False,
     mentions: Annotated[
         bool, typer.Option("--mentions", help="Also entries that name an id anywhere in their text.")
     ] = False,
@@ -84,52 +82,55 @@ def search(
     ids, names = _ids_and_paths(arguments or [], file or [])
     paths = common.paths_or_default(names)
     counters = Counters()
-    complaints = common.Complaints(counters)
-    printer = _Printer(paths, with_filename, line_number, color, bool(context or before or after))
-    per_file: dict[str, int] = {}
-    seen_ids: dict[str, None] = {}
+    show_names = _several(paths) if with_filename is None else with_filename
+    sink: _Sink
+    if quiet:
+        sink = _Quiet()
+    elif only_ids:
+        sink = _Ids()
+    elif files:
+        sink = _Files()
+    elif count:
+        sink = _Counts(show_names)
+    elif as_json:
+        sink = _Json(with_context=bool(context or before or after))
+    else:
+        sink = _Entries(show_names, line_number, color, bool(context or before or after))
     found = 0
     for one in pipeline.find(
         ids, paths, counters, prefix, mentions, before or context, after or context,
         pipeline.Limits(max_entry=max_entry_bytes), lines=line_number or as_json or stats,
     ):  # fmt: skip
-        if one.matches:
-            found += 1
-            path = one.span.place.path
-            if files and path not in per_file:
-                print(common.display(path), flush=True)
-            per_file[path] = per_file.get(path, 0) + 1
-        if quiet:
+        found += one.matches
+        sink.take(one)
+        if quiet or (max_count is not None and found >= max_count):
             break
-        if only_ids:
-            _note_id(one, seen_ids)
-        elif as_json:
-            printer.as_json(one)
-        elif not (count or files):
-            printer.entry(one)
-        if max_count is not None and found >= max_count:
-            break
-    printer.close()
-    if count and not quiet:
-        _print_counts(per_file, printer)
+    sink.close()
+    fatal = _tell(counters, found, no_messages, quiet or mentions)
+    if stats:
+        common.print_statistics(counters, time.monotonic() - begun)
+    if fatal and not (quiet and found):
+        raise typer.Exit(ExitCode.FAULT)
+    if not found:
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _tell(counters: Counters, found: int, no_messages: bool, no_mentions: bool) -> bool:
+    """Tell what the reader must know; whether an input was left unread."""
+    complaints = common.Complaints(counters)
     if not no_messages:
         complaints.tell()
-    if not found and counters.mentions and not (quiet or mentions):
+        if counters.cut_entries:
+            common.complain(
+                f"{counters.cut_entries:,} entries were cut: {counters.cut_bytes:,} bytes left out",
+                "raise --max-entry-bytes to see them whole",
+            )
+    if not found and counters.mentions and not no_mentions:
         common.complain(
             f"{counters.mentions:,} entries name the id in their text but belong to other messages",
             "--mentions prints them",
         )
-    if counters.cut_entries and not no_messages:
-        common.complain(
-            f"{counters.cut_entries:,} entries were cut: {counters.cut_bytes:,} bytes left out",
-            "raise --max-entry-bytes to see them whole",
-        )
-    if stats:
-        common.print_statistics(counters, time.monotonic() - begun)
-    if complaints.fatal and not (quiet and found):
-        raise typer.Exit(ExitCode.FAULT)
-    if not found:
-        raise typer.Exit(ExitCode.NOT_FOUND)
+    return complaints.fatal
 
 
 def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str], list[str]]:
@@ -154,32 +155,110 @@ def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str]
             "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one a line"
         )
     for name in ids:
-        if any(char.isspace() for char in name):
+        if any(char.isspace() or char == "\0" for char in name):
             raise UsageError(f"{name!r}: a message id has no blanks in it", "give several as several words")
     return ids, paths
 
 
-class _Printer:
-    """Writes entries to standard output: byte for byte into a pipe, made safe for a terminal."""
+class _Sink(Protocol):
+    """Takes what is found, and shows it in one way."""
 
-    def __init__(
-        self, paths: list[str], with_filename: bool | None, line_number: bool, color: str, context: bool
-    ) -> None:
+    def take(self, found: Found) -> None:
+        """One entry."""
+        ...
+
+    def close(self) -> None:
+        """There is no more."""
+        ...
+
+
+class _Quiet:
+    """Shows nothing."""
+
+    def take(self, found: Found) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Files(_Quiet):
+    """Each file with an entry, once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def take(self, found: Found) -> None:
+        path = found.span.place.path
+        if found.matches and path not in self._seen:
+            self._seen.add(path)
+            print(common.display(path), flush=True)
+
+
+class _Counts(_Quiet):
+    """How many entries, a file a line."""
+
+    def __init__(self, names: bool) -> None:
+        self._names = names
+        self._counts: dict[str, int] = {}
+
+    def take(self, found: Found) -> None:
+        if found.matches:
+            path = found.span.place.path
+            self._counts[path] = self._counts.get(path, 0) + 1
+
+    def close(self) -> None:
+        if not self._names:
+            print(sum(self._counts.values()))
+            return
+        for path, number in self._counts.items():
+            print(f"{common.display(path)}:{number}")
+
+
+class _Ids(_Quiet):
+    """Each message id, once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def take(self, found: Found) -> None:
+        from logscan.entries import parse
+
+        name = parse(found.span, Counters()).message_id
+        if found.matches and name and name not in self._seen:
+            self._seen.add(name)
+            print(name)
+
+
+class _Json(_Quiet):
+    """One JSON object an entry."""
+
+    def __init__(self, with_context: bool) -> None:
+        self._with_context = with_context
+
+    def take(self, found: Found) -> None:
+        from logscan.entries import parse
+        from logscan.render.data import entry_row, json_line
+
+        row = entry_row(parse(found.span, Counters()), found.span)
+        if self._with_context:
+            row["context"] = not found.matches
+        print(json_line(row))
+
+
+class _Entries:
+    """Whole entries: byte for byte into a pipe, made safe for a terminal."""
+
+    def __init__(self, names: bool, lines: bool, color: str, context: bool) -> None:
         self._out = sys.stdout.buffer
         self._terminal = sys.stdout.isatty()
         self._colour = common.wants_colour(color, sys.stdout)
-        self._lines = line_number
+        self._lines = lines
         self._context = context
-        self._names = _several(paths) if with_filename is None else with_filename
+        self._names = names
         self._last: tuple[str, int] | None = None
 
-    @property
-    def names(self) -> bool:
-        """Whether file names stand in front."""
-        return self._names
-
-    def entry(self, found: Found) -> None:
-        """Print one entry."""
+    def take(self, found: Found) -> None:
         span = found.span
         data = span.data if span.data.endswith(b"\n") else span.data + b"\n"
         if self._context and self._last not in (None, (span.place.path, span.place.offset)):
@@ -193,18 +272,7 @@ class _Printer:
         if self._terminal:
             self._out.flush()
 
-    def as_json(self, found: Found) -> None:
-        """Print one entry as a JSON object."""
-        from logscan.entries import parse
-        from logscan.render.data import entry_row, json_line
-
-        row = entry_row(parse(found.span, Counters()), found.span)
-        if self._context:
-            row["context"] = not found.matches
-        self._out.write(json_line(row).encode("utf-8", "backslashreplace") + b"\n")
-
     def close(self) -> None:
-        """Write what is still buffered."""
         self._out.flush()
 
     def _for_terminal(self, data: bytes, matches: bool) -> bytes:
@@ -256,20 +324,3 @@ def _several(paths: list[str]) -> bool:
         return sum(len(stream) for stream in discover(paths, [])) > 1
     except LogscanError:
         return False
-
-
-def _note_id(found: Found, seen: dict[str, None]) -> None:
-    from logscan.entries import parse
-
-    name = parse(found.span, Counters()).message_id
-    if found.matches and name and name not in seen:
-        seen[name] = None
-        print(name)
-
-
-def _print_counts(per_file: dict[str, int], printer: _Printer) -> None:
-    if not printer.names:
-        print(sum(per_file.values()))
-        return
-    for path, number in per_file.items():
-        print(f"{common.display(path)}:{number}")

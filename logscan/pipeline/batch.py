@@ -106,9 +106,7 @@ def report(
     others: Counter[str] = Counter()
     elsewhere = 0
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
-    for failures in scan(
-        paths, counters, limits, host_of, selection.neighbours, progress, count_lines
-    ):
+    for failures in scan(paths, counters, limits, host_of, selection.neighbours, progress, count_lines):
         selected: list[FailedHandshake] = []
         for failure in failures:
             held = selection.times.holds(failure.time, failure.zone)

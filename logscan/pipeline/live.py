@@ -64,53 +64,82 @@ def watch(
     Raises:
         NoLogsError: no path gave anything to follow.
     """
-    followers = [
-        _Follower(name, entries, from_start, counters, limits, neighbours)
-        for name in _live_paths(paths, counters)
-    ]
-    joiner = Joiner(host_of or HostNames().name, neighbours)
-    window = MessageWindow(counters, limits.window)
-
-    def joined(messages: Iterable[Message]) -> list[FailedHandshake]:
-        failures: list[FailedHandshake] = []
-        for message in messages:
-            failures += joiner.feed(message)
-        counters.failures += len(failures)
-        return failures
-
-    def take(spans: list[Span], now: float) -> Watched:
-        if entries:
-            return Watched([], spans)
-        done: list[Message] = []
-        for span in spans:
-            counters.candidates += 1
-            done += window.feed(parse(span, counters), now)
-        return Watched(joined(done), [])
-
+    watcher = _Watcher(
+        _live_paths(paths, counters), counters, entries, from_start, limits, host_of, neighbours
+    )
     try:
         while not stopped():
             busy = False
-            for follower in followers:
+            for follower in watcher.followers:
                 spans = follower.look(time.monotonic(), live.quiet)
                 busy = busy or follower.busy
                 if spans:
-                    yield take(spans, time.monotonic())
-            now = time.monotonic()
-            failures = joined(window.release(now - live.quiet))
-            if not busy and not len(window):
-                failures += _counted(joiner.drain(), counters)
-            yield Watched(failures, [])
-            if all(follower.file.ended for follower in followers):
+                    yield watcher.take(spans)
+            yield Watched(watcher.quiet(live.quiet, busy), [])
+            if all(follower.file.ended for follower in watcher.followers):
                 break
             if not busy:
                 time.sleep(live.poll)
-        spans = [span for follower in followers for span in follower.finish()]
-        last = take(spans, time.monotonic())
-        failures = last.failures + joined(window.drain())
-        yield Watched(failures + _counted(joiner.drain(), counters), last.spans)
+        yield watcher.finish()
     finally:
-        for follower in followers:
+        for follower in watcher.followers:
             follower.file.close()
+
+
+class _Watcher:
+    """The stages behind the followed files, joined."""
+
+    def __init__(
+        self,
+        paths: list[str],
+        counters: Counters,
+        entries: bool,
+        from_start: bool,
+        limits: Limits,
+        host_of: Callable[[str], str] | None,
+        neighbours: bool,
+    ) -> None:
+        self.followers = [
+            _Follower(path, entries, from_start, counters, limits, neighbours) for path in paths
+        ]
+        self._counters = counters
+        self._entries = entries
+        self._joiner = Joiner(host_of or HostNames().name, neighbours)
+        self._window = MessageWindow(counters, limits.window)
+
+    def take(self, spans: list[Span]) -> Watched:
+        """What follows from some spans at once."""
+        if self._entries:
+            return Watched([], spans)
+        done: list[Message] = []
+        for span in spans:
+            self._counters.candidates += 1
+            done += self._window.feed(parse(span, self._counters), time.monotonic())
+        return Watched(self._joined(done), [])
+
+    def quiet(self, seconds: float, busy: bool) -> list[FailedHandshake]:
+        """The failures of messages that have been quiet for so long."""
+        failures = self._joined(self._window.release(time.monotonic() - seconds))
+        if not busy and not len(self._window):
+            failures += self._rest()
+        return failures
+
+    def finish(self) -> Watched:
+        """What is left when following ends."""
+        last = self.take([span for follower in self.followers for span in follower.finish()])
+        return Watched(last.failures + self._joined(self._window.drain()) + self._rest(), last.spans)
+
+    def _joined(self, messages: Iterable[Message]) -> list[FailedHandshake]:
+        failures: list[FailedHandshake] = []
+        for message in messages:
+            failures += self._joiner.feed(message)
+        self._counters.failures += len(failures)
+        return failures
+
+    def _rest(self) -> list[FailedHandshake]:
+        failures = self._joiner.drain()
+        self._counters.failures += len(failures)
+        return failures
 
 
 class _Follower:
@@ -120,9 +149,7 @@ class _Follower:
         self, path: str, entries: bool, from_start: bool, counters: Counters, limits: Limits,
         neighbours: bool,
     ) -> None:  # fmt: skip
-        self.file = FollowedFile(
-            path, counters, limits.max_entry, from_start, entries, limits.block
-        )
+        self.file = FollowedFile(path, counters, limits.max_entry, from_start, entries, limits.block)
         self.busy = False
         self._entries = entries
         self._counters = counters
@@ -163,11 +190,6 @@ class _Follower:
                 not self.file.at_line_start,
             )  # fmt: skip
         return self._scanner
-
-
-def _counted(failures: list[FailedHandshake], counters: Counters) -> list[FailedHandshake]:
-    counters.failures += len(failures)
-    return failures
 
 
 def _live_paths(paths: Sequence[str], counters: Counters) -> list[str]:

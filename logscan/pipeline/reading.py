@@ -43,9 +43,7 @@ def blocks(
     for stream in discover(paths, counters.problems):
         rest: Stream = stream
         while rest:
-            reader = BlockReader(
-                rest, counters, limits.max_entry, begins_entry, count_lines, limits.block
-            )
+            reader = BlockReader(rest, counters, limits.max_entry, begins_entry, count_lines, limits.block)
             try:
                 yield from _read(reader, finder_of, counters, limits, progress, count_lines)
             finally:
@@ -62,7 +60,8 @@ def _read(
     count_lines: bool,
 ) -> Iterator[list[Span]]:
     begun = counters.bytes
-    reader.fill()
+    while reader.end < min(LAYOUT_SAMPLE, limits.block) and reader.fill():
+        pass  # a pipe gives a little at a time
     layout = layout_of(reader.buffer[: min(reader.end, LAYOUT_SAMPLE)]) if reader.end else PLAIN
     scanner = Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
     for spans in scanner.scan(reader):

@@ -73,9 +73,7 @@ def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
 def to_markdown(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
     """A table that pastes into a ticket."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += [
-        "| " + " | ".join(_markdown(row[name]) for name in columns) + " |" for row in rows
-    ]
+    lines += ["| " + " | ".join(_markdown(row[name]) for name in columns) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -96,11 +94,7 @@ def to_parquet(report: Report, by: Sequence[str], each: bool) -> bytes:
 
 def counters_dict(counters: Counters) -> dict[str, int]:
     """The counters by name, without the problems."""
-    return {
-        name: getattr(counters, name)
-        for name in Counters.__dataclass_fields__
-        if name != "problems"
-    }
+    return {name: getattr(counters, name) for name in Counters.__dataclass_fields__ if name != "problems"}
 
 
 def entry_row(entry: Entry, span: Span) -> dict[str, Any]:

@@ -17,7 +17,13 @@ PIPE_WIDTH = 200
 
 
 def print_report(
-    report: Report, what: str, by: Sequence[str], each: bool, file: TextIO, colour: bool | None
+    report: Report,
+    what: str,
+    by: Sequence[str],
+    each: bool,
+    file: TextIO,
+    colour: bool | None,
+    details: int = 10,
 ) -> None:
     """Write the whole report.
 
@@ -25,6 +31,7 @@ def print_report(
         what: the selection in words, as ``bad_certificate``.
         by: the further columns.
         each: list failed handshakes instead of incidents.
+        details: tell more of that many incidents.
         file: where to.
         colour: force or forbid colour; ``None`` decides by terminal and ``NO_COLOR``.
     """
@@ -34,8 +41,11 @@ def print_report(
         _failures(console, report.failures)
     elif report.incidents:
         _incidents(console, report.incidents, by)
-        for number, incident in enumerate(report.incidents, 1):
+        for number, incident in enumerate(report.incidents[:details], 1):
             _details(console, number, incident)
+        if len(report.incidents) > details:
+            more = f"Details of the first {details} of {len(report.incidents):,} incidents"
+            console.print(f"{more} (--details N shows more).", markup=False, highlight=False)
     for line in footer(report):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -62,9 +72,7 @@ def footer(report: Report) -> list[str]:
     """What lies outside the selection, and what the reader must know of the run."""
     lines: list[str] = []
     if report.other_alerts:
-        lines.append(
-            f"Outside this selection: {show_mapping(report.other_alerts)} (--alert all shows them)."
-        )
+        lines.append(f"Outside this selection: {show_mapping(report.other_alerts)} (--alert all shows them).")
     if report.elsewhere:
         lines.append(
             f"Elsewhere: {counted(report.elsewhere, 'TLS failure')} in organizations, environments,"

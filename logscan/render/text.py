@@ -78,9 +78,7 @@ def warnings(counters: Counters) -> list[str]:
             "is a clock wrong, or is --tz missing?"
         )
     if counters.unparsed_entries:
-        told.append(
-            f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read"
-        )
+        told.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
     if counters.evicted_messages:
         told.append(
             f"{counted(counters.evicted_messages, 'message')} let go early: more were open at once than "

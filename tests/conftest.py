@@ -1,0 +1,39 @@
+"""Fixtures: the real command in a process of its own, and places of the test data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(__file__).parent / "data"
+SAMPLES = ROOT / "sample_logs"
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a command under test: no colours, a fixed zone."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")}
+    return kept | {"TZ": "UTC", "PYTHONPATH": str(ROOT), **more}
+
+
+def logscan(
+    *arguments: str | Path, stdin: bytes = b"", cwd: Path = ROOT, **env: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ``logscan`` as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "logscan", *map(str, arguments)],
+        input=stdin, capture_output=True, cwd=cwd, env=environment(**env), timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def run() -> Run:
+    """The command."""
+    return logscan

@@ -1,0 +1,207 @@
+"""Cut anywhere, same result: the engine against the slow reference, on random logs."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reference import entries_of, failures_of, split_entries
+
+from logscan import finders, pipeline
+from logscan.models import Counters, FailedHandshake
+from logscan.pipeline import Limits
+
+HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:p{a} rev:1 messageid:m-{m} NIOThread@{t} "
+CHANNEL = (
+    "ERROR HTTP.CLIENT - HTTPClient$Context.handshakeFailed() : SSLClientChannel[C:10.0.0.{m}:443 "
+    "Remote host:0.0.0.0:50100]@{c} useCount=1 bytesRead=0 bytesWritten=0 age=5ms lastIO=5ms handshake "
+    "failed, message: {reason}\n"
+)
+INFO = (
+    "ERROR HTTP.CLIENT - HTTPClient$Context.handshakeFailed() : SSLInfo: KeyStore:null KeyAlias:null"
+    " TrustStore:java.security.KeyStore@1\n"
+)
+THROWN = (
+    "ERROR ADAPTORS.HTTP.FLOW - RequestWriteListener.onException() : RequestWriteListener.onException("
+    "HTTPRequest@{c})\njavax.net.ssl.SSLException: {reason}\n\tat a.b.C.d(C.java:1) ~[na:1.8]\n"
+    "Caused by: java.io.IOException: x\n\t... 20 common frames omitted\n"
+)
+REASONS = ("Received fatal alert: bad_certificate", "Received fatal alert: unknown_ca", "Broken pipe")
+NOISE = (
+    "INFO HTTP.SERVER - HTTPServer$Context.onRequest() : handshakeFailed is only a word here\n",
+    "WARN MESSAGING.RUNTIME - Application.sync() :  Actual Error\n\n\tat x.y.Z(Z.java)\n2026 is a year\n",
+    "INFO X - Received fatal alert: prose, ünïcödé \u202e text\n",
+    "INFO X - long " + "word " * 200 + "fatal alarm" * 40 + "\n",
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> bytes:
+    """A log of random entries, with what may go wrong around them."""
+    rnd = random.Random(draw(st.integers(0, 1 << 30)))
+    text: list[str] = []
+    if draw(st.booleans()):
+        text.append("\tat lost.head.Of(Entry.java:1)\njavax.net.ssl.SSLException: lost head\n")
+    for number in range(draw(st.integers(0, 25))):
+        about = {
+            "s": number // 10, "ms": number % 10 * 7, "a": rnd.randrange(3), "m": rnd.randrange(4),
+            "t": rnd.randrange(2), "c": rnd.randrange(3) + 100, "reason": rnd.choice(REASONS),
+        }  # fmt: skip
+        rest = rnd.choice((CHANNEL, INFO, THROWN, *NOISE)).format(**about)
+        header = HEAD.format(**about)
+        if rnd.random() < 0.15:
+            header = f"2026-11-23 00:00:0{about['s']},{about['ms']:03d}  Apigee-Main-{about['t']} "
+        text.append(header + rest)
+    data = "".join(text).encode()
+    if draw(st.booleans()):
+        data = data.replace(b"\n", b"\r\n")
+    if draw(st.booleans()):
+        data = data.rstrip(b"\r\n")
+    if draw(st.booleans()):
+        data = data.replace(b"word", b"\xff\xfe", 3)
+    if draw(st.booleans()):
+        data = b"\0" * 7 + data
+    return data
+
+
+PACK = {
+    "plain": lambda data: data,
+    "gz": lambda data: gzip.compress(data[: len(data) // 2]) + gzip.compress(data[len(data) // 2 :]),
+    "zst": lambda data: zstandard.ZstdCompressor().compress(data),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+}  # fmt: skip
+
+
+def engine(paths: list[str], limits: Limits) -> tuple[list[FailedHandshake], Counters]:
+    counters = Counters()
+    found = [
+        failure
+        for failures in pipeline.scan(paths, counters, limits)
+        for failure in failures
+    ]
+    return found, counters
+
+
+def comparable(failures: list[FailedHandshake]) -> list[Any]:
+    """Without what names the files."""
+    return sorted(
+        (f._replace(host="", place=f.place._replace(path="", offset=0)) for f in failures), key=repr
+    )
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=logs(),
+    block=st.integers(1, 3000),
+    cuts=st.lists(st.floats(0, 1), max_size=3),
+    packs=st.lists(st.sampled_from(sorted(PACK)), min_size=4, max_size=4),
+)
+def test_the_engine_equals_the_reference(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, cuts: list[float], packs: list[str]
+) -> None:
+    """Any block size, any rotation, any packing: the failures of a plain reading, line by line."""
+    folder = tmp_path_factory.mktemp("family")
+    places = sorted({int(cut * len(data)) for cut in cuts})
+    pieces = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
+    for age, piece in enumerate(reversed(pieces)):
+        name = "system.log" if not age else f"system.log.{age}"
+        (folder / name).write_bytes(PACK[packs[age]](piece))
+    found, counters = engine([str(folder)], Limits(block=block))
+    problems = [problem for problem in counters.problems if problem.fatal]
+    assert not problems
+    expected = failures_of(data)
+    orphans = [failure for failure in found if failure.thread is None]
+    assert comparable([f for f in found if f.thread is not None]) == comparable(expected)
+    assert len(orphans) <= 1
+    assert counters.orphan_lines == split_entries(data)[1]
+    assert counters.bytes == len(data)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=logs(), block=st.integers(1, 3000), limit=st.integers(400, 1500))
+def test_a_small_limit_cuts_the_same_everywhere(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, limit: int
+) -> None:
+    """An entry beyond the limit keeps its beginning, wherever the blocks end."""
+    path = tmp_path_factory.mktemp("cut") / "a.log"
+    path.write_bytes(data)
+    whole, counted = engine([str(path)], Limits(block=1 << 20, max_entry=limit))
+    found, counters = engine([str(path)], Limits(block=block, max_entry=limit))
+    assert comparable(found) == comparable(whole)
+    assert (counters.cut_entries, counters.cut_bytes) == (counted.cut_entries, counted.cut_bytes)
+    assert counters.orphan_lines == counted.orphan_lines
+    in_entries = [failure for failure in found if failure.thread is not None]
+    assert comparable(in_entries) == comparable(failures_of(data, limit=limit))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=logs(), block=st.integers(1, 3000), name=st.sampled_from(["m-0", "m-1", "m-3", "m-9", "m"]))
+def test_search_equals_a_plain_reading(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, name: str
+) -> None:
+    """All entries of a message, byte for byte, in order."""
+    path = tmp_path_factory.mktemp("search") / "a.log"
+    path.write_bytes(data)
+    found = list(pipeline.find([name], [str(path)], Counters(), limits=Limits(block=block)))
+    assert [one.span.data for one in found] == entries_of(data, [name.encode()])
+    for one in found:
+        at = one.span.place.offset
+        assert data[at : at + len(one.span.data)] == one.span.data
+
+
+NEEDLE = st.binary(min_size=1, max_size=4).filter(lambda needle: b"\0" not in needle)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    data=st.binary(max_size=400),
+    needles=st.lists(NEEDLE, min_size=1, max_size=30, unique=True),
+    start=st.integers(0, 50),
+)
+def test_finders_agree(data: bytes, needles: list[bytes], start: int) -> None:
+    """Compiled or in Python alone: the same places."""
+    buffer = bytearray(data)
+    start = min(start, len(buffer))
+    plain = finders.PlainFinder(needles).find(buffer, start, len(buffer))
+    compiled = finders.HyperscanFinder(needles).find(buffer, start, len(buffer))
+    expected = sorted(
+        {
+            at + len(needle)
+            for needle in needles
+            for at in range(start, len(data))
+            if data.startswith(needle, at)
+        }
+    )
+    assert sorted(set(plain)) == expected
+    assert sorted(set(compiled)) == expected
+    assert compiled == sorted(compiled)
+
+
+def test_the_engine_without_hyperscan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no wheel, Python alone finds the same."""
+    path = tmp_path / "a.log"
+    data = b"".join(
+        (HEAD + CHANNEL + HEAD + INFO + HEAD + THROWN).format(s=1, ms=m, a=1, m=m, t=0, c=m, reason=r).encode()
+        for m in range(40)
+        for r in REASONS
+    )
+    path.write_bytes(data)
+    compiled = engine([str(path)], Limits())[0]
+
+    class Missing:
+        def __init__(self, _needles: object) -> None:
+            raise ImportError
+
+    monkeypatch.setattr(finders, "HyperscanFinder", Missing)
+    assert engine([str(path)], Limits())[0] == compiled
+    ids = [f"m-{number}" for number in range(30)]
+    assert len(list(pipeline.find(ids, [str(path)], Counters()))) == 30 * 3 * len(REASONS)
