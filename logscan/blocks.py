@@ -158,7 +158,8 @@ class BlockReader(Buffer):
             return False
         self.path = file.path
         self._counters.files += 1
-        unfinished = self.end > 0 and self.buffer[self.end - 1] != 0x0A
+        last_line = self.buffer[self.buffer.rfind(b"\n", 0, self.end) + 1 : self.end]
+        unfinished = bool(last_line.lstrip(b"\0"))
         begin = self.end
         if unfinished:
             # The file before ended within a line. Was it cut there, or left without a line break?

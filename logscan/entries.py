@@ -94,7 +94,7 @@ _USUAL = re.compile(
     ({_TIME})\ {{1,2}}
     (?:org:(\S+)\ )?(?:env:(\S+)\ )?(?:api:(\S+)\ )?(?:rev:(\S+)\ )?(?:messageid:(\S+)\ )?\ ?
     ([^\s:]+)\ ({_LEVEL})\ ([\w.$-]+)\ -\ (?=\S)
-    (?:([\w$<>]+(?:\.[\w$<>]+)+)\(\)\ :\ (?=\S))?
+    (?:([\w$<>]+(?:\.[\w$<>]+)+)\(\)\ :\ (?=\S)|(?![\w$<>.]+\(\)(?:\s|\Z)))
     """,
     re.VERBOSE,
 )
@@ -223,4 +223,5 @@ def _without_prefix(text: str) -> str:
     # grep marks its context lines with '-' where a match has ':', and line numbers and times differ.
     similar = re.escape(found[0]).replace(":", "[:-]")
     similar = re.sub(r"\d+", r"\\d+", similar)
-    return re.sub(rf"(?m)^{similar}", "", text[found.end() :])
+    first, line_break, rest = text[found.end() :].partition("\n")
+    return first + line_break + re.sub(rf"(?m)^{similar}", "", rest)

@@ -101,6 +101,12 @@ class _Record:
     def channel(self) -> Channel | None:
         return next((line.channel for line in self.lines if line.channel), None)
 
+    @property
+    def lacks_exception(self) -> bool:
+        """Whether a stack trace is still to come; an opening line may quote an exception without one."""
+        held = self.exception
+        return held is None or (held.opens and not (held.exception and held.exception.frames))
+
     def add(self, line: _Line) -> None:
         self.lines.append(line)
         self.ssl_info = self.ssl_info or line.ssl_info
@@ -230,7 +236,7 @@ def read_line(entry: Entry, neighbours: bool = False) -> _Line | None:
         if not message and "imeout" in method + body:
             message = "handshake timeout"
         return _Line(
-            entry, side, True, channel, message, None, _read_exception(body),
+            entry, side, True, channel, message, None, _thrown_with(message, body),
             _named((message,), True),
         )  # fmt: skip
     exception = _read_exception(body)
@@ -264,7 +270,7 @@ def _home(records: list[_Record], line: _Line) -> _Record | None:
         if line.ssl_info is not None:
             if record.ssl_info is None and record.opening is not None:
                 return record
-        elif record.exception is None:
+        elif record.lacks_exception:
             if _agree(record, line):
                 return record
         elif _repeats(record, line):
@@ -439,6 +445,16 @@ def _read_exception(body: str) -> ThrownException | None:
     if _EXCEPTION.match(head) and "Exception" in head:
         return _exception_in(body)
     return None
+
+
+def _thrown_with(message: str, body: str) -> ThrownException | None:
+    """The exception of an opening line: below it, or quoted as its reason."""
+    _, _, rest = body.partition("\n")
+    below = _exception_in(rest) if rest.strip() else None
+    if below is not None:
+        return below
+    quoted = _INLINE.match(message)
+    return ThrownException(quoted[1], quoted[2].strip(), (), ()) if quoted else None
 
 
 @lru_cache(maxsize=1024)
