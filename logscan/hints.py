@@ -11,8 +11,8 @@ NO_KEYSTORE = "no keystore is configured for this target"
 KEYSTORE_PRESENT = "a keystore is configured"
 
 _NEXT_CLIENT = (
-    "look at its keystore (certificate with private key? alias right? chain complete? still valid?)"
-    " and compare its issuers with the CA names that the backend accepts"
+    "check that the alias exists there, has its private key, a complete chain and is still valid, and"
+    " compare its issuers with the CA names that the backend accepts"
     " (openssl s_client -connect {target})"
 )
 _BY_ALERT = {
@@ -48,6 +48,14 @@ _BY_CAUSE = {
     "handshake_timeout": "TCP is up but nobody answers: look for a firewall or allow-list before {target}",
     "closed_in_handshake": "the other end closed without an alert: capture on {target} to see after"
     " which message",
+    "eof_unexpected": "the other end closed: compare keep-alive timeouts; or plain HTTP was sent to a TLS"
+    " port",
+    "connection_refused": "nothing listens on {target}, or a firewall refuses",
+    "connect_timeout": "{target} does not answer at all: look for a firewall, or a wrong address",
+    "io_timeout": "the backend did not answer in time: look at its load and log",
+    "unknown_host": "the host name cannot be resolved: check the target's URL and DNS",
+    "keystore_conflict": "a certificate alias clashes in a keystore, and its environment may not load: the"
+    " entry names both",
     "broken_pipe": "the other end closed while we were still writing: its alert may be lost; a capture"
     " shows it",
     "connection_reset": "the connection was reset: the other end's alert may be lost; a capture shows it",

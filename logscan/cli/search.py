@@ -126,9 +126,12 @@ def _tell(counters: Counters, found: int, no_messages: bool, no_mentions: bool) 
                 "raise --max-entry-bytes to see them whole",
             )
     if not found and counters.mentions and not no_mentions:
+        from logscan.render.text import counted
+
         common.complain(
-            f"{counters.mentions:,} entries name the id in their text but belong to other messages",
-            "--mentions prints them",
+            f"no message of that id, but it stands in {counted(counters.mentions, 'other entry', 'other entries')}"
+            ", in the text or as part of a longer id",
+            "--mentions prints them; --prefix takes the beginning of an id",
         )
     return complaints.fatal
 

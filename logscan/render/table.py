@@ -43,7 +43,7 @@ def print_report(
         _incidents(console, report.incidents, by)
         for number, incident in enumerate(report.incidents[:details], 1):
             _details(console, number, incident)
-        if len(report.incidents) > details:
+        if 0 < details < len(report.incidents):
             more = f"Details of the first {details} of {len(report.incidents):,} incidents"
             console.print(f"{more} (--details N shows more).", markup=False, highlight=False)
     for line in footer(report):

@@ -1,0 +1,113 @@
+"""Counting: mergeable in any order, bounded, with the documented columns."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import logscan
+from logscan.incidents import BY, COLUMNS, FAILURE_COLUMNS, MAX_DISTINCT, SHOWN, Incidents, as_dict, to_frame
+from logscan.models import Channel, FailedHandshake, Place, SslInfo
+
+START = datetime(2026, 11, 23)
+
+
+def failure(number: int, proxy: str = "a", alert: str = "bad_certificate", keystore: str = "null") -> FailedHandshake:
+    return FailedHandshake(
+        START + timedelta(seconds=number * 7 % 100), None, "o", "e", proxy, str(number % 3), f"m-{number}", "t", alert,
+        ("client-certificate",), "southbound", "peer", "r",
+        Channel("SSLClientChannel", number, f"10.0.0.{number % 5}", 443, None, None, 1, 0, 0, 1, 1, None),
+        SslInfo(keystore, "alias", "ts"), None, "host", Place("p", number),
+    )  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.sampled_from("ab"), st.sampled_from(["null", "K@1", "K@2"])), max_size=40),
+    st.randoms(use_true_random=False),
+    st.integers(0, 40),
+)  # fmt: skip
+def test_counts_merge_in_any_order(items: list[tuple[int, str, str]], random: object, cut: int) -> None:
+    """Two partial tallies, in any order, are one tally over all."""
+    failures = [failure(number, proxy, keystore=keystore) for number, proxy, keystore in items]
+    whole = Incidents(["target"])
+    for one in failures:
+        whole.feed([one])
+    shuffled = list(failures)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    first, second = Incidents(["target"]), Incidents(["target"])
+    for one in shuffled[:cut]:
+        first.feed([one])
+    for one in shuffled[cut:]:
+        second.feed([one])
+    second.merge(first)
+    assert second.emit() == whole.emit()
+
+
+def test_messages_are_counted_once_a_message() -> None:
+    """Two failed handshakes of one message are one message; without an id each is its own."""
+    incidents = Incidents()
+    incidents.feed([failure(1), failure(1)])
+    incidents.feed([failure(2)._replace(message_id=None), failure(3)._replace(message_id=None)])
+    (incident,) = incidents.emit()
+    assert (incident.failed_handshakes, incident.messages) == (4, 3)
+
+
+def test_what_is_kept_of_an_incident_is_bounded() -> None:
+    """However many targets, ids and keystores there are."""
+    incidents = Incidents()
+    for number in range(3 * MAX_DISTINCT):
+        incidents.feed([failure(number, keystore=f"K@{number}")])
+    (incident,) = incidents.emit()
+    assert len(incident.keystores) == SHOWN
+    assert incident.failed_handshakes == 3 * MAX_DISTINCT
+    assert incident.sample_message_ids == ("m-0", "m-100", "m-200")
+
+
+def test_by_takes_every_documented_column() -> None:
+    """Each value has its incident; an unknown column is a usage error."""
+    for name in BY:
+        incidents = Incidents([name])
+        incidents.feed([failure(1)])
+        (incident,) = incidents.emit()
+        assert incident.by[0][0] == name
+        frame = to_frame([incident], [name])
+        assert list(frame.columns) == list(as_dict(incident))
+    with pytest.raises(logscan.UsageError, match="colour"):
+        Incidents(["colour"])
+
+
+def test_read_incidents_has_documented_columns_and_dtypes() -> None:
+    """The same columns and dtypes with rows and without."""
+    frame = logscan.read_incidents("sample_logs")
+    empty = logscan.read_incidents("sample_logs/noise")
+    assert list(frame.columns) == list(empty.columns) == list(COLUMNS)
+    assert frame.dtypes.astype(str).to_dict() == empty.dtypes.astype(str).to_dict()
+    dtypes = frame.dtypes.astype(str)
+    assert dtypes["failed_handshakes"] == "int64"
+    assert dtypes["first_time"] == "datetime64[ms]"
+    assert dtypes["org"] == "str"
+    assert frame["failed_handshakes"].sum() == 11
+    assert frame.attrs["problems"] == []
+
+
+def test_read_failures_has_a_row_for_each() -> None:
+    """Every TLS failure of the samples, by time."""
+    frame = logscan.read_failures("sample_logs")
+    assert list(frame.columns) == list(FAILURE_COLUMNS)
+    assert len(frame) == 21
+    assert frame["time"].is_monotonic_increasing
+    assert frame["channel_id"].dtype == pd.Int64Dtype()
+    assert frame.loc[frame["alert"] == "certificate_required", "keystore"].isna().all()
+
+
+def test_mixed_keystores_are_said(tmp_path: object) -> None:
+    """Some connections without a keystore, some with: both are told."""
+    incidents = Incidents()
+    incidents.feed([failure(1)])
+    incidents.feed([failure(2, keystore="K@1")])
+    (incident,) = incidents.emit()
+    assert "no keystore is configured for this target in 1 of them; elsewhere" in incident.hint
