@@ -16,6 +16,7 @@ import os
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, cast
@@ -214,38 +215,103 @@ class _Transcoded(io.RawIOBase):
         super().close()
 
 
-def _gzip(raw: io.BufferedReader) -> ByteStream:
+class _Decompressor(Protocol):
+    """What the unpackers of bz2, lzma, zstd and igzip have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Unpacked(io.RawIOBase):
+    """A packed file as its unpacked bytes, member after member.
+
+    All that can be unpacked is delivered before damage raises: the bytes in front of it are good.
+    """
+
+    CHUNK = 1 << 17
+
+    def __init__(self, raw: _Raw, make: Callable[[], _Decompressor]) -> None:
+        super().__init__()
+        self._raw = raw
+        self._make = make
+        self._member = make()
+        self._input = b""
+
+    def readinto(self, view: Any, /) -> int:
+        while True:
+            member = self._member
+            if member.eof:
+                self._input = (member.unused_data or b"").lstrip(b"\0") or self._input.lstrip(b"\0")
+                while not self._input:
+                    more = self._raw.read(self.CHUNK)
+                    if not more:
+                        return 0
+                    self._input = more.lstrip(b"\0")
+                member = self._member = self._make()
+            if member.needs_input and not self._input:
+                self._input = self._raw.read(self.CHUNK) or b""
+                if not self._input:
+                    raise EOFError("it ends in the middle")
+            data, self._input = self._input, b""
+            unpacked = member.decompress(data, len(view))
+            if unpacked:
+                view[: len(unpacked)] = unpacked
+                return len(unpacked)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _ZlibGzip:
+    """igzip's interface over the standard library's slower unpacker, where isal has no wheel."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._zlib.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max(0, max_length))
+
+
+def _gzip() -> _Decompressor:
     try:
-        from isal import igzip
-
-        reader: Any = igzip.IGzipFile
-        return cast("ByteStream", reader(fileobj=raw, mode="rb"))
+        from isal import igzip_lib
     except ImportError:
-        import gzip
-
-        return cast("ByteStream", gzip.GzipFile(fileobj=raw, mode="rb"))
-
-
-def _zstd(raw: io.BufferedReader) -> ByteStream:
-    import zstandard
-
-    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return cast("ByteStream", reader)
+        return _ZlibGzip()
+    make: Any = igzip_lib.IgzipDecompressor
+    return cast("_Decompressor", make(flag=igzip_lib.DECOMP_GZIP))
 
 
-def _bzip2(raw: io.BufferedReader) -> ByteStream:
-    return cast("ByteStream", bz2.BZ2File(raw))
+def _zstd() -> _Decompressor:
+    if sys.version_info >= (3, 14):
+        from compression.zstd import ZstdDecompressor
+    else:
+        from backports.zstd import ZstdDecompressor
+    return cast("_Decompressor", ZstdDecompressor())
 
 
-def _xz(raw: io.BufferedReader) -> ByteStream:
-    return cast("ByteStream", lzma.LZMAFile(raw))
-
-
-_UNPACKERS: tuple[tuple[bytes, Callable[[io.BufferedReader], ByteStream]], ...] = (
+_UNPACKERS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
     (b"\x1f\x8b", _gzip),
     (b"\x28\xb5\x2f\xfd", _zstd),
-    (b"BZh", _bzip2),
-    (b"\xfd7zXZ\x00", _xz),
+    (b"BZh", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ\x00", lzma.LZMADecompressor),
 )
 
 
@@ -267,7 +333,7 @@ def open_bytes(path: str) -> ByteStream:
         head += more
     for magic, unpack in _UNPACKERS:
         if head.startswith(magic):
-            return unpack(io.BufferedReader(_Raw(descriptor, head), 1 << 18))
+            return _Unpacked(_Raw(descriptor, head), unpack)
     encoding = _wide_encoding(head)
     if encoding:
         return _Transcoded(_Raw(descriptor, head), encoding)
@@ -307,12 +373,14 @@ def _wide_encoding(head: bytes) -> str | None:
 
 def unpacking_errors() -> tuple[type[Exception], ...]:
     """What the unpackers raise on damaged data."""
-    errors: list[type[Exception]] = [EOFError, lzma.LZMAError, OSError, ValueError]
-    import zlib
-
-    errors.append(zlib.error)
-    for module, name in (("isal.isal_zlib", "error"), ("zstandard", "ZstdError")):
+    errors: list[type[Exception]] = [EOFError, lzma.LZMAError, OSError, ValueError, zlib.error]
+    for module, name in (
+        ("isal.isal_zlib", "error"),
+        ("isal.igzip_lib", "IsalError"),
+        ("backports.zstd", "ZstdError"),
+        ("compression.zstd", "ZstdError"),
+    ):
         loaded = sys.modules.get(module)
-        if loaded is not None:
+        if loaded is not None and hasattr(loaded, name):
             errors.append(getattr(loaded, name))
     return tuple(errors)

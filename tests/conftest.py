@@ -14,6 +14,13 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent / "data"
 SAMPLES = ROOT / "sample_logs"
 
+if sys.version_info >= (3, 14):
+    from compression.zstd import compress as zstd_compress
+else:
+    from backports.zstd import compress as zstd_compress
+
+__all__ = ["DATA", "ROOT", "SAMPLES", "Run", "environment", "logscan", "zstd_compress"]
+
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 

@@ -67,7 +67,12 @@ def loaded_by(*arguments: str, stdin: bytes = b"") -> set[str]:
         "from logscan.cli import main\nmain()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], input=stdin, capture_output=True, cwd=ROOT, env=environment(), timeout=60
+        [sys.executable, "-c", code],
+        input=stdin,
+        capture_output=True,
+        cwd=ROOT,
+        env=environment(),
+        timeout=60,
     )
     return set(done.stderr.decode().split())
 
@@ -105,7 +110,9 @@ def test_all_is_what_is_public() -> None:
     with pytest.raises(AttributeError):
         logscan.nothing_like_it  # noqa: B018
     code = "import sys, logscan; print('logscan.pipeline' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, env=environment(), timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=ROOT, env=environment(), timeout=60
+    )
     assert done.stdout == b"False\n"
 
 

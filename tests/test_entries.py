@@ -128,7 +128,9 @@ def test_without_a_time() -> None:
 @given(st.integers(36, 160))
 def test_hard_wrapped_at_any_width(width: int) -> None:
     """One entry spread over lines by a mail says what it said on one line."""
-    text = FULL.replace("text here", "SSLInfo: KeyStore:java.security.KeyStore@52de60d9 KeyAlias:k TrustStore:null")
+    text = FULL.replace(
+        "text here", "SSLInfo: KeyStore:java.security.KeyStore@52de60d9 KeyAlias:k TrustStore:null"
+    )
     wrapped = "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
     first = wrapped.split("\n")[0]
     assert PLAIN.opener.match((first + "\n").encode())
@@ -165,7 +167,9 @@ def test_prefixes_are_taken_off(prefix: str, below: str) -> None:
 
 def test_a_northbound_line_has_its_id_in_the_text() -> None:
     """HTTPServer$Context logs ``Message id:`` in front of the channel."""
-    entry = read("2026-11-23 01:02:03,004 main ERROR HTTP.SERVER - HTTPServer$Context.x() : Message id:abc-1 C")
+    entry = read(
+        "2026-11-23 01:02:03,004 main ERROR HTTP.SERVER - HTTPServer$Context.x() : Message id:abc-1 C"
+    )
     assert entry.message_id == "abc-1"
 
 

@@ -31,7 +31,12 @@ def channel(reason: str, m: str = "m-1", t: str = "NIOThread@0", s: int = 1, ms:
 
 
 def info(
-    keystore: str = "null", alias: str = "null", m: str = "m-1", t: str = "NIOThread@0", s: int = 1, ms: int = 0
+    keystore: str = "null",
+    alias: str = "null",
+    m: str = "m-1",
+    t: str = "NIOThread@0",
+    s: int = 1,
+    ms: int = 0,
 ) -> str:
     return (
         HEAD.format(s=s, ms=ms, m=m, t=t) + "HTTP.CLIENT - HTTPClient$Context.handshakeFailed() : "
@@ -138,8 +143,10 @@ def test_what_real_jdks_throw_is_named(jdk: str, who: str, chain: list[str]) -> 
         assert (naming.name, naming.refused_by) == (received[1], "peer")
     else:
         assert naming.refused_by in ("us", "unknown")
-    text = channel(chain[0].partition(": ")[2]) + info() + thrown(
-        "\nCaused by: ".join(chain).replace("\nCaused by", "\n\tat x.Y(Z.java:1)\nCaused by")
+    text = (
+        channel(chain[0].partition(": ")[2])
+        + info()
+        + thrown("\nCaused by: ".join(chain).replace("\nCaused by", "\n\tat x.Y(Z.java:1)\nCaused by"))
     )
     (failure,) = failures(text)
     assert failure.alert == naming.name
@@ -233,11 +240,11 @@ def test_java_8_hides_the_reason_in_its_causes() -> None:
 
 def test_causes_of_suppressed_exceptions_are_not_the_cause() -> None:
     """Suppressed exceptions have chains of their own, set further in."""
-    (failure,) = failures((
+    (failure,) = failures(
         thrown("javax.net.ssl.SSLHandshakeException: General SSLEngine problem\n"
                "\tSuppressed: javax.net.ssl.SSLHandshakeException: x\n"
                "\t\tat a.B(C.java:1)\n\tCaused by: java.io.IOException: not this")
-    ))  # fmt: skip
+    )  # fmt: skip
     assert failure.exception is not None
     assert failure.exception.causes == ()
 
@@ -250,7 +257,10 @@ def test_causes_of_suppressed_exceptions_are_not_the_cause() -> None:
         ("java.io.EOFException: eof unexpected", "eof_unexpected"),
         ("java.io.IOException: Broken pipe", "broken_pipe"),
         ("java.io.IOException: Connection reset by peer", "connection_reset"),
-        ("java.net.UnknownHostException: Unable to resolve host : h: Name or service not known", "unknown_host"),
+        (
+            "java.net.UnknownHostException: Unable to resolve host : h: Name or service not known",
+            "unknown_host",
+        ),
         ("java.security.KeyStoreException: Cannot overwrite own certificate", "keystore_conflict"),
     ],
 )
@@ -296,7 +306,9 @@ def test_a_callout_and_a_target_on_two_threads() -> None:
         + thrown("javax.net.ssl.SSLException: Received fatal alert: unknown_ca", t="NIOThread@1", of="HTTPRequest@c")
         + thrown(JAVA)
     )  # fmt: skip
-    assert [(f.alert, f.ssl_info and f.ssl_info.key_alias, f.exception and f.exception.message) for f in found] == [
+    assert [
+        (f.alert, f.ssl_info and f.ssl_info.key_alias, f.exception and f.exception.message) for f in found
+    ] == [
         ("bad_certificate", "one", BAD),
         ("unknown_ca", "two", "Received fatal alert: unknown_ca"),
     ]

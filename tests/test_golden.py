@@ -32,9 +32,7 @@ def outcome(case: dict[str, Any], folder: Path) -> dict[str, Any]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
-    done = logscan(
-        *case["args"], stdin=case.get("stdin", "").encode(), cwd=folder, **case.get("env", {})
-    )
+    done = logscan(*case["args"], stdin=case.get("stdin", "").encode(), cwd=folder, **case.get("env", {}))
     return {
         "status": done.returncode,
         "stdout": done.stdout.decode(),
@@ -65,13 +63,20 @@ def main() -> None:
         case = tomllib.loads(text)
         with tempfile.TemporaryDirectory() as folder:
             got = outcome(case, Path(folder) / "work")
-        expected = {"status": case.get("status", 0), "stdout": case.get("stdout", ""), "stderr": case.get("stderr", "")}
+        expected = {
+            "status": case.get("status", 0),
+            "stdout": case.get("stdout", ""),
+            "stderr": case.get("stderr", ""),
+        }
         if got == expected:
             continue
         for key, value in got.items():
             sys.stdout.writelines(
                 difflib.unified_diff(
-                    str(expected[key]).splitlines(True), str(value).splitlines(True), f"{path.name}:{key}", "now"
+                    str(expected[key]).splitlines(True),
+                    str(value).splitlines(True),
+                    f"{path.name}:{key}",
+                    "now",
                 )
             )
         if "--write" in sys.argv:

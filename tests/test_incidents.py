@@ -16,7 +16,9 @@ from logscan.models import Channel, FailedHandshake, Place, SslInfo
 START = datetime(2026, 11, 23)
 
 
-def failure(number: int, proxy: str = "a", alert: str = "bad_certificate", keystore: str = "null") -> FailedHandshake:
+def failure(
+    number: int, proxy: str = "a", alert: str = "bad_certificate", keystore: str = "null"
+) -> FailedHandshake:
     return FailedHandshake(
         START + timedelta(seconds=number * 7 % 100), None, "o", "e", proxy, str(number % 3), f"m-{number}", "t", alert,
         ("client-certificate",), "southbound", "peer", "r",

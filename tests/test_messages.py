@@ -10,7 +10,9 @@ from logscan.models import Counters, Entry, Message, Place
 
 
 def entry(message_id: str | None, number: int) -> Entry:
-    return Entry(None, None, None, None, None, None, message_id, None, None, None, None, "", Place("x", number))
+    return Entry(
+        None, None, None, None, None, None, message_id, None, None, None, None, "", Place("x", number)
+    )
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", None]), max_size=60), st.integers(1, 5))

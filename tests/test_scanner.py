@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
+from conftest import zstd_compress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import entries_of, failures_of, split_entries
@@ -75,7 +75,7 @@ def logs(draw: st.DrawFn) -> bytes:
 PACK = {
     "plain": lambda data: data,
     "gz": lambda data: gzip.compress(data[: len(data) // 2]) + gzip.compress(data[len(data) // 2 :]),
-    "zst": lambda data: zstandard.ZstdCompressor().compress(data),
+    "zst": lambda data: zstd_compress(data),
     "bz2": bz2.compress,
     "xz": lzma.compress,
 }  # fmt: skip
@@ -83,11 +83,7 @@ PACK = {
 
 def engine(paths: list[str], limits: Limits) -> tuple[list[FailedHandshake], Counters]:
     counters = Counters()
-    found = [
-        failure
-        for failures in pipeline.scan(paths, counters, limits)
-        for failure in failures
-    ]
+    found = [failure for failures in pipeline.scan(paths, counters, limits) for failure in failures]
     return found, counters
 
 
@@ -190,7 +186,9 @@ def test_the_engine_without_hyperscan(tmp_path: Path, monkeypatch: pytest.Monkey
     """Where there is no wheel, Python alone finds the same."""
     path = tmp_path / "a.log"
     data = b"".join(
-        (HEAD + CHANNEL + HEAD + INFO + HEAD + THROWN).format(s=1, ms=m, a=1, m=m, t=0, c=m, reason=r).encode()
+        (HEAD + CHANNEL + HEAD + INFO + HEAD + THROWN)
+        .format(s=1, ms=m, a=1, m=m, t=0, c=m, reason=r)
+        .encode()
         for m in range(40)
         for r in REASONS
     )

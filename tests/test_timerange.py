@@ -48,7 +48,9 @@ def test_what_people_type(since: str, wall: str) -> None:
     assert time_range(since, None, BERLIN, NOW).since == at(wall)
 
 
-@pytest.mark.parametrize("text", ["foo", "-5x", "03/04/2026", "3.4.2026", "yesterday noonish", "2026-13-01", "ago"])
+@pytest.mark.parametrize(
+    "text", ["foo", "-5x", "03/04/2026", "3.4.2026", "yesterday noonish", "2026-13-01", "ago"]
+)
 def test_what_nobody_can_read(text: str) -> None:
     """Refused with examples rather than guessed."""
     with pytest.raises(UsageError) as error:

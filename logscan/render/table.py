@@ -47,7 +47,7 @@ def print_report(
             more = f"Details of the first {details} of {len(report.incidents):,} incidents"
             console.print(f"{more} (--details N shows more).", markup=False, highlight=False)
     for line in footer(report):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def headline(console: Console, report: Report, what: str) -> None:
@@ -64,7 +64,7 @@ def headline(console: Console, report: Report, what: str) -> None:
     console.print(
         f"{what}: {counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
         f" ({read}){span}",
-        markup=False, highlight=False, style="bold", soft_wrap=True,
+        markup=False, highlight=False, style="bold", soft_wrap=not console.is_terminal,
     )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _details(console: Console, number: int, incident: Incident) -> None:
     where = " / ".join(safe(part or "-") for part in (incident.org, incident.env, incident.proxy))
     console.print(
         f"{number}  {where}: {safe(incident.alert)}", markup=False, highlight=False, style="bold",
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )  # fmt: skip
     facts = (
         ("keystore", incident.keystores),
@@ -170,7 +170,7 @@ def _details(console: Console, number: int, incident: Incident) -> None:
 def _failures(console: Console, failures: Sequence[FailedHandshake]) -> None:
     console.print()
     for failure in failures:
-        console.print(failure_line(failure), markup=False, highlight=False, soft_wrap=True)
+        console.print(failure_line(failure), markup=False, highlight=False, soft_wrap=not console.is_terminal)
     console.print()
 
 
@@ -180,7 +180,7 @@ def _hanging(console: Console, label: str, text: str) -> None:
     from rich.text import Text
 
     if not console.is_terminal:
-        console.print(label + text, markup=False, highlight=False, soft_wrap=True)
+        console.print(label + text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
         return
     body = Text(text, overflow="fold").wrap(console, max(20, console.width - len(label)))
     for at, line in enumerate(body):

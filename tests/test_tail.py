@@ -1,0 +1,242 @@
+"""tail: real processes, real files that grow, rotate and are truncated."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, environment
+from test_failures import BAD, JAVA, channel, info, thrown
+
+ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)
+
+
+class Tail:
+    """A running ``logscan tail`` whose lines can be waited for."""
+
+    def __init__(self, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "logscan", "tail", "--poll-interval", "0.02", "--quiet-time", "0.1",
+             *map(str, arguments)],
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment(),
+        )  # fmt: skip
+        self.lines: queue.Queue[str] = queue.Queue()
+        assert self.process.stdout
+        self._reader = threading.Thread(target=self._pump, daemon=True)
+        self._reader.start()
+
+    def _pump(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.put(line.decode().rstrip("\n"))
+
+    def line(self, timeout: float = 10.0) -> str:
+        return self.lines.get(timeout=timeout)
+
+    def nothing(self, seconds: float = 0.5) -> bool:
+        time.sleep(seconds)
+        return self.lines.empty()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=10)
+        self._reader.join(timeout=10)
+        assert self.process.stderr
+        return code, self.process.stderr.read().decode()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "system.log"
+    path.write_text(ONE.replace("m-1", "old"))
+    return path
+
+
+@pytest.fixture
+def follow() -> Iterator[list[Tail]]:
+    running: list[Tail] = []
+    yield running
+    for tail in running:
+        if tail.process.poll() is None:
+            tail.process.kill()
+            tail.process.wait()
+        for stream in (tail.process.stdout, tail.process.stderr, tail.process.stdin):
+            if stream:
+                stream.close()
+
+
+def started(running: list[Tail], path: Path, *arguments: str) -> Tail:
+    """A tail that has certainly reached the end of its file."""
+    tail = Tail(*arguments, "--from-start", path)
+    running.append(tail)
+    assert "messageid:old" in tail.line()
+    return tail
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_a_failure_is_one_line_as_soon_as_it_is_complete(follow: list[Tail], log: Path) -> None:
+    """All that matters at 3 a.m., on one line."""
+    tail = started(follow, log)
+    append(log, ONE)
+    line = tail.line()
+    for part in ("bad_certificate", "o/e/a", "rev:1", "to 10.1.2.3:443", "alias alias", "messageid:m-1"):
+        assert part in line
+    assert tail.nothing(0.3)
+    code, stderr = tail.stop()
+    assert (code, stderr) == (0, "")
+
+
+def test_it_starts_at_the_end(follow: list[Tail], log: Path) -> None:
+    """What is in the file already is not news; a line begun before is not mistaken for a whole one."""
+    append(log, "half a line without its ")
+    tail = Tail(log)
+    follow.append(tail)
+    time.sleep(0.7)
+    append(log, "end\n" + ONE)
+    assert "messageid:m-1" in tail.line()
+    assert tail.nothing(0.2)
+
+
+def test_lines_in_pieces(follow: list[Tail], log: Path) -> None:
+    """A writer's buffer ends anywhere, within a character too."""
+    tail = started(follow, log)
+    data = ONE.replace("alias", "größe").encode()
+    with log.open("ab", buffering=0) as file:
+        for at in range(0, len(data), 97):
+            file.write(data[at : at + 97])
+            time.sleep(0.005)
+    assert "alias größe" in tail.line()
+
+
+def test_rename_rotation(follow: list[Tail], log: Path) -> None:
+    """The old file is read to its end, then the new one; an entry cut in two is whole."""
+    tail = started(follow, log)
+    cut = len(ONE) - 30
+    append(log, ONE[:cut])
+    log.rename(log.with_name("system.log.1"))
+    append(log.with_name("system.log.1"), "")
+    log.write_text(ONE[cut:] + ONE.replace("m-1", "m-2"))
+    assert {tail.line().rpartition("messageid:")[2], tail.line().rpartition("messageid:")[2]} == {
+        "m-1",
+        "m-2",
+    }
+    assert tail.nothing(0.2)
+
+
+def test_lines_written_after_the_rename(follow: list[Tail], log: Path) -> None:
+    """A writer that still has the old file open, for a moment."""
+    tail = started(follow, log)
+    with log.open("a") as writer:
+        log.rename(log.with_name("system.log.1"))
+        time.sleep(0.2)
+        writer.write(ONE)
+        writer.flush()
+        time.sleep(0.3)
+        log.write_text(ONE.replace("m-1", "m-2"))
+        assert "m-1" in tail.line()
+        assert "m-2" in tail.line()
+
+
+def test_truncation(follow: list[Tail], log: Path) -> None:
+    """copytruncate: the file begins anew."""
+    tail = started(follow, log)
+    append(log, ONE)
+    assert "m-1" in tail.line()
+    os.truncate(log, 0)
+    time.sleep(0.3)
+    append(log, ONE.replace("m-1", "m-3"))
+    assert "m-3" in tail.line()
+
+
+def test_a_file_that_comes_later(follow: list[Tail], tmp_path: Path) -> None:
+    """Waiting is said once, and then it is read from its beginning."""
+    path = tmp_path / "later.log"
+    tail = Tail(path)
+    follow.append(tail)
+    time.sleep(0.6)
+    path.write_text(ONE)
+    assert "m-1" in tail.line()
+    _, stderr = tail.stop()
+    assert stderr.count("no such file") == 1
+
+
+def test_selection_and_json(follow: list[Tail], log: Path) -> None:
+    """--all takes every alert; JSON has every field."""
+    tail = Tail("--all", "--json", "--from-start", log)
+    follow.append(tail)
+    assert json.loads(tail.line())["message_id"] == "old"
+    append(log, ONE.replace("bad_certificate", "unknown_ca"))
+    failure = json.loads(tail.line())
+    assert (failure["alert"], failure["key_alias"], failure["remote_port"]) == ("unknown_ca", "alias", 443)
+
+
+def test_other_alerts_are_left_out(follow: list[Tail], log: Path) -> None:
+    """By default bad_certificate alone."""
+    tail = started(follow, log)
+    append(log, ONE.replace("bad_certificate", "unknown_ca"))
+    assert tail.nothing(0.5)
+
+
+def test_every_entry(follow: list[Tail], log: Path) -> None:
+    """--entries prints what is appended, in order, whole."""
+    tail = Tail("--entries", log)
+    follow.append(tail)
+    time.sleep(0.7)
+    text = ONE + "2026-11-23 00:00:09,000  Apigee-Main-1 INFO X - A.b() : plain\n  second line\n"
+    append(log, text)
+    got = [tail.line() for _ in text.splitlines()]
+    assert got == text.splitlines()
+
+
+def test_standard_input_ends(follow: list[Tail]) -> None:
+    """A pipe that closes ends the tail, with what was in it."""
+    tail = Tail("-", stdin=subprocess.PIPE)
+    follow.append(tail)
+    assert tail.process.stdin
+    tail.process.stdin.write(ONE.rstrip("\n").encode())
+    tail.process.stdin.close()
+    assert "m-1" in tail.line()
+    assert tail.process.wait(timeout=10) == 0
+
+
+def test_ctrl_c_prints_what_is_complete(follow: list[Tail], log: Path) -> None:
+    """And ends with 130."""
+    tail = Tail("--quiet-time", "60", "--from-start", log)
+    follow.append(tail)
+    assert tail.nothing(1.0)
+    code, _ = tail.stop(signal.SIGINT)
+    assert code == 130
+    assert "messageid:old" in tail.line()
+
+
+def test_a_directory_follows_live_files_only(follow: list[Tail], log: Path) -> None:
+    """Rotated files do not grow."""
+    log.with_name("system.log.1").write_text(ONE.replace("m-1", "rotated"))
+    tail = started(follow, log.parent)
+    append(log, ONE)
+    assert "m-1" in tail.line()
+    assert tail.nothing(0.2)
+
+
+def test_nothing_to_follow(tmp_path: Path) -> None:
+    """A directory without logs is an error, not an endless wait."""
+    tail = Tail(tmp_path)
+    assert tail.process.wait(timeout=10) == 2
+    assert tail.process.stdout
+    assert tail.process.stderr
+    assert b"no logs" in tail.process.stderr.read()
+    tail.process.stdout.close()
+    tail.process.stderr.close()
