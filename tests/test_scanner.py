@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def logs(draw: st.DrawFn) -> bytes:
     return data
 
 
-PACK = {
+PACK: dict[str, Callable[[bytes], bytes]] = {
     "plain": lambda data: data,
     "gz": lambda data: gzip.compress(data[: len(data) // 2]) + gzip.compress(data[len(data) // 2 :]),
     "zst": lambda data: zstd_compress(data),

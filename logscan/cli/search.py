@@ -129,8 +129,8 @@ def _tell(counters: Counters, found: int, no_messages: bool, no_mentions: bool) 
         from logscan.render.text import counted
 
         common.complain(
-            f"no message of that id, but it stands in {counted(counters.mentions, 'other entry', 'other entries')}"
-            ", in the text or as part of a longer id",
+            "no message of that id, but it stands in "
+            f"{counted(counters.mentions, 'other entry', 'other entries')}, in the text or in a longer id",
             "--mentions prints them; --prefix takes the beginning of an id",
         )
     return complaints.fatal
