@@ -15,13 +15,18 @@ DATA = Path(__file__).parent / "data"
 SAMPLES = ROOT / "sample_logs"
 
 if sys.version_info >= (3, 14):
-    from compression.zstd import compress as zstd_compress
+    from compression.zstd import CompressionParameter, compress
 else:
-    from backports.zstd import compress as zstd_compress
+    from backports.zstd import CompressionParameter, compress
 
 __all__ = ["DATA", "ROOT", "SAMPLES", "Run", "environment", "logscan", "zstd_compress"]
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+def zstd_compress(data: bytes) -> bytes:
+    """A frame with a checksum, as the zstd command writes it."""
+    return compress(data, options={CompressionParameter.checksum_flag: 1})
 
 
 def environment(**more: str) -> dict[str, str]:

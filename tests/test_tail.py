@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from conftest import ROOT, environment
@@ -31,16 +33,38 @@ class Tail:
         )  # fmt: skip
         self.lines: queue.Queue[str] = queue.Queue()
         assert self.process.stdout
-        self._reader = threading.Thread(target=self._pump, daemon=True)
-        self._reader.start()
+        self.errors: queue.Queue[str] = queue.Queue()
+        self._told: list[str] = []
+        self._readers = [
+            threading.Thread(target=self._pump, args=pair, daemon=True)
+            for pair in ((self.process.stdout, self.lines), (self.process.stderr, self.errors))
+        ]
+        for reader in self._readers:
+            reader.start()
 
-    def _pump(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.put(line.decode().rstrip("\n"))
+    @staticmethod
+    def _pump(stream: IO[bytes], lines: queue.Queue[str]) -> None:
+        for line in stream:
+            lines.put(line.decode().rstrip("\n"))
 
-    def line(self, timeout: float = 10.0) -> str:
+    def line(self, timeout: float = 20.0) -> str:
         return self.lines.get(timeout=timeout)
+
+    def error(self, timeout: float = 20.0) -> str:
+        self._told.append(self.errors.get(timeout=timeout))
+        return self._told[-1]
+
+    def opened(self, path: Path) -> Tail:
+        """Wait until the process has opened a file, so that what is appended from now on is new."""
+        deadline = time.monotonic() + 20
+        fds = Path(f"/proc/{self.process.pid}/fd")
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                if any(os.path.realpath(fd) == str(path.resolve()) for fd in fds.iterdir()):
+                    time.sleep(0.1)
+                    return self
+            time.sleep(0.02)
+        raise AssertionError(f"{path} was not opened")
 
     def nothing(self, seconds: float = 0.5) -> bool:
         time.sleep(seconds)
@@ -49,9 +73,11 @@ class Tail:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
         code = self.process.wait(timeout=10)
-        self._reader.join(timeout=10)
-        assert self.process.stderr
-        return code, self.process.stderr.read().decode()
+        for reader in self._readers:
+            reader.join(timeout=10)
+        while not self.errors.empty():
+            self.error()
+        return code, "\n".join(self._told)
 
 
 @pytest.fixture
@@ -104,7 +130,7 @@ def test_it_starts_at_the_end(follow: list[Tail], log: Path) -> None:
     append(log, "half a line without its ")
     tail = Tail(log)
     follow.append(tail)
-    time.sleep(0.7)
+    tail.opened(log)
     append(log, "end\n" + ONE)
     assert "messageid:m-1" in tail.line()
     assert tail.nothing(0.2)
@@ -166,7 +192,7 @@ def test_a_file_that_comes_later(follow: list[Tail], tmp_path: Path) -> None:
     path = tmp_path / "later.log"
     tail = Tail(path)
     follow.append(tail)
-    time.sleep(0.6)
+    assert "no such file" in tail.error()
     path.write_text(ONE)
     assert "m-1" in tail.line()
     _, stderr = tail.stop()
@@ -194,7 +220,7 @@ def test_every_entry(follow: list[Tail], log: Path) -> None:
     """--entries prints what is appended, in order, whole."""
     tail = Tail("--entries", log)
     follow.append(tail)
-    time.sleep(0.7)
+    tail.opened(log)
     text = ONE + "2026-11-23 00:00:09,000  Apigee-Main-1 INFO X - A.b() : plain\n  second line\n"
     append(log, text)
     got = [tail.line() for _ in text.splitlines()]
@@ -216,7 +242,7 @@ def test_ctrl_c_prints_what_is_complete(follow: list[Tail], log: Path) -> None:
     """And ends with 130."""
     tail = Tail("--quiet-time", "60", "--from-start", log)
     follow.append(tail)
-    assert tail.nothing(1.0)
+    assert tail.opened(log).nothing(0.5)
     code, _ = tail.stop(signal.SIGINT)
     assert code == 130
     assert "messageid:old" in tail.line()
@@ -231,12 +257,9 @@ def test_a_directory_follows_live_files_only(follow: list[Tail], log: Path) -> N
     assert tail.nothing(0.2)
 
 
-def test_nothing_to_follow(tmp_path: Path) -> None:
+def test_nothing_to_follow(follow: list[Tail], tmp_path: Path) -> None:
     """A directory without logs is an error, not an endless wait."""
     tail = Tail(tmp_path)
-    assert tail.process.wait(timeout=10) == 2
-    assert tail.process.stdout
-    assert tail.process.stderr
-    assert b"no logs" in tail.process.stderr.read()
-    tail.process.stdout.close()
-    tail.process.stderr.close()
+    follow.append(tail)
+    assert tail.process.wait(timeout=20) == 2
+    assert "no logs" in tail.error()
