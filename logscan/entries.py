@@ -12,7 +12,7 @@ prefixed   the same behind up to 200 characters that something put in front: ``g
 
 Both are read as they are and as a document or mail wrapped them at blanks: blanks of the header match a
 line break as well. The opener is a test on bytes, cheap enough for the hot path; the header is an
-expression on text, run only on entries that matter. Facts: log-format evidence in docs/log-format.md.
+expression on text, run only on entries that matter. Facts: docs/log-format.md.
 """
 
 from __future__ import annotations

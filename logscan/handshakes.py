@@ -1,7 +1,7 @@
 """Failed handshakes: the lines of one failure are joined into one record and named.
 
 A Message Processor reports one failed handshake in up to three entries, written within about a
-millisecond by one thread (log-format evidence, section 4)::
+millisecond by one thread::
 
     …handshakeFailed() : SSLClientChannel[…]@65461 … handshake failed, message: <reason>   channel
     …handshakeFailed() : SSLInfo: KeyStore:… KeyAlias:… TrustStore:…                       ssl info

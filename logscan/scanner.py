@@ -69,14 +69,10 @@ class Scanner:
         self._over: _Overlong | None = None
 
     def scan(self, reader: BlockReader) -> Iterator[list[Span]]:
-        """All spans of a reader, block by block."""
+        """All spans of a reader, block by block (often none)."""
         while reader.fill():
-            spans = self.feed(reader, final=False)
-            if spans:
-                yield spans
-        spans = self.feed(reader, final=True)
-        if spans:
-            yield spans
+            yield self.feed(reader, final=False)
+        yield self.feed(reader, final=True)
 
     def feed(self, reader: Buffer, final: bool) -> list[Span]:
         """The spans that are whole in the reader's buffer; consumes what is finished.

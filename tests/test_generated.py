@@ -139,3 +139,21 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         with (tmp_path / name).open("wb") as file:
             generate.write(file, None, 300_000, seed=4)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 0), (2, 3), (5, 5)])
+def test_context_counts_entries(log: Path, before: int, after: int) -> None:
+    """As a plain reading marks them: each entry once, in order."""
+    counters = Counters()
+    spans = split_entries(log.read_bytes()[:400_000])[0]
+    names = [parse(span, counters).message_id for span in spans]
+    wanted = random.Random(before).sample(sorted({name for name in names if name}), 25)
+    hits = [at for at, name in enumerate(names) if name in wanted]
+    shown = sorted(
+        {at for hit in hits for at in range(max(0, hit - before), min(len(spans), hit + after + 1))}
+    )
+    short = log.with_name(f"short{before}{after}.log")
+    short.write_bytes(log.read_bytes()[:400_000])
+    found = list(pipeline.find(wanted, [str(short)], Counters(), before=before, after=after))
+    assert [one.span.data for one in found] == [spans[at].data for at in shown]
+    assert [one.matches for one in found] == [at in hits for at in shown]

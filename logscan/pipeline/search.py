@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -48,33 +49,29 @@ def find(
     belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
     finder = None if context else finder_for(wanted)
-    held: list[Span] = []
+    held: deque[Span] = deque(maxlen=before)
     owed = 0
-    stream: object = None
+    stem = ""
     for spans in blocks(
         paths, lambda layout: finder or EveryEntryFinder(layout), counters, limits, progress, lines
     ):
         for span in spans:
+            if context and stem != (here := describe(span.place.path).stem):
+                stem, owed = here, 0  # context does not reach into another log
+                held.clear()
             kind = belongs.kind(span.data)
             counters.mentions += kind == _MENTIONED
             if kind == _MEMBER or (mentions and kind == _MENTIONED):
                 counters.candidates += 1
                 yield from (Found(one, False) for one in held)
-                held = []
+                held.clear()
                 yield Found(span, True)
                 owed = after
+            elif owed:
+                owed -= 1
+                yield Found(span, False)
             elif context:
-                if owed and describe(span.place.path).stem == stream:
-                    owed -= 1
-                    yield Found(span, False)
-                elif before:
-                    if held and describe(span.place.path).stem != stream:
-                        held = []
-                    held = [*held[-(before - 1) :], span] if before > 1 else [span]
-                else:
-                    owed = 0
-            if context:
-                stream = describe(span.place.path).stem
+                held.append(span)
 
 
 _NOT, _MENTIONED, _MEMBER = range(3)
