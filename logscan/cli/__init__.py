@@ -1,29 +1,40 @@
 """The command line: arguments → pipeline → renderer → exit code.
 
-The only room that prints, exits or knows typer. One module a command; heavy imports stand inside the
-commands, so that ``logscan search`` starts like grep.
+The only room that prints, exits or knows typer. One module a command; a command's module, and the heavy
+imports inside it, are loaded only when it is called, so that ``logscan search`` starts like grep.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
 from logscan import __version__
-from logscan.cli import report, search, tail
 
-app = typer.Typer(
-    name="logscan",
-    help="Find and explain TLS handshake failures in Apigee Edge Message Processor logs.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("report")(report.report)
-app.command("search", context_settings={"help_option_names": ["--help"]})(search.search)
-app.command("tail")(tail.tail)
+COMMANDS = ("report", "search", "tail")
+"""Each is a function in the module of its name."""
+_SETTINGS = {"search": {"help_option_names": ["--help"]}}  # there -h is grep's
+
+
+def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """The command line with these commands (all of them for help and completion)."""
+    app = typer.Typer(
+        name="logscan",
+        help="Find and explain TLS handshake failures in Apigee Edge Message Processor logs.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in names:
+        command = getattr(import_module(f"logscan.cli.{name}"), name)
+        app.command(name, context_settings=_SETTINGS.get(name))(command)
+    return app
 
 
 def _version(asked: bool) -> None:
@@ -32,8 +43,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def common(
+def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
@@ -49,4 +59,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    app()
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    completing = any(name.endswith("_COMPLETE") for name in os.environ)
+    build(COMMANDS if completing or not asked else asked)()

@@ -10,11 +10,25 @@
 Every verb takes :class:`Limits` and counts in :class:`~logscan.models.Counters`; nothing here prints.
 """
 
-from logscan.pipeline.batch import Report, read_failures, read_incidents, report, scan
-from logscan.pipeline.live import Live, Watched, watch
-from logscan.pipeline.reading import Limits, Progress, blocks, read_entries
-from logscan.pipeline.search import Found, find
-from logscan.pipeline.selection import HostNames, Selection, select_alerts
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logscan.pipeline.batch import Report, read_failures, read_incidents, report, scan
+    from logscan.pipeline.live import Live, Watched, watch
+    from logscan.pipeline.reading import Limits, Progress, blocks, read_entries
+    from logscan.pipeline.search import Found, find
+    from logscan.pipeline.selection import HostNames, Selection, select_alerts
+
+_HOME_OF = {
+    "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch", "scan": "batch",
+    "Live": "live", "Watched": "live", "watch": "live",
+    "Limits": "reading", "Progress": "reading", "blocks": "reading", "read_entries": "reading",
+    "Found": "search", "find": "search",
+    "HostNames": "selection", "Selection": "selection", "select_alerts": "selection",
+}  # fmt: skip
 
 __all__ = [
     "Found",
@@ -35,3 +49,13 @@ __all__ = [
     "select_alerts",
     "watch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a verb's module when it is first asked for: a search needs none of the report's."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'logscan.pipeline' has no attribute {name!r}")
+    value = getattr(import_module(f"logscan.pipeline.{home}"), name)
+    globals()[name] = value
+    return value
