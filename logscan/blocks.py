@@ -48,8 +48,10 @@ class Buffer:
         self._line = (0, 1)
         """A stream offset and the number of the line there."""
 
-    def consume(self, count: int) -> None:
-        """Forget the first bytes of the buffer."""
+    def consume(self, count: int, own: bool = True) -> None:
+        """Forget the first bytes of the buffer; with ``own`` they count as scanned."""
+        if own:
+            self._counters.bytes += count
         if self._count_lines and count:
             self._counters.lines += self.buffer.count(b"\n", 0, count)
             self.line(count)
@@ -57,6 +59,10 @@ class Buffer:
         self.buffer[:rest] = self.buffer[count : self.end]
         self._base += count
         self.end = rest
+
+    def stop_at(self) -> int | None:
+        """Offset in the buffer from which on entries are another reader's; ``None``: not read yet."""
+        return None
 
     def place(self, offset: int) -> Place:
         """The file and the offset in it of a byte of the buffer."""
@@ -91,6 +97,7 @@ class BlockReader(Buffer):
 
     Attributes:
         final: whether nothing comes behind the bytes in the buffer.
+        broken: whether a file is missing or damaged.
         remaining: files of the stream that were not begun because a file before them is missing or
             damaged: what they hold does not continue what was read.
 
@@ -102,6 +109,9 @@ class BlockReader(Buffer):
             without a line break and the next begins.
         count_lines: keep line numbers and count lines.
         block: bytes read at once.
+        start: where to begin: the index of a file in the stream, and a byte of that file.
+        stop: the index and the byte from which on entries are another reader's.
+        forget: tell the kernel that what was read will not be needed again.
     """
 
     def __init__(
@@ -112,12 +122,21 @@ class BlockReader(Buffer):
         begins_entry: Callable[[bytearray, int, int], bool],
         count_lines: bool = False,
         block: int = BLOCK,
+        start: tuple[int, int] = (0, 0),
+        stop: tuple[int, int] | None = None,
+        forget: bool = False,
     ) -> None:
         super().__init__(keep + block + _HEADER_BYTES, counters, count_lines)
         self.final = False
+        self.broken = False
         self.remaining: Stream = ()
         self._block = block
-        self._files = list(stream)
+        self._file_index, self._skip = start
+        self._stop = stop
+        self._stop_base: int | None = None
+        """Offset in the stream of the stop, once its file has been reached."""
+        self._files = list(stream[self._file_index :])
+        self._forget = forget
         self._begins_entry = begins_entry
         self._open: ByteStream | None = None
 
@@ -135,9 +154,12 @@ class BlockReader(Buffer):
             count = self._read(self.end, room)
             if count:
                 self.end += count
-                self._counters.bytes += count
                 return True
         return False
+
+    def stop_at(self) -> int | None:
+        """See :meth:`Buffer.stop_at`."""
+        return None if self._stop_base is None else self._stop_base - self._base
 
     def close(self) -> None:
         """Release the file that is open."""
@@ -151,13 +173,17 @@ class BlockReader(Buffer):
             self.final = True
             return False
         file = self._files.pop(0)
+        skip, self._skip = self._skip, 0
+        index = self._file_index
+        self._file_index += 1
         try:
-            self._open = open_bytes(file.path)
+            self._open = open_bytes(file.path, skip, self._forget)
         except InputError as error:
             self._fault(file, str(error).removeprefix(f"{file.path}: "), error.hint)
             return False
         self.path = file.path
-        self._counters.files += 1
+        if not skip and (self._stop is None or (index, 0) < self._stop):
+            self._counters.files += 1
         last_line = self.buffer[self.buffer.rfind(b"\n", 0, self.end) + 1 : self.end]
         unfinished = bool(last_line.lstrip(b"\0"))
         begin = self.end
@@ -168,13 +194,15 @@ class BlockReader(Buffer):
                 count += self._read(begin + 1 + count, _HEADER_BYTES - count)
             if self._begins_entry(self.buffer, begin + 1, begin + 1 + count):
                 self.buffer[begin] = 0x0A
+                self._counters.bytes -= 1  # it stands in no file
                 begin += 1
                 self.end = begin + count
             else:
                 self.buffer[begin : begin + count] = self.buffer[begin + 1 : begin + 1 + count]
                 self.end = begin + count
-            self._counters.bytes += count
-        self.begin_file(file.path, begin)
+        self.begin_file(file.path, begin, skip)
+        if self._stop is not None and index == self._stop[0]:
+            self._stop_base = self._base + begin + self._stop[1] - skip
         return True
 
     def _read(self, at: int, room: int) -> int:
@@ -200,6 +228,7 @@ class BlockReader(Buffer):
 
     def _fault(self, file: LogFile, reason: str, hint: str) -> None:
         self._counters.problems.append(Problem(file.path, reason, hint))
+        self.broken = True
         self.remaining = tuple(self._files)
         self._files.clear()
         self.final = True

@@ -22,6 +22,10 @@ class Finder(Protocol):
         """Offsets in ``buffer`` behind each occurrence within ``start`` to ``end``, ascending."""
         ...
 
+    def twin(self) -> Finder:
+        """The same, for another thread."""
+        ...
+
 
 class HyperscanFinder:
     """Literals through hyperscan in block mode. Not for use by two threads at once."""
@@ -38,6 +42,15 @@ class HyperscanFinder:
             literal=True,
         )
         self._scratch: Any = hyperscan.Scratch(self._database)
+
+    def twin(self) -> HyperscanFinder:
+        """See :class:`Finder`: the compiled needles are shared, the working memory is not."""
+        import hyperscan
+
+        other = object.__new__(HyperscanFinder)
+        other._database = self._database
+        other._scratch = hyperscan.Scratch(self._database)
+        return other
 
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
         """See :class:`Finder`."""
@@ -66,6 +79,10 @@ class PlainFinder:
 
             self._set = regex.compile(rb"\L<needles>", needles=list(self._needles))
 
+    def twin(self) -> PlainFinder:
+        """See :class:`Finder`: it keeps nothing while it searches."""
+        return self
+
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
         """See :class:`Finder`."""
         if self._set is not None:
@@ -87,6 +104,10 @@ class EveryEntryFinder:
         self._opener = layout.opener
         # A plain opener never begins with a blank, so stack frames need not go through it.
         self._lines = re.compile(rb"\n(?=\S)" if layout.name == "plain" else rb"\n")
+
+    def twin(self) -> EveryEntryFinder:
+        """See :class:`Finder`: it keeps nothing while it searches."""
+        return self
 
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
         """See :class:`Finder`; the offset stands one byte into each opener."""

@@ -90,7 +90,6 @@ class FollowedFile(Buffer):
             count = os.readv(self._descriptor, [view])
         self.end += count
         self._position += count
-        self._counters.bytes += count
         return count
 
     def _look_around(self) -> int:

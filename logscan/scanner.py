@@ -44,6 +44,8 @@ class Scanner:
         max_entry: bytes kept of an entry.
         lines: give each span its line number.
         mid_line: the first line is not whole.
+        inherits: lines before the first entry belong to another scanner's last entry.
+        fresh: whether such lines may stand there at all.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Scanner:
         max_entry: int = DEFAULT_MAX_ENTRY,
         lines: bool = False,
         mid_line: bool = False,
+        inherits: bool = False,
+        fresh: bool = True,
     ) -> None:
         self._finder = finder
         self._opener = layout.opener.match
@@ -62,7 +66,14 @@ class Scanner:
         self._lines = lines
         self.seen_entry = False
         """Whether any line of the stream opened an entry."""
-        self._fresh = True
+        self.first: Place | None = None
+        """Where the first entry begins."""
+        self.last: Place | None = None
+        """Where the first entry begins that is another scanner's."""
+        self.done = False
+        """Whether the reader's stop was reached."""
+        self._inherits = inherits
+        self._fresh = fresh
         """Before the first entry: lines that open none belong to none."""
         self._mid_line = mid_line
         """The buffer begins within a line whose beginning was let go."""
@@ -70,9 +81,10 @@ class Scanner:
 
     def scan(self, reader: BlockReader) -> Iterator[list[Span]]:
         """All spans of a reader, block by block (often none)."""
-        while reader.fill():
+        while not self.done and reader.fill():
             yield self.feed(reader, final=False)
-        yield self.feed(reader, final=True)
+        if not self.done:
+            yield self.feed(reader, final=True)
 
     def feed(self, reader: Buffer, final: bool) -> list[Span]:
         """The spans that are whole in the reader's buffer; consumes what is finished.
@@ -114,6 +126,16 @@ class Scanner:
     def _entries(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """The usual case: the buffer begins with an entry."""
         buffer, end = reader.buffer, reader.end
+        if self.first is None and end:
+            self.first = reader.place(0)
+        stop = reader.stop_at()
+        if stop is not None and stop < end:
+            beyond = self._opener_from(buffer, max(0, stop), self._judged(buffer, end, final))
+            if beyond is not None:
+                self._cut(reader, beyond, spans)
+                self.last = reader.place(0)
+                self.done = True
+                return False
         cut = end if final else self._last_opener(buffer, end)
         if not cut:
             if final or self._must_wait(buffer, end):
@@ -145,16 +167,33 @@ class Scanner:
         nuls = 0
         while nuls < end and not buffer[nuls]:
             nuls = end - len(buffer[nuls:end].lstrip(b"\0"))
-        if nuls and not self._mid_line:
+        if nuls and not self._mid_line and not self._inherits:
             self._counters.nul_bytes += nuls
             reader.consume(nuls)
             end = reader.end
         complete = self._judged(buffer, end, final)
         first = self._first_opener(buffer, complete)
-        if first is None and not final:
+        self._mid_line = self._mid_line and first is None
+        if first is None and not final and not self._inherits:
             if self._must_wait(buffer, end):
                 return False
             self._over = self._overlong(reader, orphan=True)
+            return True
+        if self._inherits:
+            at = reader.stop_at()
+            gone = complete if first is None else first
+            if gone:
+                self._mid_line = buffer[gone - 1] != 0x0A
+            reader.consume(gone, own=False)
+            if first is None:
+                self.done = at is not None and at <= complete
+                return False
+            self._fresh = False
+            self.seen_entry = True
+            if at is not None and first >= at:
+                self.last = reader.place(0)
+                self.done = True
+                return False
             return True
         stop = complete if first is None else first
         if stop:
@@ -264,6 +303,21 @@ class Scanner:
                 return start
             complete = start - 1
         return 0
+
+    def _opener_from(self, buffer: bytearray, start: int, end: int) -> int | None:
+        """The first line that opens an entry and begins at an offset or behind it."""
+        at = start
+        if at and buffer[at - 1] != 0x0A:
+            at = buffer.find(b"\n", at, end) + 1
+            if not at:
+                return None
+        while at < end:
+            if self._opener(buffer, at, end):
+                return at
+            at = buffer.find(b"\n", at, end) + 1
+            if not at:
+                break
+        return None
 
     def _first_opener(self, buffer: bytearray, end: int) -> int | None:
         at = buffer.find(b"\n", 0, end) + 1 if self._mid_line else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import glob
 import io
 import lzma
@@ -168,10 +169,11 @@ class ByteStream(Protocol):
 class _Raw(io.RawIOBase):
     """A descriptor, with the bytes that were already read from it to see what it is."""
 
-    def __init__(self, descriptor: int, head: bytes = b"") -> None:
+    def __init__(self, descriptor: int, head: bytes = b"", forget: bool = False) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._head = head
+        self._forget = forget and hasattr(os, "posix_fadvise")
 
     def readable(self) -> bool:
         return True
@@ -186,6 +188,10 @@ class _Raw(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed and self._descriptor != 0:
+            if self._forget:
+                # A host that serves traffic wants its page cache for that, not for last night's log.
+                with contextlib.suppress(OSError):
+                    os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(self._descriptor)
         super().close()
 
@@ -315,13 +321,21 @@ _UNPACKERS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
 )
 
 
-def open_bytes(path: str) -> ByteStream:
+def open_bytes(path: str, skip: int = 0, forget: bool = False) -> ByteStream:
     """Open a file (or ``-``) for its unpacked bytes; what packs them is told by content.
+
+    Args:
+        path: the file.
+        skip: begin at this byte; only for files that :func:`plain_size` knows.
+        forget: tell the kernel that what was read will not be needed again.
 
     Raises:
         InputError: the file cannot be opened.
     """
     descriptor = _open(path)
+    if skip:
+        os.lseek(descriptor, skip, os.SEEK_SET)
+        return _Raw(descriptor, forget=forget)
     head = b""
     while len(head) < 32:
         try:
@@ -337,7 +351,21 @@ def open_bytes(path: str) -> ByteStream:
     encoding = _wide_encoding(head)
     if encoding:
         return _Transcoded(_Raw(descriptor, head), encoding)
-    return _Raw(descriptor, head.removeprefix(codecs.BOM_UTF8))
+    return _Raw(descriptor, head.removeprefix(codecs.BOM_UTF8), forget)
+
+
+def plain_size(path: str) -> int | None:
+    """The size of a regular file whose bytes are the log's own, neither packed nor in another encoding."""
+    try:
+        with open(path, "rb") as file:
+            about = os.fstat(file.fileno())
+            head = file.read(32)
+    except OSError:
+        return None
+    if not stat.S_ISREG(about.st_mode) or head.startswith(codecs.BOM_UTF8):
+        return None
+    packed = any(head.startswith(magic) for magic, _ in _UNPACKERS)
+    return None if packed or _wide_encoding(head) else about.st_size
 
 
 def _open(path: str) -> int:

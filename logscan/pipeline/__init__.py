@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from logscan.pipeline.selection import HostNames, Selection, select_alerts
 
 _HOME_OF = {
-    "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch", "scan": "batch",
+    "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch",
+    "scan": "batch",
     "Live": "live", "Watched": "live", "watch": "live",
     "Limits": "reading", "Progress": "reading", "blocks": "reading", "read_entries": "reading",
     "Found": "search", "find": "search",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from logscan.blocks import BLOCK, BlockReader
 from logscan.entries import PLAIN, Layout, begins_entry, layout_of, parse
+from logscan.errors import InputError
 from logscan.finders import EveryEntryFinder, Finder
 from logscan.messages import DEFAULT_WINDOW
 from logscan.models import Counters, Entry, Problem, Span
 from logscan.scanner import DEFAULT_MAX_ENTRY, Scanner
-from logscan.sources import Stream, discover
+from logscan.sources import Stream, discover, open_bytes, unpacking_errors
+from logscan.workers import Plan, scan_units, units_of, worth_while
 
 Progress = Callable[[Counters], None]
 """Called now and then while a run goes on."""
@@ -29,6 +32,10 @@ class Limits:
     """Bytes kept of one entry."""
     block: int = BLOCK
     """Bytes read at once."""
+    workers: int = 2
+    """Threads that scan at the same time."""
+    forget: bool = False
+    """Tell the kernel that what was read is not needed again, so that it keeps what others need."""
 
 
 def blocks(
@@ -40,7 +47,11 @@ def blocks(
     count_lines: bool = False,
 ) -> Iterator[list[Span]]:
     """The spans of all paths, block by block, in the order of the log."""
-    for stream in discover(paths, counters.problems):
+    streams = discover(paths, counters.problems)
+    if not count_lines and worth_while(streams, limits.workers):
+        yield from _shared_out(streams, finder_of, counters, limits, progress)
+        return
+    for stream in streams:
         rest: Stream = stream
         while rest:
             reader = BlockReader(rest, counters, limits.max_entry, begins_entry, count_lines, limits.block)
@@ -49,6 +60,52 @@ def blocks(
             finally:
                 reader.close()
             rest = reader.remaining
+
+
+def _shared_out(
+    streams: list[Stream],
+    finder_of: Callable[[Layout], Finder],
+    counters: Counters,
+    limits: Limits,
+    progress: Progress | None,
+) -> Iterator[list[Span]]:
+    """The same through several workers."""
+    units = [unit for stream in streams for unit in units_of(stream, _layout_at(stream[0].path))]
+    plan = Plan(limits.max_entry, limits.block, limits.forget, finder_of)
+    ended = iter(streams)
+    begun = 0
+    for scanned in scan_units(units, plan, limits.workers, counters):
+        yield scanned.spans
+        if scanned.stream_has_entries is not None:
+            stream = next(ended)
+            if not scanned.stream_has_entries and counters.bytes > begun:
+                counters.problems.append(_no_entries(stream[-1].path, counters.bytes - begun))
+            begun = counters.bytes
+        if progress:
+            progress(counters)
+
+
+def _layout_at(path: str) -> Layout:
+    """The layout of a stream, by the beginning of its first file."""
+    head = bytearray(LAYOUT_SAMPLE)
+    end = 0
+    damage: tuple[type[Exception], ...] = (InputError, *unpacking_errors())
+    with contextlib.suppress(*damage):  # it is told when the stream is read
+        file = open_bytes(path)
+        with memoryview(head) as view:
+            while end < len(head) and (count := file.readinto(view[end:])):
+                end += count
+        file.close()
+    return layout_of(head[:end])
+
+
+def _no_entries(path: str, size: int) -> Problem:
+    return Problem(
+        path,
+        f"no entry of a Message Processor's log in its {size:,} bytes",
+        "is it another kind of file?",
+        fatal=False,
+    )
 
 
 def _read(
@@ -71,14 +128,7 @@ def _read(
     if progress:
         progress(counters)
     if not scanner.seen_entry and counters.bytes > begun:
-        counters.problems.append(
-            Problem(
-                reader.path,
-                f"no entry of a Message Processor's log in its {counters.bytes - begun:,} bytes",
-                "is it another kind of file?",
-                fatal=False,
-            )
-        )
+        counters.problems.append(_no_entries(reader.path, counters.bytes - begun))
 
 
 def read_entries(
