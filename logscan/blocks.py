@@ -15,7 +15,7 @@ from logscan.errors import InputError
 from logscan.models import Counters, Place, Problem
 from logscan.sources import ByteStream, LogFile, Stream, open_bytes, unpacking_errors
 
-BLOCK = 512 * 1024
+BLOCK = 1 << 20
 """Bytes read at once: small enough to stay in the processor's cache while it is scanned."""
 _HEADER_BYTES = 4096
 """Enough of a file to see whether an entry begins with it."""
@@ -89,6 +89,8 @@ class Buffer:
         return self._segments[self._index(offset)]
 
     def _index(self, offset: int) -> int:
+        if len(self._segments) == 1:
+            return 0
         return max(0, bisect_right(self._segments, self._base + offset, key=itemgetter(0)) - 1)
 
 

@@ -52,19 +52,26 @@ _OPENER = rf"""
 """
 
 
+_BELOW = r"(?:\s|at\ |Caused\ by|\.\.\.|Suppressed|javax?\.|com\.)"
+"""How lines begin that never open an entry: most of a stack trace."""
+
+
 class Layout(NamedTuple):
     """One way in which entries stand in a file."""
 
     name: str
     opener: re.Pattern[bytes]
     """Matches at the start of a line that opens an entry; used as ``opener.match(buffer, at)``."""
+    candidates: re.Pattern[bytes]
+    """Finds the line breaks behind which an entry may open: passes over frames and causes quickly."""
     samples: tuple[bytes, ...]
     """Lines that it must open at, from the evidence."""
 
 
 PLAIN = Layout(
     "plain",
-    re.compile(rf"\0*{_OPENER}".encode(), re.VERBOSE),
+    re.compile(rf"\0*(?!{_BELOW}){_OPENER}".encode(), re.VERBOSE),
+    re.compile(rf"\n(?!{_BELOW})".encode(), re.VERBOSE),
     (
         b"2017-10-23 05:28:57,813 org:org-name env:env-name api:apiproxy-name rev:revision-number"
         b" messageid:message_id NIOThread@0 ERROR HTTP.CLIENT - text",
@@ -81,6 +88,7 @@ PLAIN = Layout(
 PREFIXED = Layout(
     "prefixed",
     re.compile(rf"\0*[^\n]{{0,200}}?(?<!\w){_STRICT}".encode(), re.VERBOSE),
+    re.compile(rb"\n"),
     (
         b"Nov 23 05:28:57 mp01 apigee[77]: 2017-10-23 05:28:57,813 org:o env:e api:a main INFO L - x",
         b"logs/system.log:12:2017-10-10 05:02:42,330 Apigee-Main-5 ERROR MESSAGING - x",

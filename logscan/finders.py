@@ -8,7 +8,6 @@ finds every entry, for jobs to which every entry matters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -102,8 +101,7 @@ class EveryEntryFinder:
 
     def __init__(self, layout: Layout) -> None:
         self._opener = layout.opener
-        # A plain opener never begins with a blank, so stack frames need not go through it.
-        self._lines = re.compile(rb"\n(?=\S)" if layout.name == "plain" else rb"\n")
+        self._lines = layout.candidates
 
     def twin(self) -> EveryEntryFinder:
         """See :class:`Finder`: it keeps nothing while it searches."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from logscan.errors import UsageError
 from logscan.hints import NO_KEYSTORE, hint_for
-from logscan.models import FailedHandshake, Incident, Place
+from logscan.models import FailedHandshake, Incident, Place, SslInfo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SAMPLES = 3
 """Sample message ids kept of an incident."""
 MAX_DISTINCT = 200
-"""Distinct keystores, aliases, targets … counted of an incident; those beyond are left out."""
+"""Distinct combinations of keystore, alias, truststore, target, revision and host counted of an
+incident; those beyond are left out of its lists."""
 SHOWN = 10
 """How many of them an incident lists."""
 
@@ -52,21 +53,25 @@ class _Key(NamedTuple):
     by: tuple[str | None, ...]
 
 
+_Shape = tuple[tuple[str, ...], SslInfo | None, str | None, str | None, str]
+
+
 class _Tally:
     """The running counts of one incident."""
 
-    __slots__ = ("families", "first", "handshakes", "last", "messages", "samples", "seen")
+    __slots__ = ("_latest", "first", "handshakes", "last", "messages", "samples", "shapes")
 
     def __init__(self) -> None:
         self.handshakes = 0
         self.messages = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
-        self.families: Counter[tuple[str, ...]] = Counter()
-        self.seen: tuple[Counter[str], ...] = tuple(Counter() for _ in range(6))
-        """Keystores, aliases, truststores, targets, revisions, hosts."""
+        self.shapes: Counter[_Shape] = Counter()
+        """What came together with what: families, SSLInfo, target, revision, host."""
         self.samples: dict[str, datetime] = {}
         """Message ids with their earliest time."""
+        self._latest = datetime.max
+        """Of the samples worth keeping; later ones need not be looked at."""
 
     def add(self, failure: FailedHandshake) -> None:
         self.handshakes += 1
@@ -76,12 +81,9 @@ class _Tally:
                 self.first = time
             if self.last is None or time > self.last:
                 self.last = time
-        self.families[failure.families] += 1
-        info = failure.ssl_info
-        values = (*(info or (None, None, None)), failure.target, failure.revision, failure.host)
-        for counter, value in zip(self.seen, values, strict=True):
-            if value is not None and (value in counter or len(counter) < MAX_DISTINCT):
-                counter[value] += 1
+        shape = (failure.families, failure.ssl_info, failure.target, failure.revision, failure.host)
+        if shape in self.shapes or len(self.shapes) < MAX_DISTINCT:
+            self.shapes[shape] += 1
         if failure.message_id is not None:
             self._sample(failure.message_id, time or datetime.max)
 
@@ -90,9 +92,7 @@ class _Tally:
         self.messages += other.messages
         self.first = min(filter(None, (self.first, other.first)), default=None)
         self.last = max(filter(None, (self.last, other.last)), default=None)
-        self.families.update(other.families)
-        for mine, theirs in zip(self.seen, other.seen, strict=True):
-            mine.update(theirs)
+        self.shapes.update(other.shapes)
         for name, time in other.samples.items():
             self._sample(name, time)
 
@@ -100,12 +100,32 @@ class _Tally:
         """The first few message ids by time."""
         return heapq.nsmallest(SAMPLES, self.samples, key=lambda name: (self.samples[name], name))
 
+    def families(self) -> tuple[str, ...]:
+        """The families of most of its failures."""
+        counts: Counter[tuple[str, ...]] = Counter()
+        for shape, number in self.shapes.items():
+            counts[shape[0]] += number
+        return min(counts, key=lambda families: (-counts[families], families))
+
+    def distinct(self) -> tuple[Counter[str], ...]:
+        """How often each keystore, alias, truststore, target, revision and host was seen."""
+        seen: tuple[Counter[str], ...] = tuple(Counter() for _ in range(6))
+        for (_, info, target, revision, host), number in self.shapes.items():
+            values = (*(info or (None, None, None)), target, revision, host)
+            for counter, value in zip(seen, values, strict=True):
+                if value is not None:
+                    counter[value] += number
+        return seen
+
     def _sample(self, name: str, time: datetime) -> None:
+        if time > self._latest:
+            return
         held = self.samples.get(name)
         if held is None or time < held:
             self.samples[name] = time
         if len(self.samples) > 4 * SAMPLES:
             self.samples = {name: self.samples[name] for name in self.earliest()}
+            self._latest = max(self.samples.values())
 
 
 class Incidents:
@@ -158,15 +178,16 @@ class Incidents:
         return done
 
     def _incident(self, key: _Key, tally: _Tally) -> Incident:
-        keystores, aliases, truststores, targets, revisions, hosts = map(_most, tally.seen)
-        families = min(tally.families, key=lambda f: (-tally.families[f], f))
+        seen = tally.distinct()
+        keystores, aliases, truststores, targets, revisions, hosts = map(_most, seen)
+        families = tally.families()
         configured = [name for name in keystores if name != "null"]
         hint = hint_for(
             key.alert, families[0], configured[0] if configured else next(iter(keystores), None),
             targets[0] if targets else None, families, key.side,
         )  # fmt: skip
         if configured and "null" in keystores:
-            hint = f"{NO_KEYSTORE} in {tally.seen[0]['null']:,} of them; elsewhere {hint}"
+            hint = f"{NO_KEYSTORE} in {seen[0]['null']:,} of them; elsewhere {hint}"
         return Incident(
             key.org,
             key.env,

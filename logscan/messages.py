@@ -2,17 +2,22 @@
 
 A group stays open until the end of input (or, live, until it has been quiet), because a later entry of
 any thread or file may belong to it. When more groups are open than the limit allows, the one that has
-been quiet longest is let go early and counted; an entry that comes for it later opens a new group.
+been quiet longest is let go; where it cannot have been over yet that is counted. An entry that comes for it
+later opens a new group.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import timedelta
 
 from logscan.models import Counters, Entry, Message
 
 DEFAULT_WINDOW = 10_000
 """Messages open at once. With a failure of three entries each they take about 40 MB."""
+FINISHED = timedelta(minutes=2)
+"""A message that has been quiet for so long in the log's own time is taken to be over: letting it go
+loses nothing. Connections wait for 55 seconds by default."""
 MAX_ENTRIES = 1_000
 """Entries kept of one message; beyond, it is let go in parts."""
 
@@ -45,8 +50,10 @@ class MessageWindow:
             self._counters.evicted_messages += 1
             return [self._close(key)]
         if len(self._open) > self._limit:
-            self._counters.evicted_messages += 1
-            return [self._close(next(iter(self._open)))]
+            quietest, (held_entries, _) = next(iter(self._open.items()))
+            if not _over(held_entries[-1], entry):
+                self._counters.evicted_messages += 1
+            return [self._close(quietest)]
         return []
 
     def release(self, before: float) -> list[Message]:
@@ -65,3 +72,8 @@ class MessageWindow:
 
     def _close(self, key: str) -> Message:
         return Message(key, tuple(self._open.pop(key)[0]))
+
+
+def _over(last: Entry, now: Entry) -> bool:
+    """Whether a message whose last entry this is can be taken to be over."""
+    return last.time is not None and now.time is not None and now.time - last.time > FINISHED

@@ -56,7 +56,8 @@ class Entry(NamedTuple):
     @property
     def text(self) -> str:
         """The text of the entry's own line."""
-        return self.body.partition("\n")[0].rstrip()
+        end = self.body.find("\n")
+        return (self.body if end < 0 else self.body[:end]).rstrip()
 
     @property
     def continuation(self) -> str:
@@ -225,7 +226,7 @@ class Counters:
     nul_bytes: int = 0
     """NUL bytes skipped before entries (copytruncate leaves them)."""
     evicted_messages: int = 0
-    """Messages let go early because more than ``--window`` were open."""
+    """Messages let go before they can have been over, because more than ``--window`` were open."""
     messages: int = 0
     """Messages with a failure."""
     failures: int = 0

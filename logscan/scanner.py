@@ -61,6 +61,7 @@ class Scanner:
     ) -> None:
         self._finder = finder
         self._opener = layout.opener.match
+        self._next_line = layout.candidates.search
         self._counters = counters
         self._max_entry = max_entry
         self._lines = lines
@@ -274,10 +275,15 @@ class Scanner:
 
     def _closing(self, buffer: bytearray, hit: int, cut: int) -> int:
         """End of the entry around a hit: forward to the next line that opens one."""
-        stop = buffer.find(b"\n", hit, cut) + 1
-        while stop and stop < cut and not self._opener(buffer, stop, cut):
-            stop = buffer.find(b"\n", stop, cut) + 1
-        return stop or cut
+        line = self._next_line(buffer, hit, cut)
+        while line is not None:
+            stop = line.end()
+            if stop >= cut:
+                return cut
+            if self._opener(buffer, stop, cut):
+                return stop
+            line = self._next_line(buffer, stop, cut)
+        return cut
 
     def _judged(self, buffer: bytearray, end: int, final: bool) -> int:
         """How far it can be told which lines open an entry: to the end of the last whole line, or of

@@ -11,7 +11,7 @@ import pytest
 from conftest import DATA
 from reference import split_entries
 
-from logscan import catalog
+from logscan import catalog, handshakes
 from logscan.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
 from logscan.entries import parse
 from logscan.handshakes import Joiner, _address
@@ -431,3 +431,30 @@ def test_needles_stand_in_every_line_of_every_real_failure() -> None:
         for span in split_entries(path.read_bytes())[0]:
             if b"SSLInfo" in span.data or b"Exception" in span.data or b"handshake" in span.data:
                 assert any(needle in span.data for needle in NEEDLES), span.data
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(DATA / "client_logs").glob("*v1.2.log")), ids=lambda path: path.stem
+)
+def test_the_fast_opening_line_agrees_with_the_general_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shortcut for usual lines gives what the general expressions give."""
+    fast = failures(path.read_bytes())
+    monkeypatch.setattr(handshakes, "_USUAL", re.compile("(?!)"))
+    assert failures(path.read_bytes()) == fast
+
+
+def test_fast_opening_lines_of_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old and new channel, swapped labels, quoted exceptions."""
+    new = CHANNEL.format(c=7)
+    text = "".join(
+        channel(reason).replace(new, ends)
+        for reason in (BAD, "General SSLEngine problem", f"java.io.IOException: {BAD}")
+        for ends in (new, "SSLClientChannel[C:10.0.0.5:50100 Remote host:10.9.9.9:443]@8",
+                     "ClientChannel[C:1.2.3.4:443 Remote host:0.0.0.0:0]@9")
+    )  # fmt: skip
+    fast = failures(text)
+    assert len(fast) == 9
+    monkeypatch.setattr(handshakes, "_USUAL", re.compile("(?!)"))
+    assert failures(text) == fast
