@@ -47,8 +47,8 @@ _CHANNEL = re.compile(
 )
 _USUAL = re.compile(
     r"((?:SSL)?ClientChannel)\[(?:C:([\d.]+):(\d+) Remote host:([\d.]+):(\d+)"
-    r"|\w+: Remote:([\d.]+):(\d+) Local:([\d.]+))\]@(\d+) useCount=(\d+) bytesRead=(\d+) bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *"
-    r"(?:isOpen=(true|false) +)?handshake failed, message: ([^\n]+)\n?\Z"
+    r"|\w+: Remote:([\d.]+):(\d+) Local:([\d.]+))\]@(\d+) useCount=(\d+) bytesRead=(\d+)"
+    r" bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *(?:isOpen=(true|false) +)?handshake failed, message: ([^\n]+)\n?\Z"
 )
 """An opening line as Message Processors write it: a fast way for most of them. It gives what the general
 expressions give (a test holds them together)."""
@@ -206,8 +206,8 @@ class Joiner:
         side = "northbound" if northbound else "southbound"
         return FailedHandshake(
             first.time, first.zone, first.org, first.env, first.proxy, first.revision, first.message_id,
-            first.thread, naming.name, _families(naming, record.ssl_info, side), side, naming.refused_by, naming.reason,
-            record.channel, record.ssl_info, thrown.exception if thrown else None,
+            first.thread, naming.name, _families(naming, record.ssl_info, side), side, naming.refused_by,
+            naming.reason, record.channel, record.ssl_info, thrown.exception if thrown else None,
             self._host_of(first.place.path), first.place,
         )  # fmt: skip
 
