@@ -48,7 +48,8 @@ _CHANNEL = re.compile(
 _USUAL = re.compile(
     r"((?:SSL)?ClientChannel)\[(?:C:([\d.]+):(\d+) Remote host:([\d.]+):(\d+)"
     r"|\w+: Remote:([\d.]+):(\d+) Local:([\d.]+))\]@(\d+) useCount=(\d+) bytesRead=(\d+)"
-    r" bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *(?:isOpen=(true|false) +)?handshake failed, message: ([^\n]+)\n?\Z"
+    r" bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *"
+    r"(?:isOpen=(true|false) +)?handshake failed, message: ([^\n]+)\n?\Z"
 )
 """An opening line as Message Processors write it: a fast way for most of them. It gives what the general
 expressions give (a test holds them together)."""
