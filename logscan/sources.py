@@ -326,12 +326,18 @@ def open_bytes(path: str, skip: int = 0, forget: bool = False) -> ByteStream:
 
     Args:
         path: the file.
-        skip: begin at this byte; only for files that :func:`plain_size` knows.
+        skip: begin at this unpacked byte; where bytes cannot be skipped they are read and dropped.
         forget: tell the kernel that what was read will not be needed again.
 
     Raises:
         InputError: the file cannot be opened.
     """
+    if skip and plain_size(path) is None:
+        stream = open_bytes(path)
+        with memoryview(bytearray(1 << 16)) as dropped:
+            while skip and (count := stream.readinto(dropped[: min(skip, len(dropped))])):
+                skip -= count
+        return stream
     descriptor = _open(path)
     if skip:
         os.lseek(descriptor, skip, os.SEEK_SET)

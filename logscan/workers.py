@@ -158,12 +158,10 @@ def scan_units(units: Sequence[Unit], plan: Plan, workers: int, counters: Counte
             if begins_stream:
                 expected, broken, seen = None, False, False
             work.begun()
-            if not begins_stream and (broken or not _agrees(work, expected)):
-                work.abandon()
-                work = _Work(work.unit)
-                finder = crew.finders[work.unit.layout.name]
-                _scan(work, plan, finder, inherits=False, at=None if broken else expected)
-                work.finish()
+            if not (begins_stream or broken or (expected is not None and _agrees(work, expected))):
+                work = _again(work, plan, crew.finders, expected)
+            elif broken:
+                work = _again(work, plan, crew.finders, None, fresh=True)
             for spans in work.take():
                 yield Scanned(spans, None)
             counters_add(counters, work.counters)
@@ -224,9 +222,22 @@ class _Crew:
             return None if self._stopping else work
 
 
-def _agrees(work: _Work, expected: Place | None) -> bool:
+def _again(
+    work: _Work, plan: Plan, finders: dict[str, Finder], at: Place | None, fresh: bool = False
+) -> _Work:
+    """A unit once more, from where the one before it ended: ``None`` for its end of the stream."""
+    work.abandon()
+    again = _Work(work.unit)
+    if at is not None or fresh:
+        _scan(again, plan, finders[work.unit.layout.name], inherits=False, at=at)
+    again.counters.files = work.counters.files
+    again.finish()
+    return again
+
+
+def _agrees(work: _Work, expected: Place) -> bool:
     """Whether a unit begins where the one before it ended."""
-    if work.first is not None or expected is None:
+    if work.first is not None:
         return work.first == expected
     # It saw no entry: right, unless the one before it says that one begins within.
     unit = work.unit

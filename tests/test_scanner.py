@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import random
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import entries_of, failures_of, split_entries
 
-from logscan import finders, pipeline
+from logscan import finders, pipeline, workers
 from logscan.models import Counters, FailedHandshake
-from logscan.pipeline import Limits
+from logscan.pipeline import Limits, reading
 
 HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:p{a} rev:1 messageid:m-{m} NIOThread@{t} "
 CHANNEL = (
@@ -88,6 +91,16 @@ def engine(paths: list[str], limits: Limits) -> tuple[list[FailedHandshake], Cou
     return found, counters
 
 
+@contextlib.contextmanager
+def shared_out(count: int, size: int) -> Iterator[None]:
+    """Let workers share even a little log out among them, in ranges of this size."""
+    with pytest.MonkeyPatch.context() as patch:
+        if count > 1:
+            patch.setattr(workers, "RANGE", size)
+            patch.setattr(reading, "worth_while", lambda *_: True)
+        yield
+
+
 def comparable(failures: list[FailedHandshake]) -> list[Any]:
     """Without what names the files."""
     return sorted(
@@ -101,18 +114,26 @@ def comparable(failures: list[FailedHandshake]) -> list[Any]:
     block=st.integers(1, 3000),
     cuts=st.lists(st.floats(0, 1), max_size=3),
     packs=st.lists(st.sampled_from(sorted(PACK)), min_size=4, max_size=4),
+    share=st.sampled_from([(1, 0), (2, 40), (2, 333), (3, 1000), (2, 1 << 20)]),
 )
 def test_the_engine_equals_the_reference(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, cuts: list[float], packs: list[str]
+    tmp_path_factory: pytest.TempPathFactory,
+    data: bytes,
+    block: int,
+    cuts: list[float],
+    packs: list[str],
+    share: tuple[int, int],
 ) -> None:
-    """Any block size, any rotation, any packing: the failures of a plain reading, line by line."""
+    """Any block size, rotation, packing, and any number of workers over ranges of any size: the failures
+    of a plain reading, line by line."""
     folder = tmp_path_factory.mktemp("family")
     places = sorted({int(cut * len(data)) for cut in cuts})
     pieces = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
     for age, piece in enumerate(reversed(pieces)):
         name = "system.log" if not age else f"system.log.{age}"
         (folder / name).write_bytes(PACK[packs[age]](piece))
-    found, counters = engine([str(folder)], Limits(block=block))
+    with shared_out(*share):
+        found, counters = engine([str(folder)], Limits(block=block, workers=share[0]))
     problems = [problem for problem in counters.problems if problem.fatal]
     assert not problems
     expected = failures_of(data)
@@ -204,3 +225,52 @@ def test_the_engine_without_hyperscan(tmp_path: Path, monkeypatch: pytest.Monkey
     assert engine([str(path)], Limits())[0] == compiled
     ids = [f"m-{number}" for number in range(30)]
     assert len(list(pipeline.find(ids, [str(path)], Counters()))) == 30 * 3 * len(REASONS)
+
+
+@pytest.mark.parametrize("fault", ["missing", "cut", "directory"])
+def test_workers_and_a_fault_in_the_middle(tmp_path: Path, fault: str) -> None:
+    """A missing or damaged file between two others: the same as with one worker."""
+    entries = [
+        (HEAD + rest).format(s=n % 10, ms=n, a=1, m=n, t=0, c=n, reason=REASONS[0]).encode()
+        for n in range(30)
+        for rest in (CHANNEL, INFO, THROWN)
+    ]
+    thirds = [
+        b"".join(entries[:31]),
+        b"".join(entries[31:62]),
+        b"\tat lost.X(Y.java:1)\n" + b"".join(entries[62:]),
+    ]
+    paths = []
+    for age, data in zip((2, 1, 0), thirds, strict=True):
+        path = tmp_path / (f"system.log.{age}" if age else "system.log")
+        path.write_bytes(gzip.compress(data))
+        paths.append(path)
+    if fault == "cut":
+        paths[1].write_bytes(paths[1].read_bytes()[:-30])
+    else:
+        paths[1].unlink()
+        if fault == "directory":
+            paths[1].mkdir()
+    names = [str(path) for path in paths]
+    alone, counted = engine(names, Limits(workers=1))
+    for count in (2, 3):
+        with shared_out(count, 100):
+            found, counters = engine(names, Limits(workers=count))
+        assert found == alone
+        assert counters == counted
+
+
+def test_a_worker_that_fails_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unforeseen error in a thread reaches the caller, and no thread is left behind."""
+    (tmp_path / "a.log").write_bytes(HEAD.format(s=1, ms=1, a=1, m=1, t=0).encode() + INFO.encode() * 50)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(workers, "BlockReader", broken)
+    with shared_out(2, 100), pytest.raises(RuntimeError, match="boom"):
+        engine([str(tmp_path)], Limits(workers=2))
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("scan-") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

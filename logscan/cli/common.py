@@ -38,6 +38,11 @@ Window = Annotated[
 MaxEntry = Annotated[
     int, typer.Option("--max-entry-bytes", min=1024, help="Bytes kept of one entry; the rest is counted.")
 ]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Threads that scan at the same time.")]
+Nice = Annotated[
+    bool,
+    typer.Option("--nice", help="Stand back for others: low priority, and nothing stays in the page cache."),
+]
 Stats = Annotated[bool, typer.Option("--stats", help="Print what was read and counted to standard error.")]
 Hosts = Annotated[
     list[str] | None,
@@ -72,6 +77,7 @@ Colour = Annotated[
 ]
 
 WINDOW = DEFAULT_WINDOW
+WORKERS = 2
 MAX_ENTRY = DEFAULT_MAX_ENTRY
 
 
@@ -95,6 +101,12 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return run
+
+
+def stand_back(nice: bool) -> None:
+    """Lower this process's priority, when asked to and where that is possible."""
+    if nice and hasattr(os, "nice"):
+        os.nice(10)
 
 
 def complain(message: str, hint: str = "") -> None:

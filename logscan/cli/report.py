@@ -71,6 +71,8 @@ def report(
     color: common.Colour = "auto",
     window: common.Window = common.WINDOW,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
+    workers: common.Workers = common.WORKERS,
+    nice: common.Nice = False,
 ) -> None:
     """Report bad_certificate incidents by organization, environment and API proxy.
 
@@ -102,12 +104,13 @@ def report(
         times=time_range(since, until, tz),
     )
     names = common.paths_or_default(paths)
+    common.stand_back(nice)
     with common.progress_line(names, quiet) as progress:
         done = pipeline.report(
             names,
             selection,
             columns,
-            pipeline.Limits(window=window, max_entry=max_entry_bytes),
+            pipeline.Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice),
             pipeline.HostNames(host or ()).name,
             each,
             progress,

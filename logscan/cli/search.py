@@ -71,6 +71,8 @@ def search(
     ] = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
+    workers: common.Workers = common.WORKERS,
+    nice: common.Nice = False,
 ) -> None:
     """Print all entries of these messages, whole, in the order of the logs.
 
@@ -81,6 +83,7 @@ def search(
     begun = time.monotonic()
     ids, names = _ids_and_paths(arguments or [], file or [])
     paths = common.paths_or_default(names)
+    common.stand_back(nice)
     counters = Counters()
     show_names = _several(paths) if with_filename is None else with_filename
     sink: _Sink
@@ -99,7 +102,8 @@ def search(
     found = 0
     for one in pipeline.find(
         ids, paths, counters, prefix, mentions, before or context, after or context,
-        pipeline.Limits(max_entry=max_entry_bytes), lines=line_number or as_json or stats,
+        pipeline.Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
+        lines=line_number or as_json or stats,
     ):  # fmt: skip
         found += one.matches
         sink.take(one)

@@ -1,0 +1,464 @@
+"""Measure logscan beside its peers, in one run, on generated data; write the table to RESULTS.md.
+
+    python benchmarks/run.py                    # 1 GiB, five rounds, all jobs, RESULTS.md
+    python benchmarks/run.py --size 10GiB       # the large form of the jobs that have one
+    python benchmarks/run.py --quick            # 8 MiB, equality only, no times; for .ci/run
+
+Whole processes with their start-up, warm page cache, alternating rounds. Before a job is timed, all its
+commands must give the same answer. Peers that are missing are installed (``--install``: apt-get and pip, as
+root) or left out, and the table says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import generate
+
+HERE = Path(__file__).parent
+LITERALS = ("handshakeFailed", "handshakeTimeout", "javax.net.ssl.SSL", "Received fatal alert")
+APT = ("ripgrep", "mawk", "lnav")
+PYPI = ("duckdb", "polars")
+
+RE_LOOP = r"""
+import re, sys
+from collections import Counter
+header = re.compile(r"^\S+ \S+ (?:org:(\S+) )?(?:env:(\S+) )?(?:api:(\S+) )?.*handshakeFailed\(\) : SSLC"
+                    r".*message: (?:\(\w+\) )?Received fatal alert: (\w+)")
+counts = Counter()
+with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
+    for line in file:
+        found = header.match(line)
+        if found:
+            counts[found.groups()] += 1
+for key, number in sorted(counts.items()):
+    print(*key, number)
+"""
+MAWK = r"""
+/handshakeFailed\(\) : SSLC.*Received fatal alert: / {
+    o = e = a = ""
+    for (i = 3; i <= 5; i++) {
+        if ($i ~ /^org:/) o = substr($i, 5)
+        if ($i ~ /^env:/) e = substr($i, 5)
+        if ($i ~ /^api:/) a = substr($i, 5)
+    }
+    count[o " " e " " a " " $NF]++
+}
+END { for (key in count) print key, count[key] }
+"""
+DUCKDB = r"""
+import duckdb, sys
+rows = duckdb.sql(f'''
+  select regexp_extract(line, 'org:(\\S+)', 1) o, regexp_extract(line, 'env:(\\S+)', 1) e,
+         regexp_extract(line, 'api:(\\S+)', 1) a,
+         regexp_extract(line, 'Received fatal alert: (\\w+)', 1) alert, count(*)
+  from read_csv('{sys.argv[1]}', columns={{'line': 'VARCHAR'}}, delim='\x01', quote='', escape='', header=false,
+                max_line_size=10000000, auto_detect=false)
+  where contains(line, 'handshakeFailed() : SSLC') and contains(line, 'Received fatal alert: ')
+  group by all order by all''').fetchall()
+for row in rows:
+    print(*row)
+"""
+
+
+@dataclass
+class Command:
+    """One way to do a job."""
+
+    name: str
+    argv: Sequence[str | Path]
+    answer: Callable[[bytes], object] = lambda data: len(data.splitlines())
+    """What must be equal among the commands of a job."""
+    times: list[float] = field(default_factory=list)
+    peak: int = 0
+    """Largest resident set, KiB."""
+
+
+@dataclass
+class Job:
+    """Commands that do the same."""
+
+    name: str
+    size: int
+    commands: list[Command]
+    compare: bool = True
+
+
+def run(command: Command) -> tuple[bytes, float, int]:
+    """Output, seconds and peak KiB of one whole process."""
+    with tempfile.TemporaryFile() as out:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [str(part) for part in command.argv], stdout=out, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        return out.read(), seconds, usage.ru_maxrss
+
+
+def aggregated(data: bytes) -> object:
+    """Lines of org, env, proxy, alert and count, as a mapping."""
+    rows = [line.split() for line in data.decode().splitlines()]
+    return {tuple(row[:-1]): int(row[-1]) for row in rows}
+
+
+def from_logscan(data: bytes) -> object:
+    """The same out of logscan's own words: received alerts of channel lines, southbound."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for line in data.decode().splitlines():
+        row = json.loads(line)
+        if row["refused_by"] == "peer" and row["channel_id"] and row["side"] == "southbound":
+            counts[row["org"], row["env"], row["proxy"], row["alert"]] += 1
+    return dict(counts)
+
+
+def other_alerts(data: bytes) -> object:
+    """What a report counts outside its selection."""
+    return sorted(json.loads(data)["outside_selection"]["alerts"].items())
+
+
+def first_number(data: bytes) -> object:
+    """The count that a search tool prints."""
+    return int(data.split()[-1].rpartition(b":")[2])
+
+
+def data_file(folder: Path, name: str, size: int, failing: float, seed: int) -> Path:
+    """A generated log, made once."""
+    path = folder / name
+    if not path.exists():
+        with path.open("wb") as log, path.with_name(name + ".truth.jsonl").open("w") as truth:
+            generate.write(log, truth, size, seed, failing, datetime(2026, 11, 23))
+    return path
+
+
+def packed(path: Path, suffix: str) -> Path:
+    """The same log, packed."""
+    target = path.with_name(path.name + suffix)
+    if not target.exists():
+        data = path.read_bytes()
+        if suffix == ".gz":
+            target.write_bytes(gzip.compress(data, 6, mtime=0))
+        else:
+            from backports.zstd import compress
+
+            target.write_bytes(compress(data, 3))
+    return target
+
+
+def split(path: Path, parts: int, suffix: str) -> Path:
+    """The same log as a rotated family of many files."""
+    folder = path.with_name(f"{path.stem}-{parts}{suffix}")
+    if not folder.exists():
+        folder.mkdir()
+        data = path.read_bytes()
+        step = len(data) // parts + 1
+        for number in range(parts):
+            piece = data[number * step : (number + 1) * step]
+            name = f"system-2026-11-23.{number}.log{suffix}"
+            (folder / name).write_bytes(gzip.compress(piece, 6, mtime=0) if suffix else piece)
+    return folder
+
+
+def ids_of(path: Path, count: int) -> list[str]:
+    """Some message ids of a log, spread over it."""
+    rnd = random.Random(1)
+    found: list[str] = []
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while len(found) < count:
+            file.seek(rnd.randrange(max(1, size - 4096)))
+            at = (text := file.read(4096)).find(b"messageid:")
+            if at >= 0 and (end := text.find(b" ", at)) > 0:
+                name = text[at + 10 : end].decode()
+                if name not in found[-50:]:
+                    found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> list[Job]:
+    """All jobs over data of one size."""
+    name = f"plain-{size // (1 << 20)}MiB.log" if not large else "plain-10GiB.log"
+    plain = data_file(folder, name, size, 0.001, 7)
+    one = ids_of(plain, 1)[0]
+    many = folder / f"ids-{size >> 20}.txt"
+    many.write_text("\n".join(ids_of(plain, 3000)) + "\n")
+    literals = [part for literal in LITERALS for part in ("-e", literal)]
+    report = [logscan, "report", "--alert", "all"]
+    member = rf"^.*messageid:{one} .*\n(?:(?!\d{{4}}-\d\d-\d\d ).*\n)*"
+    length: Callable[[bytes], object] = len
+    everything = [
+        Job(
+            "report: all TLS failures",
+            size,
+            [
+                Command("logscan", [*report, "--each", "--format", "jsonl", plain], from_logscan),
+                Command("mawk", ["mawk", MAWK, plain], aggregated),
+                Command("DuckDB", [python, "-c", DUCKDB, plain], aggregated),
+                Command("re loop", [sys.executable, "-c", RE_LOOP, plain], aggregated),
+            ],
+        ),
+        Job(
+            "report beside a bare count",
+            size,
+            [
+                Command("logscan", [*report, plain]),
+                Command("rg -c, same literals", ["rg", "-c", *literals, plain]),
+                Command("grep -c, same literals", ["grep", "-c", "-F", *literals, plain]),
+            ],
+            compare=False,
+        ),
+        Job(
+            "search: one id, matching lines",
+            size,
+            [
+                Command("logscan", [logscan, "search", "-c", one, plain], first_number),
+                Command("grep -F", ["grep", "-cF", one + " ", plain], first_number),
+                Command("rg -F", ["rg", "-cF", one + " ", plain], first_number),
+            ],
+        ),
+        Job(
+            "search: one id, whole entries",
+            size,
+            [
+                Command("logscan", [logscan, "search", one, plain], length),
+                Command(
+                    "rg -U, whole entries", ["rg", "-U", "-P", "--no-filename", "-N", member, plain], length
+                ),
+            ],
+        ),
+        Job(
+            "search -f: 3,000 ids",
+            size,
+            [
+                Command("logscan", [logscan, "search", "-c", "-f", many, plain], first_number),
+                Command("grep -F -f", ["grep", "-cwF", "-f", many, plain], first_number),
+                Command("rg -F -f", ["rg", "-cwF", "-f", many, plain], first_number),
+            ],
+        ),
+    ]
+    if large:
+        return everything
+    busy = data_file(folder, f"busy-{size >> 20}MiB.log", size, 0.1, 9)
+    gz, zst = packed(plain, ".gz"), packed(plain, ".zst")
+    files = split(plain, 40, ".gz")
+    plain_files = split(plain, 40, "")
+    table = [logscan, "report", "--alert", "bad_certificate", "--format", "json"]
+    return [
+        *everything,
+        Job("report at 10 % failing", size, [Command("logscan", [*report, busy])], compare=False),
+        Job(
+            "report over .gz",
+            size,
+            [Command("logscan", [*report, gz]), Command("rg -z -c", ["rg", "-z", "-c", *literals, gz])],
+            compare=False,
+        ),
+        Job(
+            "report over .zst",
+            size,
+            [Command("logscan", [*report, zst]), Command("rg -z -c", ["rg", "-z", "-c", *literals, zst])],
+            compare=False,
+        ),
+        Job(
+            "report over 40 files .gz",
+            size,
+            [
+                Command("logscan, 2 workers", [*table, files], other_alerts),
+                Command("logscan, 1 worker", [*table, "--workers", "1", files], other_alerts),
+            ],
+        ),
+        Job(
+            "report over 40 plain files",
+            size,
+            [
+                Command("logscan, 2 workers", [*table, plain_files], other_alerts),
+                Command("logscan, 1 worker", [*table, "--workers", "1", plain_files], other_alerts),
+            ],
+        ),
+        Job(
+            "start-up",
+            0,
+            [
+                Command("logscan search --help", [logscan, "search", "--help"]),
+                Command("logscan search, empty file", [logscan, "search", "x", "/dev/null"]),
+                Command("python -c pass", [python, "-c", "pass"]),
+            ],
+            compare=False,
+        ),
+    ]
+
+
+def tail_throughput(folder: Path, source: Path, logscan: str) -> tuple[float, int]:
+    """MiB/s at which appended lines come out as failures, and how many did."""
+    truth = source.with_name(source.name + ".truth.jsonl").read_text().count("\n")
+    live = folder / "live.log"
+    live.write_bytes(b"")
+    process = subprocess.Popen(
+        [logscan, "tail", "--all", "--quiet-time", "0.05", "--poll-interval", "0.01", live],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    time.sleep(1.5)
+    begun = time.perf_counter()
+    with source.open("rb") as data, live.open("ab", buffering=0) as out:
+        while block := data.read(1 << 20):
+            out.write(block)
+    for _ in range(truth):
+        process.stdout.readline()
+    seconds = time.perf_counter() - begun - 0.05
+    process.terminate()
+    process.wait()
+    process.stdout.close()
+    live.unlink()
+    return source.stat().st_size / seconds / (1 << 20), truth
+
+
+def quiet_cost(folder: Path, logscan: str) -> float:
+    """Share of one core that a tail of 100 quiet files takes."""
+    quiet = folder / "quiet"
+    quiet.mkdir(exist_ok=True)
+    for number in range(100):
+        (quiet / f"mp{number:03}.log").write_text("2026-11-23 00:00:00,000 main INFO A - x\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    short = subprocess.Popen([logscan, "tail", quiet], stdout=subprocess.DEVNULL)
+    time.sleep(2)
+    short.terminate()
+    short.wait()
+    middle = resource.getrusage(resource.RUSAGE_CHILDREN)
+    long = subprocess.Popen([logscan, "tail", quiet], stdout=subprocess.DEVNULL)
+    time.sleep(12)
+    long.terminate()
+    long.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    def used(later: resource.struct_rusage, earlier: resource.struct_rusage) -> float:
+        return later.ru_utime + later.ru_stime - earlier.ru_utime - earlier.ru_stime
+
+    return (used(after, middle) - used(middle, before)) / 10
+
+
+def install() -> None:
+    """Bring the peers from the registries."""
+    subprocess.run(["apt-get", "update", "-qq"], check=False)
+    subprocess.run(["apt-get", "install", "-y", "-qq", *APT], check=False)
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *PYPI], check=False)
+
+
+def have(command: Command) -> bool:
+    """Whether a peer is there."""
+    program = str(command.argv[0])
+    if command.name == "DuckDB":
+        return (
+            subprocess.run([program, "-c", "import duckdb"], capture_output=True, check=False).returncode == 0
+        )
+    return shutil.which(program) is not None
+
+
+def machine() -> str:
+    """What this ran on."""
+    model = platform.processor() or platform.machine()
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}"
+
+
+def check(job: Job) -> None:
+    """All commands of a job give the same answer; else the run ends."""
+    answers = {command.name: command.answer(run(command)[0]) for command in job.commands}
+    if (
+        job.compare
+        and len({repr(sorted(a.items()) if isinstance(a, dict) else a) for a in answers.values()}) != 1
+    ):
+        raise SystemExit(f"{job.name}: the answers differ: {answers}")
+
+
+def measure(job: Job, rounds: int) -> list[str]:
+    """Alternate the commands; rows for the table, ratios to the first."""
+    for _ in range(rounds):
+        for command in job.commands:
+            _, seconds, peak = run(command)
+            command.times.append(seconds)
+            command.peak = max(command.peak, peak)
+    ours = statistics.median(job.commands[0].times)
+    rows = []
+    for at, command in enumerate(job.commands):
+        median = statistics.median(command.times)
+        rate = f"{job.size / median / 1e9:.2f}" if job.size else ""
+        ratio = "" if not at else f"{ours / median:.2f}"
+        rows.append(
+            f"| {job.name if not at else ''} | {command.name} | {median:.3f} | {min(command.times):.3f} | {rate} |"
+            f" {ratio} | {command.peak / 1024:.0f} |"
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--size", type=generate.parse_size, default=1 << 30)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--data", type=Path, help="where the logs are kept; a temporary folder otherwise")
+    parser.add_argument("--logscan", default=shutil.which("logscan"), help="the command to measure")
+    parser.add_argument("--quick", action="store_true", help="equality only, on little data")
+    parser.add_argument("--install", action="store_true", help="install the peers first")
+    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    args = parser.parse_args()
+    if args.install:
+        install()
+    size = 8 << 20 if args.quick else args.size
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.data or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        todo = jobs(folder, size, args.logscan, size >= 10 << 30, sys.executable)
+        missing: set[str] = set()
+        for job in todo:
+            missing |= {command.name for command in job.commands if not have(command)}
+            job.commands = [command for command in job.commands if have(command)]
+            check(job)
+        if args.quick:
+            print(
+                f"{len(todo)} jobs: all answers are equal; left out: {', '.join(sorted(missing)) or 'nothing'}"
+            )
+            return
+        head = [
+            "| job | command | median s | minimum s | GB/s | logscan ÷ this | peak MiB |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        rows = [row for job in todo for row in measure(job, args.rounds)]
+        more = []
+        if size < 10 << 30:
+            rate, count = tail_throughput(folder, folder / f"plain-{size >> 20}MiB.log", args.logscan)
+            more = [
+                f"- `tail --all` on appended lines: {rate:.0f} MiB/s, {count:,} of {count:,} failures printed",
+                f"- `tail` of 100 quiet files: {quiet_cost(folder, args.logscan) * 100:.2f} % of one core",
+            ]
+        title = f"## {size >> 30} GiB, {args.rounds} rounds, {datetime.now().date()}"
+        left_out = f"\nLeft out: {', '.join(sorted(missing))}.\n" if missing else ""
+        text = "\n".join([title, "", machine(), left_out, *head, *rows, "", *more, ""])
+        args.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
