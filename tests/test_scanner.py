@@ -204,6 +204,20 @@ def test_finders_agree(data: bytes, needles: list[bytes], start: int) -> None:
     assert compiled == sorted(compiled)
 
 
+@pytest.mark.parametrize(
+    "front",
+    ["", "logs/system.log:7:", "Nov 23 05:28:57 mp01 apigee[77]: ", "<13>1 2026-11-25T00:00:00Z mp01 a - - "],
+)
+def test_search_behind_a_prefix(tmp_path: Path, front: str) -> None:
+    """Whatever a shipper put in front, dashes too, the header's id decides."""
+    path = tmp_path / "a.log"
+    path.write_text(front + HEAD.format(s=1, ms=1, a=1, m=1, t=0) + "INFO L - A.b() : messageid:m-2\n")
+    assert len(list(pipeline.find(["m-1"], [str(path)], Counters()))) == 1
+    counters = Counters()
+    assert list(pipeline.find(["m-2"], [str(path)], counters)) == []
+    assert counters.mentions == 1
+
+
 def test_the_engine_without_hyperscan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no wheel, Python alone finds the same."""
     path = tmp_path / "a.log"

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from logscan.entries import parse
 from logscan.finders import EveryEntryFinder, finder_for
-from logscan.models import Counters, Span
+from logscan.models import Counters, Place, Span
 from logscan.pipeline.reading import Limits, Progress, blocks
 from logscan.sources import describe
 
@@ -105,12 +106,10 @@ class _Belongs:
 def _owner(data: bytes) -> bytes | None:
     """The message id that an entry's header or the beginning of its text gives."""
     at = data.find(b"messageid:", 0, 2048)
-    mark = b"messageid:"
     dash = data.find(b" - ", 0, 2048)
-    if at < 0 or (0 <= dash < at):
-        at = data.find(b"Message id:", 0, 4096)
-        mark = b"Message id:"
-        if at < 0 or not data[:at].rstrip().endswith((b":", b"-")):
-            return None
-    rest = data[at + len(mark) : at + len(mark) + 1024].lstrip(b" ").split(None, 1)
-    return rest[0] if rest else None
+    if at >= 0 and (dash < 0 or at < dash):
+        rest = data[at + 10 : at + 1024].split(None, 1)
+        return rest[0] if rest else None
+    # Not as usual: northbound, something in front, or only mentioned. The grammar knows.
+    name = parse(Span(data, Place("", 0)), Counters()).message_id
+    return None if name is None else name.encode("utf-8", "surrogateescape")

@@ -3,17 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, Protocol, TextIO
 
 from logscan.models import FailedHandshake, Incident
 from logscan.pipeline import Report
 from logscan.render.text import counted, safe, show_bytes, show_mapping, show_time, warnings
 
-if TYPE_CHECKING:
-    from rich.console import Console
 
-PIPE_WIDTH = 200
-"""Columns to lay out for when the output is no terminal."""
+class Page(Protocol):
+    """Where a report is written to."""
+
+    def line(self, text: str = "", bold: bool = False) -> None:
+        """A line of text."""
+        ...
+
+    def hanging(self, label: str, text: str) -> None:
+        """A label, and text that is folded beside it rather than under it."""
+        ...
+
+    def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table; the columns named in ``numbers`` stand to the right."""
+        ...
+
+
+class PlainPage:
+    """A file or pipe: nothing is folded, and nothing but this is imported."""
+
+    def __init__(self, file: TextIO, colour: bool = False) -> None:
+        self._file = file
+        self._colour = colour
+
+    def line(self, text: str = "", bold: bool = False) -> None:
+        """See :class:`Page`."""
+        self._file.write((f"\x1b[1m{text}\x1b[0m" if bold and self._colour else text) + "\n")
+
+    def hanging(self, label: str, text: str) -> None:
+        """See :class:`Page`."""
+        self.line(label + text)
+
+    def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
+        """See :class:`Page`."""
+        widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+        aligned = [str.rjust if name in numbers else str.ljust for name in headers]
+
+        def laid_out(cells: Sequence[str]) -> str:
+            parts = (align(cell, width) for align, cell, width in zip(aligned, cells, widths, strict=True))
+            return (" " + "   ".join(parts)).rstrip()
+
+        self.line()
+        self.line(laid_out(headers), bold=True)
+        self.line(" " + "─" * (sum(widths) + 3 * (len(widths) - 1)))
+        for row in rows:
+            self.line(laid_out(row))
+        self.line()
+
+
+class TerminalPage:
+    """A terminal, through rich: it folds to the width and colours as it may."""
+
+    def __init__(self, file: TextIO, colour: bool) -> None:
+        from rich.console import Console
+
+        self._console: Any = Console(
+            file=file, force_terminal=True, no_color=None if colour else True, emoji=False
+        )
+
+    def line(self, text: str = "", bold: bool = False) -> None:
+        """See :class:`Page`."""
+        self._console.print(text, markup=False, highlight=False, style="bold" if bold else None)
+
+    def hanging(self, label: str, text: str) -> None:
+        """See :class:`Page`."""
+        from rich.text import Text
+
+        width = max(20, self._console.width - len(label))
+        for at, line in enumerate(Text(text, overflow="fold").wrap(self._console, width)):
+            self._console.print(Text((" " * len(label) if at else label) + line.plain))
+
+    def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
+        """See :class:`Page`."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for name in headers:
+            table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._console.print(table)
 
 
 def print_report(
@@ -22,50 +100,50 @@ def print_report(
     by: Sequence[str],
     each: bool,
     file: TextIO,
-    colour: bool | None,
+    colour: bool,
     details: int = 10,
 ) -> None:
     """Write the whole report.
 
     Args:
+        report: what was found.
         what: the selection in words, as ``bad_certificate``.
         by: the further columns.
         each: list failed handshakes instead of incidents.
-        details: tell more of that many incidents.
         file: where to.
-        colour: force or forbid colour; ``None`` decides by terminal and ``NO_COLOR``.
+        colour: whether to colour.
+        details: tell more of that many incidents.
     """
-    console = _console(file, colour)
-    headline(console, report, what)
+    page: Page = TerminalPage(file, colour) if file.isatty() else PlainPage(file, colour)
+    page.line(headline(report, what), bold=bool(report.incidents))
     if each:
-        _failures(console, report.failures)
+        page.line()
+        for failure in report.failures:
+            page.line(failure_line(failure))
+        page.line()
     elif report.incidents:
-        _incidents(console, report.incidents, by)
+        _incidents(page, report.incidents, by)
         for number, incident in enumerate(report.incidents[:details], 1):
-            _details(console, number, incident)
+            _details(page, number, incident)
         if 0 < details < len(report.incidents):
             more = f"Details of the first {details} of {len(report.incidents):,} incidents"
-            console.print(f"{more} (--details N shows more).", markup=False, highlight=False)
+            page.line(f"{more} (--details N shows more).")
     for line in footer(report):
-        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+        page.line(line)
 
 
-def headline(console: Console, report: Report, what: str) -> None:
+def headline(report: Report, what: str) -> str:
     """What was found, in one sentence."""
     incidents = report.incidents
     counters = report.counters
     read = f"{counted(counters.files, 'file')}, {show_bytes(counters.bytes)}"
     if not incidents:
-        console.print(f"No {what} failures in {read}.", markup=False, highlight=False)
-        return
+        return f"No {what} failures in {read}."
     handshakes = sum(incident.failed_handshakes for incident in incidents)
     times = [t for i in incidents for t in (i.first_time, i.last_time) if t is not None]
     span = f", {show_time(min(times))} to {show_time(max(times))}" if times else ""
-    console.print(
-        f"{what}: {counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
-        f" ({read}){span}",
-        markup=False, highlight=False, style="bold", soft_wrap=not console.is_terminal,
-    )  # fmt: skip
+    found = f"{counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
+    return f"{what}: {found} ({read}){span}"
 
 
 def footer(report: Report) -> list[str]:
@@ -105,33 +183,15 @@ def failure_line(failure: FailedHandshake) -> str:
     return safe("  ".join(parts))
 
 
-def _console(file: TextIO, colour: bool | None) -> Console:
-    from rich.console import Console
-
-    width = None if file.isatty() else PIPE_WIDTH
-    return Console(
-        file=file, width=width, force_terminal=colour, no_color=True if colour is False else None,
-        emoji=False,
-    )  # fmt: skip
-
-
-def _incidents(console: Console, incidents: Sequence[Incident], by: Sequence[str]) -> None:
-    from rich import box
-    from rich.table import Table
-
+def _incidents(page: Page, incidents: Sequence[Incident], by: Sequence[str]) -> None:
     several = len({incident.alert for incident in incidents}) > 1
     north = any(incident.side == "northbound" for incident in incidents)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right")
-    names = ["org", "env", "API proxy", *(["alert"] if several else []), *(["side"] if north else [])]
-    for name in (*names, *by):
-        table.add_column(name, overflow="fold")
-    for name in ("failed", "messages"):
-        table.add_column(name, justify="right")
-    for name in ("first", "last"):
-        table.add_column(name)
-    for number, incident in enumerate(incidents, 1):
-        table.add_row(
+    headers = [
+        "#", "org", "env", "API proxy", *(["alert"] if several else []), *(["side"] if north else []), *by,
+        "failed", "messages", "first", "last",
+    ]  # fmt: skip
+    rows = [
+        [
             str(number),
             *(_cell(value) for value in (incident.org, incident.env, incident.proxy)),
             *([_cell(incident.alert)] if several else []),
@@ -141,16 +201,15 @@ def _incidents(console: Console, incidents: Sequence[Incident], by: Sequence[str
             f"{incident.messages:,}",
             show_time(incident.first_time),
             show_time(incident.last_time),
-        )
-    console.print(table)
+        ]
+        for number, incident in enumerate(incidents, 1)
+    ]
+    page.table(headers, frozenset(("#", "failed", "messages")), rows)
 
 
-def _details(console: Console, number: int, incident: Incident) -> None:
+def _details(page: Page, number: int, incident: Incident) -> None:
     where = " / ".join(safe(part or "-") for part in (incident.org, incident.env, incident.proxy))
-    console.print(
-        f"{number}  {where}: {safe(incident.alert)}", markup=False, highlight=False, style="bold",
-        soft_wrap=not console.is_terminal,
-    )  # fmt: skip
+    page.line(f"{number}  {where}: {safe(incident.alert)}", bold=True)
     facts = (
         ("keystore", incident.keystores),
         ("alias", incident.key_aliases),
@@ -163,31 +222,9 @@ def _details(console: Console, number: int, incident: Incident) -> None:
     )
     for name, values in facts:
         text = ", ".join(safe(value) for value in values) if values else "not logged"
-        _hanging(console, f"   {name:<11}", text)
-    console.print()
-
-
-def _failures(console: Console, failures: Sequence[FailedHandshake]) -> None:
-    console.print()
-    for failure in failures:
-        console.print(failure_line(failure), markup=False, highlight=False, soft_wrap=not console.is_terminal)
-    console.print()
-
-
-def _hanging(console: Console, label: str, text: str) -> None:
-    """A label, and text that is folded beside it rather than under it."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    if not console.is_terminal:
-        console.print(label + text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
-        return
-    body = Text(text, overflow="fold").wrap(console, max(20, console.width - len(label)))
-    for at, line in enumerate(body):
-        console.print(Padding(Text((label if not at else " " * len(label)) + line.plain), 0))
+        page.hanging(f"   {name:<11}", text)
+    page.line()
 
 
 def _cell(value: str | None) -> str:
-    from rich.markup import escape
-
-    return escape(safe(value)) if value is not None else "-"
+    return safe(value) if value is not None else "-"
