@@ -66,6 +66,7 @@ END { for (key in count) print key, count[key] }
 """
 DUCKDB = r"""
 import duckdb, sys
+duckdb.sql("set enable_progress_bar = false")
 rows = duckdb.sql(f'''
   select regexp_extract(line, 'org:(\\S+)', 1) o, regexp_extract(line, 'env:(\\S+)', 1) e,
          regexp_extract(line, 'api:(\\S+)', 1) a,

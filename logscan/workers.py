@@ -158,12 +158,14 @@ def scan_units(units: Sequence[Unit], plan: Plan, workers: int, counters: Counte
             if begins_stream:
                 expected, broken, seen = None, False, False
             work.begun()
+            files = work.counters.files  # counted where the file was opened, however often it is read
             if not (begins_stream or broken or (expected is not None and _agrees(work, expected))):
                 work = _again(work, plan, crew.finders, expected)
             elif broken:
                 work = _again(work, plan, crew.finders, None, fresh=True)
             for spans in work.take():
                 yield Scanned(spans, None)
+            work.counters.files = files
             counters_add(counters, work.counters)
             if work.seen_entry:
                 seen, expected = True, work.last
@@ -207,12 +209,7 @@ class _Crew:
         finders = {name: finder.twin() for name, finder in self.finders.items()}
         while (work := self._next()) is not None:
             inherits = work.unit.start != (0, 0)
-            try:
-                _scan(work, self._plan, finders[work.unit.layout.name], inherits)
-            except BaseException as error:  # noqa: BLE001 - raised again where the spans are used
-                work.error = error
-            finally:
-                work.finish()
+            _guarded(work, self._plan, finders[work.unit.layout.name], inherits)
 
     def _next(self) -> _Work | None:
         with self._change:
@@ -228,10 +225,13 @@ def _again(
     """A unit once more, from where the one before it ended: ``None`` for its end of the stream."""
     work.abandon()
     again = _Work(work.unit)
-    if at is not None or fresh:
-        _scan(again, plan, finders[work.unit.layout.name], inherits=False, at=at)
-    again.counters.files = work.counters.files
-    again.finish()
+    if at is None and not fresh:
+        again.finish()
+    else:
+        finder = finders[work.unit.layout.name].twin()
+        threading.Thread(
+            target=_guarded, name="scan-again", args=(again, plan, finder, False, at), daemon=True
+        ).start()
     return again
 
 
@@ -243,6 +243,16 @@ def _agrees(work: _Work, expected: Place) -> bool:
     unit = work.unit
     place = (next(n for n, file in enumerate(unit.stream) if file.path == expected.path), expected.offset)
     return unit.stop is not None and place >= unit.stop
+
+
+def _guarded(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place | None = None) -> None:
+    """Scan one unit in a thread: an error is kept for where the spans are used."""
+    try:
+        _scan(work, plan, finder, inherits, at)
+    except BaseException as error:  # noqa: BLE001 - raised again by take()
+        work.error = error
+    finally:
+        work.finish()
 
 
 def _scan(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place | None = None) -> None:
