@@ -22,6 +22,9 @@ from logscan.pipeline.selection import HostNames
 from logscan.scanner import Scanner
 from logscan.sources import STDIN, discover
 
+RESTING = 5.0
+"""Seconds without a new line in any file after which it is looked at less often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -29,6 +32,8 @@ class Live:
 
     poll: float = 0.1
     """Between two looks at a quiet file."""
+    rest: float = 0.25
+    """Between two looks once nothing has been written for :data:`RESTING` seconds."""
     quiet: float = 0.2
     """After this long without a new line an entry, and a message, are taken as whole."""
 
@@ -67,6 +72,7 @@ def watch(
     watcher = _Watcher(
         _live_paths(paths, counters), counters, entries, from_start, limits, host_of, neighbours
     )
+    wrote = time.monotonic()
     try:
         while not stopped():
             busy = False
@@ -78,8 +84,11 @@ def watch(
             yield Watched(watcher.quiet(live.quiet, busy), [])
             if all(follower.file.ended for follower in watcher.followers):
                 break
-            if not busy:
-                time.sleep(live.poll)
+            now = time.monotonic()
+            if busy:
+                wrote = now
+            else:
+                time.sleep(live.poll if now - wrote < RESTING else max(live.poll, live.rest))
         yield watcher.finish()
     finally:
         for follower in watcher.followers:
