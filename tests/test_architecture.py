@@ -14,7 +14,7 @@ import logscan
 
 ORDER = (
     "errors", "models", "sources", "catalog", "entries", "blocks", "follow", "finders", "scanner", "workers", "messages",
-    "handshakes", "hints", "incidents", "timerange", "pipeline.selection", "pipeline.reading", "pipeline.batch",
+    "lines", "handshakes", "hints", "incidents", "timerange", "pipeline.selection", "pipeline.reading", "pipeline.batch",
     "pipeline.search", "pipeline.live", "pipeline", "render", "render.text", "render.data", "render.table",
     "cli.common", "cli.search", "cli.report", "cli.tail", "cli", "__main__",
 )  # fmt: skip

@@ -11,10 +11,11 @@ import pytest
 from conftest import DATA
 from reference import split_entries
 
-from logscan import catalog, handshakes
+from logscan import catalog, lines
 from logscan.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
 from logscan.entries import parse
-from logscan.handshakes import Joiner, _address
+from logscan.handshakes import Joiner
+from logscan.lines import _address
 from logscan.messages import MessageWindow
 from logscan.models import Counters, FailedHandshake
 
@@ -441,7 +442,7 @@ def test_the_fast_opening_line_agrees_with_the_general_one(
 ) -> None:
     """The shortcut for usual lines gives what the general expressions give."""
     fast = failures(path.read_bytes())
-    monkeypatch.setattr(handshakes, "_USUAL", re.compile("(?!)"))
+    monkeypatch.setattr(lines, "_USUAL", re.compile("(?!)"))
     assert failures(path.read_bytes()) == fast
 
 
@@ -456,5 +457,5 @@ def test_fast_opening_lines_of_both_forms(monkeypatch: pytest.MonkeyPatch) -> No
     )  # fmt: skip
     fast = failures(text)
     assert len(fast) == 9
-    monkeypatch.setattr(handshakes, "_USUAL", re.compile("(?!)"))
+    monkeypatch.setattr(lines, "_USUAL", re.compile("(?!)"))
     assert failures(text) == fast
