@@ -329,13 +329,7 @@ class Scanner:
         at = buffer.find(b"\n", 0, end) + 1 if self._mid_line else 0
         if self._mid_line and not at:
             return None
-        while at < end:
-            if self._opener(buffer, at, end):
-                return at
-            at = buffer.find(b"\n", at, end) + 1
-            if not at:
-                break
-        return None
+        return self._opener_from(buffer, at, end)
 
 
 def _lines_in(buffer: bytearray, end: int) -> int:
