@@ -1,9 +1,11 @@
 """Finders: where, in a block of bytes, do needles stand? The only room that knows how it is fast.
 
-A finder takes a buffer and gives the offsets *behind* each needle found, ascending. Two of them do the
-same with different means: :class:`HyperscanFinder` (compiled, 3 GB/s for a dozen needles, releases the
-interpreter's lock) and :class:`PlainFinder` (Python alone, where no wheel of hyperscan is). A third
-finds every entry, for jobs to which every entry matters.
+A finder takes a buffer and gives the offsets *behind* needles found, ascending: one at least in each
+line that holds any. Three do the same with different means, as fast as was measured (1 GiB, one thread, with
+reading): :class:`AhoCorasickFinder` for needles whose first bytes are rare (a dozen: 0.20 s, one: 0.13 s),
+:class:`HyperscanFinder` for many that begin alike, as message ids do (3,000: 0.49 s, where the former takes
+1.2 s), and :class:`PlainFinder` in Python alone, where a wheel of these is missing. The first two release the
+interpreter's lock. A fourth finds every entry, for jobs to which every entry matters.
 """
 
 from __future__ import annotations
@@ -18,12 +20,34 @@ class Finder(Protocol):
     """Needles in, offsets out."""
 
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
-        """Offsets in ``buffer`` behind each occurrence within ``start`` to ``end``, ascending."""
+        """Offsets in ``buffer`` behind occurrences within ``start`` to ``end``, ascending."""
         ...
 
     def twin(self) -> Finder:
         """The same, for another thread."""
         ...
+
+
+class AhoCorasickFinder:
+    """Literals through the Rust crate aho-corasick, whose vector code looks for their first bytes.
+
+    Of needles that overlap it gives the one that begins first. Any number of threads may use it.
+    """
+
+    def __init__(self, needles: Sequence[bytes]) -> None:
+        import ahocorasick_rs
+
+        kind = ahocorasick_rs.MatchKind.LeftmostFirst
+        self._set: Any = ahocorasick_rs.BytesAhoCorasick(list(needles), matchkind=kind)
+
+    def twin(self) -> AhoCorasickFinder:
+        """See :class:`Finder`: it keeps nothing while it searches."""
+        return self
+
+    def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
+        """See :class:`Finder`."""
+        with memoryview(buffer) as whole, whole[start:end] as view:
+            return [start + to for _, _, to in self._set.find_matches_as_indexes(view)]
 
 
 class HyperscanFinder:
@@ -118,10 +142,20 @@ class EveryEntryFinder:
         return found
 
 
-def finder_for(needles: Iterable[bytes]) -> Finder:
-    """The fastest finder that this machine has for these needles (none may be empty)."""
+def finder_for(needles: Iterable[bytes], rare: bool = False) -> Finder:
+    """The fastest finder that this machine has for these needles.
+
+    Args:
+        needles: literals, none empty, without line breaks.
+        rare: their first bytes are rare in logs.
+    """
     wanted = tuple(dict.fromkeys(needles))
-    try:
-        return HyperscanFinder(wanted)
-    except ImportError:
-        return PlainFinder(wanted)
+    kinds: list[type[AhoCorasickFinder | HyperscanFinder]] = [HyperscanFinder, AhoCorasickFinder]
+    if rare or len(wanted) == 1:
+        kinds.reverse()
+    for kind in kinds:
+        try:
+            return kind(wanted)
+        except ImportError:
+            continue
+    return PlainFinder(wanted)

@@ -202,6 +202,12 @@ def test_finders_agree(data: bytes, needles: list[bytes], start: int) -> None:
     assert sorted(set(plain)) == expected
     assert sorted(set(compiled)) == expected
     assert compiled == sorted(compiled)
+    first = finders.AhoCorasickFinder(needles).find(buffer, start, len(buffer))
+    assert first == sorted(first)
+    assert set(first) <= set(expected)
+    lines = {data.count(b"\n", 0, to - 1) for to in expected}
+    if not any(b"\n" in needle for needle in needles):
+        assert {data.count(b"\n", 0, to - 1) for to in first} == lines
 
 
 @pytest.mark.parametrize(
@@ -218,8 +224,13 @@ def test_search_behind_a_prefix(tmp_path: Path, front: str) -> None:
     assert counters.mentions == 1
 
 
-def test_the_engine_without_hyperscan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no wheel, Python alone finds the same."""
+@pytest.mark.parametrize(
+    "missing", [("AhoCorasickFinder",), ("HyperscanFinder",), ("AhoCorasickFinder", "HyperscanFinder")]
+)
+def test_the_engine_without_wheels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    """Where a wheel is missing, the other means find the same, in the end Python alone."""
     path = tmp_path / "a.log"
     data = b"".join(
         (HEAD + CHANNEL + HEAD + INFO + HEAD + THROWN)
@@ -235,7 +246,8 @@ def test_the_engine_without_hyperscan(tmp_path: Path, monkeypatch: pytest.Monkey
         def __init__(self, _needles: object) -> None:
             raise ImportError
 
-    monkeypatch.setattr(finders, "HyperscanFinder", Missing)
+    for name in missing:
+        monkeypatch.setattr(finders, name, Missing)
     assert engine([str(path)], Limits())[0] == compiled
     ids = [f"m-{number}" for number in range(30)]
     assert len(list(pipeline.find(ids, [str(path)], Counters()))) == 30 * 3 * len(REASONS)

@@ -55,7 +55,7 @@ def scan(
         NoLogsError: no path gave anything to read.
     """
     needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ())
-    finder = finder_for(needles)
+    finder = finder_for(needles, rare=True)
     joiner = Joiner(host_of or HostNames().name, neighbours)
     window = MessageWindow(counters, limits.window)
 

@@ -193,7 +193,7 @@ class _Follower:
         if self._scanner is None:
             layout = layout_of(self.file.buffer[: min(self.file.end, LAYOUT_SAMPLE)])
             needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if self._neighbours else ())
-            finder = EveryEntryFinder(layout) if self._entries else finder_for(needles)
+            finder = EveryEntryFinder(layout) if self._entries else finder_for(needles, rare=True)
             self._scanner = Scanner(
                 finder, layout, self._counters, self._limits.max_entry, self._entries,
                 not self.file.at_line_start,
