@@ -69,6 +69,11 @@ class Buffer:
         begin, path, skipped = self._segment(offset)
         return Place(path, self._base + offset - begin + skipped)
 
+    def boundaries(self, end: int) -> list[int]:
+        """Where, within the first bytes, another file begins."""
+        begins = (begin - self._base for begin, _, _ in self._segments)
+        return [begin for begin in begins if 0 < begin < end]
+
     def line(self, offset: int) -> int:
         """The number, in its file, of the line at an offset. Ask in ascending order."""
         begin, _, _ = self._segment(offset)

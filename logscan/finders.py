@@ -142,6 +142,18 @@ class EveryEntryFinder:
         return found
 
 
+class EverythingFinder:
+    """Finds something in all that is not empty."""
+
+    def twin(self) -> EverythingFinder:
+        """See :class:`Finder`: it keeps nothing while it searches."""
+        return self
+
+    def find(self, _buffer: bytearray, start: int, end: int) -> list[int]:
+        """See :class:`Finder`."""
+        return [end] if end > start else []
+
+
 def finder_for(needles: Iterable[bytes], rare: bool = False) -> Finder:
     """The fastest finder that this machine has for these needles.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from logscan.blocks import BlockReader, Buffer
 from logscan.entries import Layout
-from logscan.finders import Finder
+from logscan.finders import EverythingFinder, Finder
 from logscan.models import Counters, Place, Span
 
 DEFAULT_MAX_ENTRY = 1 << 20
@@ -330,6 +330,23 @@ class Scanner:
         if self._mid_line and not at:
             return None
         return self._opener_from(buffer, at, end)
+
+
+class WholeScanner(Scanner):
+    """For jobs to which every entry matters: a span is all entries of a block that begin in one file."""
+
+    def __init__(self, layout: Layout, counters: Counters, max_entry: int = DEFAULT_MAX_ENTRY) -> None:
+        super().__init__(EverythingFinder(), layout, counters, max_entry)
+
+    def _cut(self, reader: Buffer, cut: int, spans: list[Span]) -> None:
+        start = 0
+        for boundary in (*reader.boundaries(cut), cut):
+            stop = self._opener_from(reader.buffer, boundary, cut) if boundary < cut else cut
+            stop = cut if stop is None else stop
+            if stop > start:
+                spans.append(Span(bytes(reader.buffer[start:stop]), reader.place(start)))
+                start = stop
+        reader.consume(cut)
 
 
 def _lines_in(buffer: bytearray, end: int) -> int:

@@ -14,9 +14,9 @@ import logscan
 
 ORDER = (
     "errors", "models", "sources", "catalog", "entries", "blocks", "follow", "finders", "scanner", "workers", "messages",
-    "lines", "handshakes", "hints", "incidents", "timerange", "pipeline.selection", "pipeline.reading", "pipeline.batch",
-    "pipeline.search", "pipeline.live", "pipeline", "render", "render.text", "render.data", "render.table",
-    "cli.common", "cli.search", "cli.report", "cli.tail", "cli", "__main__",
+    "lines", "handshakes", "hints", "incidents", "timerange", "columns", "pipeline.selection", "pipeline.reading", "pipeline.batch",
+    "pipeline.search", "pipeline.live", "pipeline.export", "pipeline", "render", "render.text", "render.data", "render.table", "render.files",
+    "cli.common", "cli.search", "cli.report", "cli.tail", "cli.export", "cli", "__main__",
 )  # fmt: skip
 """Each module imports only those in front of it (``logscan`` itself, the façade, apart)."""
 

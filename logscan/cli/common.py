@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import IO, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
@@ -31,6 +31,14 @@ Paths = Annotated[
         " unpacked. Default: this machine's Message Processor log.",
         show_default=False,
     ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="From then on: ISO, yesterday, '2 hours ago', -24h."),
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before then; read the same way.")]
+Zone = Annotated[
+    str | None, typer.Option("--tz", metavar="ZONE", help="The log's time zone, if not this machine's.")
 ]
 Window = Annotated[
     int, typer.Option("--window", min=1, help="Messages kept open at once while their entries are joined.")
@@ -183,11 +191,28 @@ def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Write a file as a whole or not at all: a reader sees the old or the new one, never a part.
+    """Write a file as a whole or not at all (:func:`output_file`).
 
     Raises:
         OutputError: it cannot be written; what stood there is unchanged.
     """
+    with output_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def output_file(path: str) -> Iterator[IO[bytes]]:
+    """A file to write that appears as a whole or not at all: a reader sees the old or the new one, never
+    a part. ``-`` is standard output.
+
+    Raises:
+        OutputError: it cannot be written; what stood there is unchanged.
+    """
+    if path == "-":
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
     target = Path(path)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -197,7 +222,7 @@ def write_atomically(path: str, data: bytes) -> None:
         ) from error
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
@@ -207,10 +232,12 @@ def write_atomically(path: str, data: bytes) -> None:
             os.umask(mask)
             os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise OutputError(f"{path}: cannot be written: {reason_of(error)}") from error
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: cannot be written: {reason_of(error)}") from error
+        raise
 
 
 @contextlib.contextmanager

@@ -34,17 +34,9 @@ def report(
         ),
     ] = None,
     each: Annotated[bool, typer.Option("--each", help="List every failed handshake.")] = False,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="TIME", help="From then on: ISO, yesterday, '2 hours ago', -24h."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Before then; read the same way.")
-    ] = None,
-    tz: Annotated[
-        str | None,
-        typer.Option("--tz", metavar="ZONE", help="The log's time zone, if not this machine's."),
-    ] = None,
+    since: common.Since = None,
+    until: common.Until = None,
+    tz: common.Zone = None,
     org: common.Orgs = None,
     env: common.Envs = None,
     proxy: common.Proxies = None,

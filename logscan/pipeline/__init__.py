@@ -4,6 +4,7 @@
 ``scan``     paths → failed handshakes, message by message (the library)
 ``report``   paths → incidents, and what lies outside the selection
 ``find``     message ids, paths → their entries
+``entry_batches``  paths → all entries in Arrow columns
 ``watch``    live paths → failed handshakes as they happen
 ===========  ==================================================================================
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logscan.pipeline.batch import Report, read_failures, read_incidents, report, scan
+    from logscan.pipeline.export import entry_batches
     from logscan.pipeline.live import Live, Watched, watch
     from logscan.pipeline.reading import Limits, Progress, blocks, read_entries
     from logscan.pipeline.search import Found, find
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch",
     "scan": "batch",
+    "entry_batches": "export",
     "Live": "live", "Watched": "live", "watch": "live",
     "Limits": "reading", "Progress": "reading", "blocks": "reading", "read_entries": "reading",
     "Found": "search", "find": "search",
@@ -41,6 +44,7 @@ __all__ = [
     "Selection",
     "Watched",
     "blocks",
+    "entry_batches",
     "find",
     "read_entries",
     "read_failures",

@@ -51,12 +51,32 @@ def blocks(
     if not count_lines and worth_while(streams, limits.workers):
         yield from _shared_out(streams, finder_of, counters, limits, progress)
         return
+
+    def scanner_of(layout: Layout) -> Scanner:
+        return Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
+
+    for _, spans in scanned(streams, scanner_of, counters, limits, progress, count_lines):
+        yield spans
+
+
+def scanned(
+    streams: Sequence[Stream],
+    scanner_of: Callable[[Layout], Scanner],
+    counters: Counters,
+    limits: Limits,
+    progress: Progress | None = None,
+    count_lines: bool = False,
+) -> Iterator[tuple[Layout, list[Span]]]:
+    """What scanners give of streams, one after the other in this thread, with each stream's layout."""
     for stream in streams:
         rest: Stream = stream
         while rest:
-            reader = BlockReader(rest, counters, limits.max_entry, begins_entry, count_lines, limits.block)
+            reader = BlockReader(
+                rest, counters, limits.max_entry, begins_entry, count_lines, limits.block,
+                forget=limits.forget,
+            )  # fmt: skip
             try:
-                yield from _read(reader, finder_of, counters, limits, progress, count_lines)
+                yield from _read(reader, scanner_of, counters, limits, progress)
             finally:
                 reader.close()
             rest = reader.remaining
@@ -110,19 +130,18 @@ def _no_entries(path: str, size: int) -> Problem:
 
 def _read(
     reader: BlockReader,
-    finder_of: Callable[[Layout], Finder],
+    scanner_of: Callable[[Layout], Scanner],
     counters: Counters,
     limits: Limits,
     progress: Progress | None,
-    count_lines: bool,
-) -> Iterator[list[Span]]:
+) -> Iterator[tuple[Layout, list[Span]]]:
     begun = counters.bytes
     while reader.end < min(LAYOUT_SAMPLE, limits.block) and reader.fill():
         pass  # a pipe gives a little at a time
     layout = layout_of(reader.buffer[: min(reader.end, LAYOUT_SAMPLE)]) if reader.end else PLAIN
-    scanner = Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
+    scanner = scanner_of(layout)
     for spans in scanner.scan(reader):
-        yield spans
+        yield layout, spans
         if progress:
             progress(counters)
     if progress:

@@ -1,0 +1,69 @@
+"""Export: every entry of the logs in Arrow columns, a batch at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from logscan.models import Counters
+from logscan.pipeline.reading import Limits, Progress, scanned
+from logscan.scanner import WholeScanner
+from logscan.sources import discover
+from logscan.timerange import TimeRange
+from logscan.workers import counters_add
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 2 << 20
+"""Bytes turned into columns at once: enough that what each step costs by itself does not count, little
+enough for the processor's cache (measured: 1, 2, 4, 8 MiB)."""
+AHEAD = 16
+"""Blocks that may be under way, so that columns are made while others are written."""
+
+
+def entry_batches(
+    paths: Sequence[str],
+    counters: Counters,
+    times: TimeRange = TimeRange(None, None, None),
+    limits: Limits = Limits(),
+    progress: Progress | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """All entries in the order of the log, with the columns of :data:`logscan.columns.SCHEMA`.
+
+    One thread reads and unpacks while ``limits.workers`` others make columns.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    from logscan.columns import to_columns, within
+
+    limits = replace(limits, block=max(limits.block, BLOCK))
+    streams = discover(paths, counters.problems)
+    under_way: deque[Future[tuple[pa.RecordBatch, Counters]]] = deque()
+
+    def finished() -> pa.RecordBatch:
+        batch, counted = under_way.popleft().result()
+        counters_add(counters, counted)
+        return within(batch, times, counters)
+
+    pool = ThreadPoolExecutor(limits.workers)
+    try:
+        for layout, spans in scanned(
+            streams,
+            lambda layout: WholeScanner(layout, counters, limits.max_entry),
+            counters,
+            limits,
+            progress,
+        ):
+            for span in spans:
+                under_way.append(pool.submit(to_columns, span, layout, limits.max_entry))
+                if len(under_way) > AHEAD:
+                    yield finished()
+        while under_way:
+            yield finished()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,125 @@
+"""Entry files: batches of Arrow columns to Parquet, Arrow, CSV or JSON lines, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = ("parquet", "arrow", "csv", "jsonl")
+SUFFIXES = {
+    ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv",
+    ".jsonl": "jsonl", ".ndjson": "jsonl",
+}  # fmt: skip
+ROW_GROUP = 131_072
+"""Rows of a Parquet row group; about 40 MB of log."""
+
+
+def write_entries(batches: Iterable[pa.RecordBatch], file: IO[bytes], output_format: str) -> int:
+    """Write all batches; the number of rows.
+
+    Parquet: zstd, statistics where they help to skip; columns of few different values are
+    dictionaries. Arrow: the IPC file format, zstd, plain strings. CSV: times as ISO text, missing
+    values as empty fields (and empty texts in quotes). JSON lines: one object a line, missing values as
+    ``null``.
+    """
+    writers: dict[str, type[_Parquet | _Arrow | _Csv | _JsonLines]] = {
+        "parquet": _Parquet, "arrow": _Arrow, "csv": _Csv, "jsonl": _JsonLines,
+    }  # fmt: skip
+    writer = writers[output_format](file)
+    rows = 0
+    for batch in batches:
+        rows += batch.num_rows
+        writer.write(batch)
+    writer.close()
+    return rows
+
+
+class _Parquet:
+    def __init__(self, file: IO[bytes]) -> None:
+        import pyarrow.parquet as pq
+
+        from logscan.columns import SCHEMA, WORDS
+
+        words = [field.name for field in SCHEMA if field.type == WORDS]
+        self._writer: Any = pq.ParquetWriter(
+            file,
+            SCHEMA,
+            compression="zstd",
+            compression_level=1,  # higher ones cost more than they save (measured)
+            use_dictionary=words,
+            write_statistics=["time", "message_id", "offset", *words],
+        )
+        self._held: list[pa.RecordBatch] = []
+        self._rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._held.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_batches(self._held), row_group_size=2 * ROW_GROUP)
+        self._held, self._rows = [], 0
+
+
+class _Arrow:
+    def __init__(self, file: IO[bytes]) -> None:
+        import pyarrow as pa
+
+        from logscan.columns import plain_schema
+
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        self._schema = plain_schema()
+        self._writer: Any = pa.ipc.new_file(file, self._schema, options=options)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch.cast(self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Csv:
+    def __init__(self, file: IO[bytes]) -> None:
+        import pyarrow.csv
+
+        from logscan.columns import plain_schema
+
+        self._schema = plain_schema()
+        self._writer: Any = pyarrow.csv.CSVWriter(file, self._schema)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch.cast(self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _JsonLines:
+    def __init__(self, file: IO[bytes]) -> None:
+        from logscan.columns import plain_schema
+
+        self._file = file
+        self._schema = plain_schema()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if batch.num_rows:
+            frame = batch.cast(self._schema).to_pandas(timestamp_as_object=False)
+            text = frame.to_json(
+                orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False
+            )
+            self._file.write(text.encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        pass
