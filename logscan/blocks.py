@@ -184,7 +184,7 @@ class BlockReader(Buffer):
         index = self._file_index
         self._file_index += 1
         try:
-            self._open = open_bytes(file.path, skip, self._forget)
+            self._open = open_bytes(file.path, skip, self._forget, ahead=True)
         except InputError as error:
             self._fault(file, str(error).removeprefix(f"{file.path}: "), error.hint)
             return False

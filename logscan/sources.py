@@ -14,9 +14,11 @@ import glob
 import io
 import lzma
 import os
+import queue
 import re
 import stat
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -249,6 +251,12 @@ class _Unpacked(io.RawIOBase):
         self._input = b""
 
     def readinto(self, view: Any, /) -> int:
+        unpacked = self.block(len(view))
+        view[: len(unpacked)] = unpacked
+        return len(unpacked)
+
+    def block(self, size: int) -> bytes:
+        """The next bytes, at most so many; none at the end."""
         while True:
             member = self._member
             if member.eof:
@@ -256,7 +264,7 @@ class _Unpacked(io.RawIOBase):
                 while not self._input:
                     more = self._raw.read(self.CHUNK)
                     if not more:
-                        return 0
+                        return b""
                     self._input = more.lstrip(b"\0")
                 member = self._member = self._make()
             if member.needs_input and not self._input:
@@ -264,14 +272,60 @@ class _Unpacked(io.RawIOBase):
                 if not self._input:
                     raise EOFError("it ends in the middle")
             data, self._input = self._input, b""
-            unpacked = member.decompress(data, len(view))
+            unpacked = member.decompress(data, size)
             if unpacked:
-                view[: len(unpacked)] = unpacked
-                return len(unpacked)
+                return unpacked
 
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+class _Ahead(io.RawIOBase):
+    """A packed file that is unpacked in a thread of its own, while what it gave is being scanned."""
+
+    BLOCK = 1 << 19
+    BLOCKS = 4
+
+    def __init__(self, packed: _Unpacked) -> None:
+        super().__init__()
+        self._packed = packed
+        self._ready: queue.Queue[bytes | Exception] = queue.Queue(self.BLOCKS)
+        self._block = memoryview(b"")
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="unpack", daemon=True)
+        self._thread.start()
+
+    def readinto(self, view: Any, /) -> int:
+        if not self._block and not self._ended:
+            block = self._ready.get()
+            if isinstance(block, Exception):
+                self._ended = True
+                raise block
+            self._ended = not block
+            self._block = memoryview(block)
+        count = min(len(view), len(self._block))
+        view[:count] = self._block[:count]
+        self._block = self._block[count:]
+        return count
+
+    def close(self) -> None:
+        self._ended = True
+        while self._thread.is_alive():
+            with contextlib.suppress(queue.Empty):
+                self._ready.get(timeout=0.01)
+        self._packed.close()
+        super().close()
+
+    def _run(self) -> None:
+        try:
+            while block := self._packed.block(self.BLOCK):
+                self._ready.put(block)
+                if self._ended:
+                    return
+            self._ready.put(b"")
+        except Exception as error:  # noqa: BLE001 - raised where the bytes are used
+            self._ready.put(error)
 
 
 class _ZlibGzip:
@@ -321,19 +375,20 @@ _UNPACKERS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
 )
 
 
-def open_bytes(path: str, skip: int = 0, forget: bool = False) -> ByteStream:
+def open_bytes(path: str, skip: int = 0, forget: bool = False, ahead: bool = False) -> ByteStream:
     """Open a file (or ``-``) for its unpacked bytes; what packs them is told by content.
 
     Args:
         path: the file.
         skip: begin at this unpacked byte; where bytes cannot be skipped they are read and dropped.
         forget: tell the kernel that what was read will not be needed again.
+        ahead: unpack in a thread of its own.
 
     Raises:
         InputError: the file cannot be opened.
     """
     if skip and plain_size(path) is None:
-        stream = open_bytes(path)
+        stream = open_bytes(path, ahead=ahead)
         with memoryview(bytearray(1 << 16)) as dropped:
             while skip and (count := stream.readinto(dropped[: min(skip, len(dropped))])):
                 skip -= count
@@ -353,7 +408,8 @@ def open_bytes(path: str, skip: int = 0, forget: bool = False) -> ByteStream:
         head += more
     for magic, unpack in _UNPACKERS:
         if head.startswith(magic):
-            return _Unpacked(_Raw(descriptor, head), unpack)
+            packed = _Unpacked(_Raw(descriptor, head), unpack)
+            return _Ahead(packed) if ahead else packed
     encoding = _wide_encoding(head)
     if encoding:
         return _Transcoded(_Raw(descriptor, head), encoding)
