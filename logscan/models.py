@@ -205,6 +205,10 @@ class Counters:
     files: int = 0
     bytes: int = 0
     """Bytes scanned, after unpacking."""
+    skipped_files: int = 0
+    """Files that cannot hold entries of the time range, by the times in and around them."""
+    skipped_bytes: int = 0
+    """What was not read for that reason, as it lies on disk."""
     lines: int = 0
     """Counted only with ``--stats``."""
     candidates: int = 0

@@ -80,6 +80,11 @@ class Scanner:
         """The buffer begins within a line whose beginning was let go."""
         self._over: _Overlong | None = None
 
+    def inherit(self, mid_line: bool) -> None:
+        """Lines before the first entry belong to one that was left out; the first may not be whole."""
+        self._inherits = True
+        self._mid_line = mid_line
+
     def scan(self, reader: BlockReader) -> Iterator[list[Span]]:
         """All spans of a reader, block by block (often none)."""
         while not self.done and reader.fill():

@@ -24,7 +24,8 @@ from logscan.entries import Layout, begins_entry
 from logscan.finders import Finder
 from logscan.models import Counters, Place, Span
 from logscan.scanner import Scanner
-from logscan.sources import Stream, plain_size
+from logscan.skipping import Part
+from logscan.sources import STDIN, Stream, plain_size
 
 RANGE = 32 << 20
 """Bytes of a plain file that a worker takes at once."""
@@ -48,6 +49,10 @@ class Unit(NamedTuple):
     layout: Layout
     start: tuple[int, int]
     stop: tuple[int, int] | None
+    first: bool
+    """The first of what is read of its stream."""
+    inherits: bool
+    """Lines before its first entry belong to an entry in front of it."""
 
 
 class Scanned(NamedTuple):
@@ -119,14 +124,22 @@ class _Work:
             raise self.error
 
 
-def units_of(stream: Stream, layout: Layout) -> list[Unit]:
-    """The parts of a stream."""
+def units_of(part: Part, layout: Layout) -> list[Unit]:
+    """The units of a part of a stream."""
     starts: list[tuple[int, int]] = []
-    for index, file in enumerate(stream):
-        size = plain_size(file.path) if file.path != "-" else None
-        starts += [(index, offset) for offset in range(0, size or 1, RANGE)]
-    stops: list[tuple[int, int] | None] = [*starts[1:], None]
-    return [Unit(stream, layout, start, stop) for start, stop in zip(starts, stops, strict=True)]
+    last = len(part.stream) - 1
+    for index, file in enumerate(part.stream):
+        size = plain_size(file.path) if file.path != STDIN else None
+        end = (size or 1) if part.stop is None or index < last else part.stop
+        starts += [(index, offset) for offset in range(part.start if index == 0 else 0, end, RANGE)]
+    if not starts:
+        starts = [(0, part.start)]
+    end_of_all = None if part.stop is None else (last, part.stop)
+    stops: list[tuple[int, int] | None] = [*starts[1:], end_of_all]
+    return [
+        Unit(part.stream, layout, start, stop, number == 0, number > 0 or part.headless)
+        for number, (start, stop) in enumerate(zip(starts, stops, strict=True))
+    ]
 
 
 def worth_while(streams: Sequence[Stream], workers: int) -> bool:
@@ -154,7 +167,7 @@ def scan_units(units: Sequence[Unit], plan: Plan, workers: int, counters: Counte
     try:
         for number, work in enumerate(crew.works):
             crew.turn(number)
-            begins_stream = work.unit.start == (0, 0)
+            begins_stream = work.unit.first
             if begins_stream:
                 expected, broken, seen = None, False, False
             work.begun()
@@ -170,7 +183,7 @@ def scan_units(units: Sequence[Unit], plan: Plan, workers: int, counters: Counte
             if work.seen_entry:
                 seen, expected = True, work.last
             broken = work.broken
-            if number + 1 == len(units) or units[number + 1].start == (0, 0):
+            if number + 1 == len(units) or units[number + 1].first:
                 yield Scanned([], seen)
     finally:
         crew.dismiss()
@@ -208,8 +221,7 @@ class _Crew:
     def _run(self) -> None:
         finders = {name: finder.twin() for name, finder in self.finders.items()}
         while (work := self._next()) is not None:
-            inherits = work.unit.start != (0, 0)
-            _guarded(work, self._plan, finders[work.unit.layout.name], inherits)
+            _guarded(work, self._plan, finders[work.unit.layout.name], work.unit.inherits)
 
     def _next(self) -> _Work | None:
         with self._change:

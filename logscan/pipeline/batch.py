@@ -16,7 +16,7 @@ from logscan.messages import MessageWindow
 from logscan.models import Counters, FailedHandshake, Incident, Message
 from logscan.pipeline.reading import Limits, Progress, as_paths, blocks
 from logscan.pipeline.selection import HostNames, Selection
-from logscan.timerange import in_zone
+from logscan.timerange import TimeRange, in_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,12 @@ def scan(
     neighbours: bool = False,
     progress: Progress | None = None,
     count_lines: bool = False,
+    times: TimeRange = TimeRange(None, None, None),
 ) -> Iterator[list[FailedHandshake]]:
     """The failed handshakes of each message that has any, messages in the order they end.
 
-    Faults of single inputs are added to ``counters.problems``; the rest is read.
+    Faults of single inputs are added to ``counters.problems``; the rest is read. With ``times`` what cannot
+    hold entries of that range is not read; failures outside it may still come.
 
     Raises:
         NoLogsError: no path gave anything to read.
@@ -67,7 +69,7 @@ def scan(
                 counters.failures += len(failures)
                 yield failures
 
-    for spans in blocks(paths, lambda _: finder, counters, limits, progress, count_lines):
+    for spans in blocks(paths, lambda _: finder, counters, limits, progress, count_lines, times):
         for span in spans:
             counters.candidates += 1
             yield from joined(window.feed(parse(span, counters)))
@@ -106,7 +108,9 @@ def report(
     others: Counter[str] = Counter()
     elsewhere = 0
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
-    for failures in scan(paths, counters, limits, host_of, selection.neighbours, progress, count_lines):
+    for failures in scan(
+        paths, counters, limits, host_of, selection.neighbours, progress, count_lines, selection.times
+    ):
         selected: list[FailedHandshake] = []
         for failure in failures:
             held = selection.times.holds(failure.time, failure.zone)

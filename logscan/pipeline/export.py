@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logscan.models import Counters
-from logscan.pipeline.reading import Limits, Progress, scanned
+from logscan.pipeline.reading import Limits, Progress, parts_of, scanned
 from logscan.scanner import WholeScanner
-from logscan.sources import discover
 from logscan.timerange import TimeRange
 from logscan.workers import counters_add
 
@@ -42,7 +41,7 @@ def entry_batches(
     from logscan.columns import to_columns, within
 
     limits = replace(limits, block=max(limits.block, BLOCK))
-    streams = discover(paths, counters.problems)
+    parts = parts_of(paths, counters, times)
     under_way: deque[Future[tuple[pa.RecordBatch, Counters]]] = deque()
 
     def finished() -> pa.RecordBatch:
@@ -53,7 +52,7 @@ def entry_batches(
     pool = ThreadPoolExecutor(limits.workers)
     try:
         for layout, spans in scanned(
-            streams,
+            parts,
             lambda layout: WholeScanner(layout, counters, limits.max_entry),
             counters,
             limits,

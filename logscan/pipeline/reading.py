@@ -13,7 +13,9 @@ from logscan.finders import EveryEntryFinder, Finder
 from logscan.messages import DEFAULT_WINDOW
 from logscan.models import Counters, Entry, Problem, Span
 from logscan.scanner import DEFAULT_MAX_ENTRY, Scanner
+from logscan.skipping import Part, part_of
 from logscan.sources import Stream, discover, open_bytes, unpacking_errors
+from logscan.timerange import TimeRange
 from logscan.workers import Plan, scan_units, units_of, worth_while
 
 Progress = Callable[[Counters], None]
@@ -45,22 +47,40 @@ def blocks(
     limits: Limits = Limits(),
     progress: Progress | None = None,
     count_lines: bool = False,
+    times: TimeRange = TimeRange(None, None, None),
 ) -> Iterator[list[Span]]:
-    """The spans of all paths, block by block, in the order of the log."""
-    streams = discover(paths, counters.problems)
-    if not count_lines and worth_while(streams, limits.workers):
-        yield from _shared_out(streams, finder_of, counters, limits, progress)
+    """The spans of all paths, block by block, in the order of the log.
+
+    With ``times`` what cannot hold entries of that range is not read; more than it is.
+    """
+    parts = parts_of(paths, counters, times)
+    if not count_lines and worth_while([part.stream for part in parts], limits.workers):
+        yield from _shared_out(parts, finder_of, counters, limits, progress)
         return
 
     def scanner_of(layout: Layout) -> Scanner:
         return Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
 
-    for _, spans in scanned(streams, scanner_of, counters, limits, progress, count_lines):
+    for _, spans in scanned(parts, scanner_of, counters, limits, progress, count_lines):
         yield spans
 
 
+def parts_of(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[Part]:
+    """What must be read of some paths for a time range, stream by stream.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    parts = [part_of(stream, times) for stream in discover(paths, counters.problems)]
+    for part in parts:
+        counters.skipped_files += part.skipped_files
+        counters.skipped_bytes += part.skipped_bytes
+        counters.files += part.start > 0  # a reader counts those that it begins at their first byte
+    return parts
+
+
 def scanned(
-    streams: Sequence[Stream],
+    parts: Sequence[Part],
     scanner_of: Callable[[Layout], Scanner],
     counters: Counters,
     limits: Limits,
@@ -68,38 +88,46 @@ def scanned(
     count_lines: bool = False,
 ) -> Iterator[tuple[Layout, list[Span]]]:
     """What scanners give of streams, one after the other in this thread, with each stream's layout."""
-    for stream in streams:
-        rest: Stream = stream
+    for part in parts:
+        rest: Stream = part.stream
+        start, headless = part.start, part.headless
         while rest:
+            stop = None if part.stop is None else (len(rest) - 1, part.stop)
+            # One byte earlier: it tells whether a line begins at the start.
             reader = BlockReader(
                 rest, counters, limits.max_entry, begins_entry, count_lines, limits.block,
-                forget=limits.forget,
+                (0, max(0, start - 1)), stop, limits.forget,
             )  # fmt: skip
             try:
-                yield from _read(reader, scanner_of, counters, limits, progress)
+                yield from _read(
+                    reader, scanner_of, counters, limits, progress, part.layout, headless, start > 0
+                )
             finally:
                 reader.close()
             rest = reader.remaining
+            start, headless = 0, False
 
 
 def _shared_out(
-    streams: list[Stream],
+    parts: list[Part],
     finder_of: Callable[[Layout], Finder],
     counters: Counters,
     limits: Limits,
     progress: Progress | None,
 ) -> Iterator[list[Span]]:
     """The same through several workers."""
-    units = [unit for stream in streams for unit in units_of(stream, _layout_at(stream[0].path))]
+    units = [
+        unit for part in parts for unit in units_of(part, part.layout or _layout_at(part.stream[0].path))
+    ]
     plan = Plan(limits.max_entry, limits.block, limits.forget, finder_of)
-    ended = iter(streams)
+    ended = iter(parts)
     begun = 0
-    for scanned in scan_units(units, plan, limits.workers, counters):
-        yield scanned.spans
-        if scanned.stream_has_entries is not None:
-            stream = next(ended)
-            if not scanned.stream_has_entries and counters.bytes > begun:
-                counters.problems.append(_no_entries(stream[-1].path, counters.bytes - begun))
+    for done in scan_units(units, plan, limits.workers, counters):
+        yield done.spans
+        if done.stream_has_entries is not None:
+            part = next(ended)
+            if not done.stream_has_entries and counters.bytes > begun:
+                counters.problems.append(_no_entries(part.stream[-1].path, counters.bytes - begun))
             begun = counters.bytes
         if progress:
             progress(counters)
@@ -134,12 +162,18 @@ def _read(
     counters: Counters,
     limits: Limits,
     progress: Progress | None,
+    layout: Layout | None,
+    headless: bool,
+    mid_line: bool,
 ) -> Iterator[tuple[Layout, list[Span]]]:
     begun = counters.bytes
     while reader.end < min(LAYOUT_SAMPLE, limits.block) and reader.fill():
         pass  # a pipe gives a little at a time
-    layout = layout_of(reader.buffer[: min(reader.end, LAYOUT_SAMPLE)]) if reader.end else PLAIN
+    if layout is None:
+        layout = layout_of(reader.buffer[: min(reader.end, LAYOUT_SAMPLE)]) if reader.end else PLAIN
     scanner = scanner_of(layout)
+    if headless:
+        scanner.inherit(mid_line)
     for spans in scanner.scan(reader):
         yield layout, spans
         if progress:

@@ -98,6 +98,8 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
     numbers = [
         ("files read", counters.files),
         ("bytes scanned", counters.bytes),
+        ("files skipped by time", counters.skipped_files),
+        ("bytes skipped by time", counters.skipped_bytes),
         ("lines", counters.lines),
         ("entries examined", counters.candidates),
         ("failed handshakes", counters.failures),
