@@ -71,6 +71,8 @@ class Buffer:
 
     def boundaries(self, end: int) -> list[int]:
         """Where, within the first bytes, another file begins."""
+        if len(self._segments) == 1:
+            return []
         begins = (begin - self._base for begin, _, _ in self._segments)
         return [begin for begin in begins if 0 < begin < end]
 

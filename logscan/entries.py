@@ -100,9 +100,9 @@ LAYOUTS = (PLAIN, PREFIXED)
 _USUAL = re.compile(
     rf"""
     ({_TIME})\ {{1,2}}
-    (?:org:(\S+)\ )?(?:env:(\S+)\ )?(?:api:(\S+)\ )?(?:rev:(\S+)\ )?(?:messageid:(\S+)\ )?\ ?
-    ([^\s:]+)\ ({_LEVEL})\ ([\w.$-]+)\ -\ (?=\S)
-    (?:([\w$<>]+(?:\.[\w$<>]+)+)\(\)\ :\ (?=\S)|(?![\w$<>.]+\(\)(?:\s|\Z)))
+    (?:org:([!-~]+)\ )?(?:env:([!-~]+)\ )?(?:api:([!-~]+)\ )?(?:rev:([!-~]+)\ )?(?:messageid:([!-~]+)\ )?\ ?
+    ([!-9;-~]+)\ ({_LEVEL})\ ([!-~]+)\ -\ (?=\S)
+    (?:([A-Za-z0-9_$<>]+(?:\.[A-Za-z0-9_$<>]+)+)\(\)\ :\ (?=\S)|(?![\w$<>.]+\(\)(?:\s|\Z)))
     """,
     re.VERBOSE,
 )
@@ -207,7 +207,7 @@ def parse(span: Span, counters: Counters) -> Entry:
 def decode(data: bytes) -> str:
     r"""Bytes to text: the one place. Bytes that are no UTF-8 stay visible as ``\xNN``."""
     text = data.decode("utf-8", "backslashreplace")
-    return text.replace("\r\n", "\n") if "\r" in text else text
+    return text.replace("\r\n", "\n") if b"\r" in data else text
 
 
 def unwrapped(body: str) -> str:

@@ -158,14 +158,32 @@ class Scanner:
     def _cut(self, reader: Buffer, cut: int, spans: list[Span]) -> None:
         """The spans of the first bytes, which hold whole entries."""
         buffer = reader.buffer
-        past = 0
-        for hit in self._finder.find(buffer, 0, cut):
-            if hit <= past:
-                continue
-            start = self._opening(buffer, past, hit, cut)
-            past = self._closing(buffer, hit, cut)
-            spans.append(self._span(reader, start, past, orphan=False))
+        hits = self._finder.find(buffer, 0, cut)
+        if hits:
+            spans += self._around(reader, hits, cut)
         reader.consume(cut)
+
+    def _around(self, reader: Buffer, hits: list[int], cut: int) -> Iterator[Span]:
+        """The entries around hits. The usual one, of a line or with a line of another below, is passed
+        through without a call of our own."""
+        buffer, opener, lines, most = reader.buffer, self._opener, self._lines, self._max_entry
+        boundaries = reader.boundaries(cut)
+        path, shift = reader.place(0)
+        past = 0
+        with memoryview(buffer) as view:
+            for hit in hits:
+                if hit <= past:
+                    continue
+                start = buffer.rfind(b"\n", past, hit) + 1 or past
+                if start > past and not opener(buffer, start, cut):
+                    start = self._opening(buffer, past, start, cut)
+                past = buffer.find(b"\n", hit, cut) + 1 or cut
+                if past < cut and not opener(buffer, past, cut):
+                    past = self._closing(buffer, past - 1, cut)
+                if lines or boundaries or past - start > most:
+                    yield self._span(reader, start, past, orphan=False)
+                else:
+                    yield Span(bytes(view[start:past]), Place(path, shift + start))
 
     def _begin(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Before the first entry: let go what belongs to none, and count it."""
@@ -271,16 +289,16 @@ class Scanner:
             cut,
         )
 
-    def _opening(self, buffer: bytearray, low: int, hit: int, cut: int) -> int:
-        """Start of the entry around a hit: back, line by line, to the line that opens one."""
-        start = buffer.rfind(b"\n", low, hit) + 1 or low
-        while start > low and not self._opener(buffer, start, cut):
+    def _opening(self, buffer: bytearray, low: int, start: int, cut: int) -> int:
+        """Start of the entry that a line belongs to: back, line by line, to the line that opens one."""
+        while True:
             start = buffer.rfind(b"\n", low, start - 1) + 1 or low
-        return start
+            if start <= low or self._opener(buffer, start, cut):
+                return start
 
-    def _closing(self, buffer: bytearray, hit: int, cut: int) -> int:
-        """End of the entry around a hit: forward to the next line that opens one."""
-        line = self._next_line(buffer, hit, cut)
+    def _closing(self, buffer: bytearray, at: int, cut: int) -> int:
+        """End of an entry: forward to the next line that opens one."""
+        line = self._next_line(buffer, at, cut)
         while line is not None:
             stop = line.end()
             if stop >= cut:
