@@ -204,6 +204,16 @@ def parse(span: Span, counters: Counters) -> Entry:
     )  # fmt: skip
 
 
+def header_id(data: bytes) -> bytes | None:
+    """The message id of a span's header, where it can be told without the grammar; ``None`` elsewhere."""
+    at = data.find(b"messageid:", 0, 2048)
+    dash = data.find(b" - ", 0, 2048)
+    if at < 0 or 0 <= dash < at:
+        return None
+    rest = data[at + 10 : at + 1024].split(None, 1)
+    return rest[0] if rest else None
+
+
 def decode(data: bytes) -> str:
     r"""Bytes to text: the one place. Bytes that are no UTF-8 stay visible as ``\xNN``."""
     text = data.decode("utf-8", "backslashreplace")

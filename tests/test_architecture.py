@@ -14,7 +14,7 @@ import logscan
 
 ORDER = (
     "errors", "models", "sources", "catalog", "entries", "blocks", "follow", "finders", "scanner", "timerange", "skipping",
-    "workers", "messages", "lines", "handshakes", "hints", "incidents", "columns", "pipeline.selection", "pipeline.reading", "pipeline.batch",
+    "workers", "messages", "lines", "handshakes", "hints", "incidents", "columns", "pipeline.selection", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.batch",
     "pipeline.search", "pipeline.live", "pipeline.export", "pipeline", "render", "render.text", "render.data", "render.table", "render.files",
     "cli.common", "cli.search", "cli.report", "cli.tail", "cli.export", "cli", "__main__",
 )  # fmt: skip

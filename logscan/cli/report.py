@@ -103,7 +103,7 @@ def report(
             selection,
             columns,
             pipeline.Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice),
-            pipeline.HostNames(host or ()).name,
+            pipeline.HostNames(host or ()),
             each,
             progress,
             stats,

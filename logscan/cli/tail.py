@@ -70,7 +70,7 @@ def tail(
         from_start,
         pipeline.Limits(window=window, max_entry=max_entry_bytes),
         pipeline.Live(poll=poll, quiet=quiet_time),
-        pipeline.HostNames(host or ()).name,
+        pipeline.HostNames(host or ()),
         selection.neighbours,
         stopping,
     ):

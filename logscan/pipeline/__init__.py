@@ -17,7 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logscan.pipeline.batch import Report, read_failures, read_incidents, report, scan
+    from logscan.pipeline.batch import Report, read_failures, read_incidents, report
+    from logscan.pipeline.counting import scan
     from logscan.pipeline.export import entry_batches
     from logscan.pipeline.live import Live, Watched, watch
     from logscan.pipeline.reading import Limits, Progress, blocks, read_entries
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _HOME_OF = {
     "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch",
-    "scan": "batch",
+    "scan": "counting",
     "entry_batches": "export",
     "Live": "live", "Watched": "live", "watch": "live",
     "Limits": "reading", "Progress": "reading", "blocks": "reading", "read_entries": "reading",

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from logscan import catalog
-from logscan.entries import parse
-from logscan.finders import finder_for
-from logscan.handshakes import Joiner
 from logscan.incidents import Incidents, failures_to_frame, to_frame
-from logscan.messages import MessageWindow
-from logscan.models import Counters, FailedHandshake, Incident, Message
-from logscan.pipeline.reading import Limits, Progress, as_paths, blocks
-from logscan.pipeline.selection import HostNames, Selection
-from logscan.timerange import TimeRange, in_zone
+from logscan.models import Counters, FailedHandshake, Incident
+from logscan.pipeline.reading import Limits, Progress, as_paths
+from logscan.pipeline.selection import Selection
+from logscan.pipeline.sharing import Asked, count_shared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,49 +31,6 @@ class Report(NamedTuple):
     elsewhere: int
     """TLS failures in other orgs, environments, proxies or on the other side, in the same time."""
     counters: Counters
-
-
-def scan(
-    paths: Sequence[str],
-    counters: Counters,
-    limits: Limits = Limits(),
-    host_of: Callable[[str], str] | None = None,
-    neighbours: bool = False,
-    progress: Progress | None = None,
-    count_lines: bool = False,
-    times: TimeRange = TimeRange(None, None, None),
-) -> Iterator[list[FailedHandshake]]:
-    """The failed handshakes of each message that has any, messages in the order they end.
-
-    Faults of single inputs are added to ``counters.problems``; the rest is read. With ``times`` what cannot
-    hold entries of that range is not read; failures outside it may still come.
-
-    Raises:
-        NoLogsError: no path gave anything to read.
-    """
-    needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ())
-    finder = finder_for(needles, rare=True)
-    joiner = Joiner(host_of or HostNames().name, neighbours)
-    window = MessageWindow(counters, limits.window)
-
-    def joined(messages: Iterable[Message]) -> Iterator[list[FailedHandshake]]:
-        for message in messages:
-            failures = joiner.feed(message)
-            if failures:
-                counters.messages += 1
-                counters.failures += len(failures)
-                yield failures
-
-    for spans in blocks(paths, lambda _: finder, counters, limits, progress, count_lines, times):
-        for span in spans:
-            counters.candidates += 1
-            yield from joined(window.feed(parse(span, counters)))
-    yield from joined(window.drain())
-    rest = joiner.drain()
-    if rest:
-        counters.messages += len(rest)
-        counters.failures += len(rest)
-        yield rest
 
 
 def report(
@@ -102,37 +54,14 @@ def report(
         NoLogsError: no path gave anything to read.
         UsageError: an unknown column in ``by``.
     """
-    counters = Counters()
-    incidents = Incidents(by)
-    kept: list[FailedHandshake] = []
-    others: Counter[str] = Counter()
-    elsewhere = 0
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
-    for failures in scan(
-        paths, counters, limits, host_of, selection.neighbours, progress, count_lines, selection.times
-    ):
-        selected: list[FailedHandshake] = []
-        for failure in failures:
-            held = selection.times.holds(failure.time, failure.zone)
-            if held is None:
-                counters.untimed += 1
-            if not held:
-                continue
-            when = failure.time
-            if when and in_zone(when, failure.zone, selection.times.zone) > horizon:
-                counters.future_times += 1
-            if not selection.covers(failure):
-                elsewhere += 1
-            elif selection.names(failure):
-                selected.append(failure)
-            else:
-                others[failure.alert] += 1
-        if selected:
-            incidents.feed(selected)
-            if each:
-                kept += selected
-    kept.sort(key=_by_time)
-    return Report(incidents.emit(), kept, others, elsewhere, counters)
+    asked = Asked(tuple(paths), selection, tuple(by), limits, horizon, host_of, each, count_lines)
+    counted = count_shared(asked, progress)
+    incidents = Incidents(by)
+    for part in counted.incidents:
+        incidents.merge(part)
+    counted.failures.sort(key=_by_time)
+    return Report(incidents.emit(), counted.failures, counted.others, counted.elsewhere, counted.counters)
 
 
 def read_failures(

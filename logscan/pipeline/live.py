@@ -113,7 +113,7 @@ class _Watcher:
         ]
         self._counters = counters
         self._entries = entries
-        self._joiner = Joiner(host_of or HostNames().name, neighbours)
+        self._joiner = Joiner(host_of or HostNames(), neighbours)
         self._window = MessageWindow(counters, limits.window)
 
     def take(self, spans: list[Span]) -> Watched:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from logscan.entries import parse
+from logscan.entries import header_id, parse
 from logscan.finders import EveryEntryFinder, finder_for
 from logscan.models import Counters, Place, Span
 from logscan.pipeline.reading import Limits, Progress, blocks
@@ -105,11 +105,9 @@ class _Belongs:
 
 def _owner(data: bytes) -> bytes | None:
     """The message id that an entry's header or the beginning of its text gives."""
-    at = data.find(b"messageid:", 0, 2048)
-    dash = data.find(b" - ", 0, 2048)
-    if at >= 0 and (dash < 0 or at < dash):
-        rest = data[at + 10 : at + 1024].split(None, 1)
-        return rest[0] if rest else None
+    name = header_id(data)
+    if name is not None:
+        return name
     # Not as usual: northbound, something in front, or only mentioned. The grammar knows.
-    name = parse(Span(data, Place("", 0)), Counters()).message_id
-    return None if name is None else name.encode("utf-8", "surrogateescape")
+    understood = parse(Span(data, Place("", 0)), Counters()).message_id
+    return None if understood is None else understood.encode("utf-8", "surrogateescape")

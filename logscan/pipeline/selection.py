@@ -82,13 +82,21 @@ class HostNames:
     """
 
     def __init__(self, rules: Sequence[str] = ()) -> None:
+        self._given = tuple(rules)
         self._rules: list[tuple[str, str]] = []
         for rule in rules:
             name, _, pattern = rule.partition("=")
             if not name:
                 raise UsageError(f"--host {rule}: no name", "write --host mp01 or --host mp01='logs/mp01/*'")
             self._rules.append((name, pattern or "*"))
-        self.name = lru_cache(maxsize=10_000)(self._name)
+        self._known = lru_cache(maxsize=10_000)(self._name)
+
+    def __call__(self, path: str) -> str:
+        """The Message Processor that wrote a file."""
+        return self._known(path)
+
+    def __reduce__(self) -> tuple[type[HostNames], tuple[tuple[str, ...]]]:
+        return HostNames, (self._given,)
 
     def _name(self, path: str) -> str:
         for name, pattern in self._rules:

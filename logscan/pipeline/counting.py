@@ -1,0 +1,162 @@
+"""Counting: failed handshakes out of logs, message by message, and what a report counts of them.
+
+The work can be shared out among processes by message id (:mod:`logscan.pipeline.sharing`). So that the result
+does not depend on how many there are, messages always belong to one of :data:`PARTS` parts by their id,
+and each part has a window and counts of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zlib import crc32
+
+from logscan import catalog
+from logscan.entries import header_id, parse
+from logscan.finders import finder_for
+from logscan.handshakes import Joiner
+from logscan.incidents import Incidents
+from logscan.messages import MessageWindow
+from logscan.models import Counters, Entry, FailedHandshake, Message, Span
+from logscan.pipeline.reading import Limits, Progress, blocks
+from logscan.pipeline.selection import HostNames, Selection
+from logscan.timerange import TimeRange, in_zone
+
+PARTS = 4
+"""Parts into which messages fall by their id; the most processes that can share the work."""
+Share = tuple[int, int]
+"""This process's number, and how many there are: part ``n`` is the process's whose number is ``n`` modulo
+that. Entries without an id belong to part 0."""
+ALONE: Share = (0, 1)
+
+
+@dataclass
+class Counted:
+    """What a report counts, of all messages or of a share of them."""
+
+    incidents: list[Incidents]
+    """By part."""
+    failures: list[FailedHandshake] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    elsewhere: int = 0
+    counters: Counters = field(default_factory=Counters)
+
+
+def scan(
+    paths: Sequence[str],
+    counters: Counters,
+    limits: Limits = Limits(),
+    host_of: Callable[[str], str] | None = None,
+    neighbours: bool = False,
+    progress: Progress | None = None,
+    count_lines: bool = False,
+    times: TimeRange = TimeRange(None, None, None),
+    share: Share = ALONE,
+) -> Iterator[list[FailedHandshake]]:
+    """The failed handshakes of each message that has any.
+
+    Faults of single inputs are added to ``counters.problems``; the rest is read. With ``times`` what cannot
+    hold entries of that range is not read; failures outside it may still come. With ``share`` only the
+    messages of that share come, and only they are counted (bytes, files and what else is not a message's
+    are counted in the first).
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ())
+    finder = finder_for(needles, rare=True)
+    joiner = Joiner(host_of or HostNames(), neighbours)
+    windows = [MessageWindow(counters, limits.window // PARTS) for _ in range(PARTS)]
+    read = counters if share[0] == 0 else Counters()
+
+    def joined(messages: Iterable[Message]) -> Iterator[list[FailedHandshake]]:
+        for message in messages:
+            failures = joiner.feed(message)
+            if failures:
+                counters.messages += 1
+                counters.failures += len(failures)
+                yield failures
+
+    for spans in blocks(paths, lambda _: finder, read, limits, progress, count_lines, times):
+        for span in spans:
+            entry = _mine(span, share, counters)
+            if entry is not None:
+                counters.candidates += 1
+                yield from joined(windows[part_of(entry.message_id)].feed(entry))
+    for window in windows:
+        yield from joined(window.drain())
+    rest = joiner.drain()
+    if rest:
+        counters.messages += len(rest)
+        counters.failures += len(rest)
+        yield rest
+
+
+def part_of(message_id: str | None) -> int:
+    """The part that a message belongs to."""
+    return 0 if message_id is None else crc32(message_id.encode("utf-8", "surrogateescape")) % PARTS
+
+
+def _mine(span: Span, share: Share, counters: Counters) -> Entry | None:
+    """The entry, when it belongs to this share; ``None`` otherwise."""
+    number, of = share
+    if of == 1:
+        return parse(span, counters)
+    name = header_id(span.data)
+    if name is not None and name.isascii():
+        return parse(span, counters) if crc32(name) % PARTS % of == number else None
+    entry = parse(span, Counters())
+    return parse(span, counters) if part_of(entry.message_id) % of == number else None
+
+
+def count(
+    paths: Sequence[str],
+    selection: Selection,
+    by: Sequence[str],
+    limits: Limits,
+    horizon: datetime,
+    host_of: Callable[[str], str] | None = None,
+    each: bool = False,
+    progress: Progress | None = None,
+    count_lines: bool = False,
+    share: Share = ALONE,
+) -> Counted:
+    """Count the selected failed handshakes of a share of the messages, and what lies outside the selection.
+
+    Args:
+        horizon: later failures are in the future.
+        each: also keep every selected failed handshake.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: an unknown column in ``by``.
+    """
+    done = Counted([Incidents(by) for _ in range(PARTS)])
+    counters = done.counters
+    times = selection.times
+    for failures in scan(
+        paths, counters, limits, host_of, selection.neighbours, progress, count_lines, times, share
+    ):
+        selected: list[FailedHandshake] = []
+        for failure in failures:
+            held = times.holds(failure.time, failure.zone)
+            if held is None:
+                counters.untimed += 1
+            if not held:
+                continue
+            when = failure.time
+            if when and in_zone(when, failure.zone, times.zone) > horizon:
+                counters.future_times += 1
+            if not selection.covers(failure):
+                done.elsewhere += 1
+            elif selection.names(failure):
+                selected.append(failure)
+            else:
+                done.others[failure.alert] += 1
+        if selected:
+            done.incidents[part_of(selected[0].message_id)].feed(selected)
+            if each:
+                done.failures += selected
+    return done

@@ -1,0 +1,183 @@
+"""Sharing: where much fails, processes share the counting among them by message id.
+
+Understanding an entry takes a few hundred times as long as passing over it, and Python does it on one core
+only. So where samples of the input say that there is much to understand, each process reads all of it but
+understands the messages of its own share alone; the counts are merged. The result is that of one process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+
+from logscan import catalog
+from logscan.errors import InputError, LogscanError
+from logscan.finders import finder_for
+from logscan.models import Problem
+from logscan.pipeline.counting import PARTS, Counted, count
+from logscan.pipeline.reading import Limits, Progress
+from logscan.pipeline.selection import Selection
+from logscan.sources import STDIN, discover, open_bytes, plain_size, unpacking_errors
+from logscan.workers import counters_add
+
+MANY = 60_000
+"""Needles from which on processes share the work: about a second of it, several times what one costs."""
+_SAMPLE = 1 << 18
+"""Bytes of a sample."""
+_SAMPLES = 6
+"""Samples of a plain file; a packed one gives its beginning."""
+_FILES = 6
+"""Files sampled."""
+_PACKING = 10
+"""By how much logs are packed, about."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be counted: the arguments of :func:`logscan.pipeline.counting.count`."""
+
+    paths: tuple[str, ...]
+    selection: Selection
+    by: tuple[str, ...]
+    limits: Limits
+    horizon: datetime
+    host_of: Callable[[str], str] | None
+    each: bool
+    count_lines: bool
+
+    def count(self, number: int, of: int, progress: Progress | None = None) -> Counted:
+        """Count one share."""
+        return count(
+            self.paths, self.selection, self.by, self.limits, self.horizon, self.host_of, self.each,
+            progress, self.count_lines, (number, of),
+        )  # fmt: skip
+
+
+def count_shared(asked: Asked, progress: Progress | None = None) -> Counted:
+    """Count in this process, and in others beside it where that pays.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: an unknown column.
+    """
+    of = min(asked.limits.workers, PARTS, os.cpu_count() or 1)
+    if of < 2 or not sys.executable or STDIN in asked.paths or _needles(asked.paths) < MANY:
+        return asked.count(0, 1, progress)
+    alone = replace(asked, limits=replace(asked.limits, workers=1))
+    try:
+        question = pickle.dumps(alone)
+    except (pickle.PicklingError, AttributeError, TypeError):  # a host_of that cannot travel
+        return asked.count(0, 1, progress)
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(_Other(question, number, of)) for number in range(1, of)]
+        done = alone.count(0, of, progress)
+        for other in others:
+            _merge(done, other.answer())
+    return done
+
+
+class _Other:
+    """Another process that counts a share."""
+
+    def __init__(self, question: bytes, number: int, of: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from logscan.pipeline.sharing import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(pickle.dumps((number, of)) + question)
+            self._process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    def answer(self) -> Counted:
+        assert self._process.stdout
+        data = self._process.stdout.read()
+        if self._process.wait() or not data:
+            raise InputError(
+                f"a process that shared the work ended with status {self._process.returncode}",
+                "was there too little memory? --workers 1 does it in one process",
+            )
+        answer = pickle.loads(data)  # noqa: S301 - our own process
+        if isinstance(answer, LogscanError):
+            raise answer
+        assert isinstance(answer, Counted)
+        return answer
+
+
+def serve() -> None:
+    """Be such another process: a question on standard input, its answer on standard output."""
+    import gc
+
+    gc.disable()
+    number, of = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
+    asked: Asked = pickle.load(sys.stdin.buffer)  # noqa: S301
+    try:
+        answer: Counted | LogscanError = asked.count(number, of)
+    except LogscanError as error:
+        answer = error
+    sys.stdout.buffer.write(pickle.dumps(answer))
+
+
+def _merge(done: Counted, other: Counted) -> None:
+    for ours, theirs in zip(done.incidents, other.incidents, strict=True):
+        ours.merge(theirs)
+    done.failures += other.failures
+    done.others.update(other.others)
+    done.elsewhere += other.elsewhere
+    counters_add(done.counters, other.counters)
+
+
+def _needles(paths: Sequence[str]) -> int:
+    """How many needles there are in all, judged by samples."""
+    ignored: list[Problem] = []
+    try:
+        files = [file.path for stream in discover(paths, ignored) for file in stream]
+    except LogscanError:
+        return 0
+    finder = finder_for(catalog.NEEDLES, rare=True)
+    sampled = size = found = 0
+    for path in files:
+        with contextlib.suppress(OSError):
+            size += os.path.getsize(path) * (1 if plain_size(path) is not None else _PACKING)
+    if size < _SAMPLE * _SAMPLES:
+        return 0
+    for path in files[:: max(1, len(files) // _FILES)]:
+        for data in _samples(path):
+            sampled += len(data)
+            found += len(finder.find(bytearray(data), 0, len(data)))
+    return found * size // sampled if sampled else 0
+
+
+def _samples(path: str) -> list[bytes]:
+    size = plain_size(path)
+    faults: tuple[type[Exception], ...] = (InputError, *unpacking_errors())
+    with contextlib.suppress(*faults):
+        if size is not None:
+            with open(path, "rb") as file:
+                return [os.pread(file.fileno(), _SAMPLE, size * n // _SAMPLES) for n in range(_SAMPLES)]
+        stream = open_bytes(path)
+        try:
+            data = bytearray(_SAMPLE)
+            with memoryview(data) as view:
+                return [bytes(view[: stream.readinto(view) or 0])]
+        finally:
+            stream.close()
+    return []
