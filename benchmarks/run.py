@@ -1,6 +1,6 @@
 """Measure logscan beside its peers, in one run, on generated data; write the table to RESULTS.md.
 
-    python benchmarks/run.py                    # 1 GiB, five rounds, all jobs, RESULTS.md
+    python benchmarks/run.py                    # 1 GiB, five rounds, all jobs, to RESULTS.md
     python benchmarks/run.py --size 10GiB       # the large form of the jobs that have one
     python benchmarks/run.py --quick            # 8 MiB, equality only, no times; for .ci/run
 
@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import random
+import re
 import resource
 import shutil
 import statistics
@@ -27,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
 
@@ -78,6 +79,33 @@ rows = duckdb.sql(f'''
 for row in rows:
     print(*row)
 """
+HEADER = (
+    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) +(?:org:(\S+) )?(?:env:(\S+) )?(?:api:(\S+) )?(?:rev:(\S+) )?"
+    r"(?:messageid:(\S+) )?(\S+) ([A-Z]+) (\S+) - (?:(\S+)\.(\S+)\(\) : )?(.*)"
+)
+NAMES = (
+    "time", "org", "env", "proxy", "revision", "message_id", "thread", "level", "logger", "class", "method",
+    "message",
+)  # fmt: skip
+DUCKDB_EXPORT = rf"""
+import duckdb, sys
+duckdb.sql("set enable_progress_bar = false")
+duckdb.sql(f'''
+  copy (select f.* from (
+    select regexp_extract(line, '{HEADER.replace("{", "{{").replace("}", "}}")}', {list(NAMES)}) f
+    from read_csv('{{sys.argv[1]}}', columns={{{{'line': 'VARCHAR'}}}}, delim='\x01', quote='', escape='',
+                  header=false, max_line_size=10000000, auto_detect=false)
+    where line ~ '^\d{{{{4}}}}-')) to '{{sys.argv[2]}}' (format parquet, compression zstd)''')
+"""
+_names = iter(NAMES)
+NAMED = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?<{next(_names)}>", HEADER)
+POLARS_EXPORT = rf"""
+import polars as pl, sys
+(pl.scan_csv(sys.argv[1], has_header=False, new_columns=["line"], separator="\x01", quote_char=None)
+ .select(pl.col("line").str.extract_groups(r"{NAMED}")).unnest("line").filter(pl.col("time").is_not_null())
+ .sink_parquet(sys.argv[2], compression="zstd"))
+"""
+"""Both leave out what stands below an entry's own line: less than logscan writes."""
 
 
 @dataclass
@@ -88,6 +116,9 @@ class Command:
     argv: Sequence[str | Path]
     answer: Callable[[bytes], object] = lambda data: len(data.splitlines())
     """What must be equal among the commands of a job."""
+    asked: Sequence[str | Path] | None = None
+    """What gives the answer, where that is more than the job asks for."""
+    stdin: Path | None = None
     times: list[float] = field(default_factory=list)
     peak: int = 0
     """Largest resident set, KiB."""
@@ -114,11 +145,16 @@ with open(sys.argv[1], "w") as file:
 """Runs a command from a small process: a child's peak memory counts that of its parent at the fork."""
 
 
-def run(command: Command) -> tuple[bytes, float, int]:
+def run(command: Command, asked: bool = False) -> tuple[bytes, float, int]:
     """Output, seconds and peak KiB of one whole process."""
-    with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile() as told:
-        argv = [sys.executable, "-S", "-c", RUNNER, told.name, *(str(part) for part in command.argv)]
-        subprocess.run(argv, stdout=out, check=True)
+    parts = command.asked if asked and command.asked else command.argv
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.NamedTemporaryFile() as told,
+        open(command.stdin or os.devnull, "rb") as given,
+    ):
+        argv = [sys.executable, "-S", "-c", RUNNER, told.name, *(str(part) for part in parts)]
+        subprocess.run(argv, stdin=given, stdout=out, check=True)
         seconds, peak = json.load(told)
         out.seek(0)
         return out.read(), seconds, peak
@@ -140,9 +176,42 @@ def from_logscan(data: bytes) -> object:
     return dict(counts)
 
 
+def incidents(data: bytes) -> object:
+    """The counts of a report, without what names files."""
+    rows = json.loads(data)["incidents"]
+    return [[row[name] for name in ("org", "env", "proxy", "alert", "failed_handshakes")] for row in rows]
+
+
+def last_quarter(path: Path) -> str:
+    """A quarter of an hour before the end of a log."""
+    with path.open("rb") as file:
+        file.seek(-65536, os.SEEK_END)
+        lines = [line for line in file.read().decode().splitlines()[1:] if line.startswith("20")]
+    return str(datetime.fromisoformat(lines[-1][:23]) - timedelta(minutes=15))
+
+
 def other_alerts(data: bytes) -> object:
     """What a report counts outside its selection."""
     return sorted(json.loads(data)["outside_selection"]["alerts"].items())
+
+
+def rows_of(path: Path) -> Callable[[bytes], object]:
+    """Counts of an exported file: rows, values of some columns, and a digest of the texts."""
+
+    def read(_: bytes) -> object:
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path, columns=["level", "proxy", "message_id", "message"])
+        column = {name: [value or None for value in table[name].to_pylist()] for name in table.column_names}
+        return [
+            table.num_rows,
+            sorted(Counter(column["level"]).items(), key=str),
+            sorted(Counter(column["proxy"]).items(), key=str),
+            hash(tuple(column["message_id"])),
+            sum(len((value or "").strip()) for value in column["message"]),
+        ]
+
+    return read
 
 
 def first_number(data: bytes) -> object:
@@ -224,7 +293,12 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
             "report: all TLS failures",
             size,
             [
-                Command("logscan", [*report, "--each", "--format", "jsonl", plain], from_logscan),
+                Command(
+                    "logscan",
+                    [*report, plain],
+                    from_logscan,
+                    [*report, "--each", "--format", "jsonl", plain],
+                ),
                 Command("mawk", ["mawk", MAWK, plain], aggregated),
                 Command("DuckDB", [python, "-c", DUCKDB, plain], aggregated),
                 Command("re loop", [sys.executable, "-c", RE_LOOP, plain], aggregated),
@@ -247,6 +321,11 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
                 Command("logscan", [logscan, "search", "-c", one, plain], first_number),
                 Command("grep -F", ["grep", "-cF", one + " ", plain], first_number),
                 Command("rg -F", ["rg", "-cF", one + " ", plain], first_number),
+                Command(
+                    "lnav",
+                    ["lnav", "-n", "-c", f":filter-in {one} ", plain],
+                    lambda data: len(data.splitlines()),
+                ),
             ],
         ),
         Job(
@@ -270,7 +349,7 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
         ),
     ]
     if large:
-        slow = ("re loop", "rg -U, whole entries")  # minutes each, and gigabytes of memory
+        slow = ("re loop", "rg -U, whole entries", "lnav")  # minutes each, and gigabytes of memory
         for job in everything:
             job.commands = [command for command in job.commands if command.name not in slow]
         return [job for job in everything if len(job.commands) > 1]
@@ -279,9 +358,43 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
     files = split(plain, 40, ".gz")
     plain_files = split(plain, 40, "")
     table = [logscan, "report", "--alert", "bad_certificate", "--format", "json"]
+    out = {name: folder / f"{name}.parquet" for name in ("logscan", "polars", "duckdb")}
+    hour = [logscan, "report", "--alert", "all", "--format", "json", "--tz", "UTC", "--since"]
     return [
         *everything,
-        Job("report at 10 % failing", size, [Command("logscan", [*report, busy])], compare=False),
+        Job(
+            "export: every entry to Parquet",
+            size,
+            [
+                Command(
+                    "logscan", [logscan, "export", plain, "-q", "-o", out["logscan"]], rows_of(out["logscan"])
+                ),
+                Command(
+                    "polars", [python, "-c", POLARS_EXPORT, plain, out["polars"]], rows_of(out["polars"])
+                ),
+                Command(
+                    "DuckDB", [python, "-c", DUCKDB_EXPORT, plain, out["duckdb"]], rows_of(out["duckdb"])
+                ),
+            ],
+        ),
+        Job(
+            "report at 10 % failing",
+            size,
+            [
+                Command("logscan", [*report, busy]),
+                Command("logscan, 1 worker", [*report, "--workers", "1", busy]),
+                Command("logscan at 0.1 %", [*report, plain]),
+            ],
+            compare=False,
+        ),
+        Job(
+            "report of the last quarter of an hour",
+            size,
+            [
+                Command("logscan", [*hour, last_quarter(plain), plain], incidents),
+                Command("logscan, all read", [*hour, last_quarter(plain), "-"], incidents, stdin=plain),
+            ],
+        ),
         Job(
             "report over .gz",
             size,
@@ -382,10 +495,9 @@ def install() -> None:
 def have(command: Command) -> bool:
     """Whether a peer is there."""
     program = str(command.argv[0])
-    if command.name == "DuckDB":
-        return (
-            subprocess.run([program, "-c", "import duckdb"], capture_output=True, check=False).returncode == 0
-        )
+    if command.name in ("DuckDB", "polars"):
+        load = [program, "-c", f"import {command.name.lower()}"]
+        return subprocess.run(load, capture_output=True, check=False).returncode == 0
     return shutil.which(program) is not None
 
 
@@ -402,7 +514,7 @@ def machine() -> str:
 
 def check(job: Job) -> None:
     """All commands of a job give the same answer; else the run ends."""
-    answers = {command.name: command.answer(run(command)[0]) for command in job.commands}
+    answers = {command.name: command.answer(run(command, asked=True)[0]) for command in job.commands}
     if (
         job.compare
         and len({repr(sorted(a.items()) if isinstance(a, dict) else a) for a in answers.values()}) != 1
