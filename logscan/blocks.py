@@ -43,8 +43,8 @@ class Buffer:
         self._count_lines = count_lines
         self._base = 0
         """Offset in the stream of the buffer's first byte."""
-        self._segments: list[tuple[int, str, int]] = []
-        """Where each file begins in the stream, and the offset in the file that this is."""
+        self._segments: list[tuple[int, str, int, int]] = []
+        """Where each file begins in the stream, its path, the offset in it that this is, its number."""
         self._line = (0, 1)
         """A stream offset and the number of the line there."""
 
@@ -66,19 +66,19 @@ class Buffer:
 
     def place(self, offset: int) -> Place:
         """The file and the offset in it of a byte of the buffer."""
-        begin, path, skipped = self._segment(offset)
-        return Place(path, self._base + offset - begin + skipped)
+        begin, path, skipped, number = self._segment(offset)
+        return Place(path, self._base + offset - begin + skipped, number)
 
     def boundaries(self, end: int) -> list[int]:
         """Where, within the first bytes, another file begins."""
         if len(self._segments) == 1:
             return []
-        begins = (begin - self._base for begin, _, _ in self._segments)
+        begins = (segment[0] - self._base for segment in self._segments)
         return [begin for begin in begins if 0 < begin < end]
 
     def line(self, offset: int) -> int:
         """The number, in its file, of the line at an offset. Ask in ascending order."""
-        begin, _, _ = self._segment(offset)
+        begin = self._segment(offset)[0]
         known, number = self._line
         if begin > known:
             known, number = begin, 1
@@ -86,13 +86,13 @@ class Buffer:
         self._line = (self._base + offset, number)
         return number
 
-    def begin_file(self, path: str, at: int, skipped: int = 0) -> None:
+    def begin_file(self, path: str, at: int, skipped: int = 0, number: int = 0) -> None:
         """The bytes from an offset on come from this file, from its byte ``skipped`` on."""
         self.path = path
         del self._segments[: self._index(0)]  # files that have left the buffer
-        self._segments.append((self._base + at, path, skipped))
+        self._segments.append((self._base + at, path, skipped, number))
 
-    def _segment(self, offset: int) -> tuple[int, str, int]:
+    def _segment(self, offset: int) -> tuple[int, str, int, int]:
         return self._segments[self._index(offset)]
 
     def _index(self, offset: int) -> int:

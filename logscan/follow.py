@@ -1,37 +1,117 @@
 """Follow: the same buffer over a file that is still being written.
 
-One :class:`FollowedFile` reads what is appended to a path. A rename rotation (another file stands at the
-path) is followed to the end of the old file, then into the new one as its continuation; a truncation
-begins anew. Polling only looks at the file's size and identity.
+One :class:`FollowedFile` reads what is appended to a path, through everything that happens to logs: renamed
+and created anew, copied and truncated, deleted, packed, rotated several times between two looks, a symbolic
+link that is switched, a file that is not there yet. What was written before is always read to its end before
+what came after it. Where bytes are lost for certain, that is said with their number.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import stat
 import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count as counter
+from typing import NamedTuple
 
 from logscan.blocks import BLOCK, Buffer
+from logscan.entries import begins_entry
+from logscan.errors import InputError
+from logscan.identity import (
+    HEAD,
+    TAIL,
+    Identity,
+    Mark,
+    begins_as,
+    continues,
+    identify,
+    identify_path,
+    locate,
+    newer_than,
+    rotated_of,
+)
 from logscan.models import Counters, Problem
-from logscan.sources import STDIN, reason_of
+from logscan.sources import STDIN, ByteStream, LogFile, open_bytes, reason_of, unpacking_errors
+
+LATE = 5.0
+"""Seconds for which a file that was renamed away is still looked at: a writer may have it open."""
+FILES = 64
+"""Files of one path whose identity is remembered."""
+
+_numbers = counter(1)
+
+
+@dataclass
+class _Live:
+    """The file that stands, or stood, at the path."""
+
+    descriptor: int
+    identity: Identity
+    number: int
+    position: int = 0
+    tail: bytes = b""
+    """The last bytes read: they must still be there when more is read."""
+    size: int = 0
+    """When last looked at."""
+    until: float = 0.0
+    """Renamed away: when it need not be looked at any more."""
+
+    @property
+    def mark(self) -> Mark:
+        if self.identity.head_size < min(HEAD, self.position):
+            self.identity = identify(self.descriptor)
+        return Mark(self.identity, self.position, self.tail)
+
+
+@dataclass
+class _Piece:
+    """A file, or what is left of one, that is to be read before going on at the path."""
+
+    path: str
+    stream: ByteStream
+    identity: Identity
+    number: int
+    offset: int
+    begun: bool = False
+
+
+class _Beside(NamedTuple):
+    """The rotated files of a path, oldest first, and when their folders had been changed last."""
+
+    changed: tuple[int, int]
+    files: list[tuple[LogFile, tuple[int, int]]]
+
+
+class _Barrier:
+    """What comes behind does not continue what is in front."""
 
 
 class FollowedFile(Buffer):
     """The growing bytes of one path.
 
     Attributes:
-        restarted: set by ``poll`` when what follows does not continue what is in the buffer (the file
-            was truncated): scan the buffer to its end, then call ``resume``.
+        followed: the path that is followed; ``path`` is the file that was read last.
+        restarted: set by ``poll`` when what follows does not continue what is in the buffer: scan the
+            buffer to its end, then call ``resume``.
         ended: standard input has been closed; nothing comes any more.
+        lag: bytes that are known to be there and were not read yet.
 
     Args:
         path: a file, there or not yet, or ``-``.
-        counters: takes bytes, files and problems.
+        counters: takes bytes, files, gaps and problems.
         keep: the most that can be carried over to the next block.
         from_start: read what is in the file already; else begin at its end.
         count_lines: keep line numbers.
         block: bytes read at once.
+        mark: go on there, wherever that file stands now.
+        beside: the rotated files that stood beside it then.
+        late: seconds for which a file that was renamed away is still looked at.
     """
 
     def __init__(
@@ -42,81 +122,367 @@ class FollowedFile(Buffer):
         from_start: bool = False,
         count_lines: bool = False,
         block: int = BLOCK,
+        mark: Mark | None = None,
+        beside: Sequence[Identity] | None = None,
+        late: float = LATE,
     ) -> None:
         super().__init__(keep + block + 1, counters, count_lines)
-        self.path = path
+        self.followed = path
         self.restarted = False
         self.ended = False
         self.at_line_start = True
         """Whether reading began where a line begins; else the first line is not whole."""
+        self._counters = counters
         self._block = block
         self._from_start = from_start
-        self._descriptor: int | None = None
-        self._identity = (0, 0)
-        self._position = 0
+        self._given = mark
+        self._late_seconds = late
+        self._live: _Live | None = None
+        self._late: list[_Live] = []
+        self._steps: deque[_Piece | _Barrier] = deque()
+        self._began: int | None = None
+        """Number of the file whose bytes are being put into the buffer."""
+        self._identities: dict[int, Identity] = {}
+        self._rotated_known: dict[tuple[int, int], Identity] = {}
+        """Files of the family that were read, or stood there when reading began."""
+        self._learned = beside is not None
+        for identity in beside or ():
+            self._know(identity)
+        self._folder_time = (0, 0)
+        """When the family's folders were changed last, as far as that was looked at."""
+        self._scratch = bytearray(TAIL)
         self._complaint = ""
 
     def poll(self) -> int:
         """Read what has been appended, up to a block; 0 when there is nothing now."""
         if self.restarted or self.ended:
             return 0
-        if self.path == STDIN:
+        if self.followed == STDIN:
             return self._read_stdin()
-        if self._descriptor is None and not self._open():
-            return 0
-        count = self._read()
-        if count:
-            return count
-        return self._look_around()
+        if self._given is not None:
+            self._go_on_at(self._given)
+            self._given = None
+        while True:
+            while self._steps:
+                step = self._steps[0]
+                if isinstance(step, _Barrier):
+                    self._steps.popleft()
+                    self.restarted = True
+                    return 0
+                if count := self._read_piece(step):
+                    return count
+            if self._live is None and not self._open():
+                return 0
+            if self._came_before():
+                continue
+            if count := self._read_live():
+                return count
+            if not self._steps and not self._look_around():
+                return 0
 
     def resume(self) -> None:
-        """Go on at the beginning of the truncated file."""
-        assert self._descriptor is not None
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self._position = 0
+        """Go on: the buffer has been scanned to its end."""
         self.restarted = False
-        self.begin_file(self.path, self.end)
 
     def close(self) -> None:
-        """Release the file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Release the files."""
+        for live in [*self._late, *([self._live] if self._live else [])]:
+            os.close(live.descriptor)
+        self._live = None
+        self._late.clear()
+        for step in self._steps:
+            if isinstance(step, _Piece):
+                step.stream.close()
+        self._steps.clear()
 
-    def _read(self) -> int:
-        assert self._descriptor is not None
-        room = min(self._block, len(self.buffer) - self.end)
-        with memoryview(self.buffer) as whole, whole[self.end : self.end + room] as view:
-            count = os.readv(self._descriptor, [view])
-        self.end += count
-        self._position += count
+    @property
+    def lag(self) -> int:
+        """See the class."""
+        return max(0, self._live.size - self._live.position) if self._live else 0
+
+    def mark_at(self, number: int, offset: int) -> Mark | None:
+        """A mark at an offset of one of the files that were read; ``None`` when it is not known any more."""
+        identity = self._identities.get(number)
+        if identity is None:
+            return None
+        for live in [*self._late, *([self._live] if self._live else [])]:
+            if live.number == number:
+                mark = live.mark
+                if offset == live.position:
+                    return mark
+                size = min(TAIL, offset)
+                return Mark(mark.identity, offset, os.pread(live.descriptor, size, offset - size))
+        return Mark(identity, offset, b"")
+
+    def oldest(self) -> tuple[int, int] | None:
+        """Number and offset of the first byte that is in the buffer, or will come into it next."""
+        if self.end:
+            place = self.place(0)
+            return place.file, place.offset
+        for step in self._steps:
+            if isinstance(step, _Piece):
+                return step.number, step.offset
+        return (self._live.number, self._live.position) if self._live else None
+
+    @property
+    def beside(self) -> list[Identity]:
+        """The rotated files that are known."""
+        return list(self._rotated_known.values())[-FILES:]
+
+    def knows(self, number: int) -> bool:
+        """Whether a file was read under this path."""
+        return number in self._identities
+
+    def forget(self, number: int) -> None:
+        """Nothing of files before this one is asked for any more."""
+        for old in [known for known in self._identities if known < number]:
+            if old != self._began and not any(live.number == old for live in self._late):
+                del self._identities[old]
+
+    # Reading
+
+    def _read_live(self) -> int:
+        live = self._live
+        assert live is not None
+        keep = len(live.tail)
+        room = min(self._block, len(self.buffer) - self.end - 1)
+        with (
+            memoryview(self._scratch) as scratch,
+            scratch[:keep] as before,
+            memoryview(self.buffer) as whole,
+            whole[self.end : self.end + room] as view,
+        ):
+            # What was read last is read again with what follows: if it has changed, so has the file.
+            got = os.preadv(live.descriptor, [before, view], live.position - keep)
+            same = got >= keep and before == live.tail
+        live_size = live.size
+        live.size = os.fstat(live.descriptor).st_size
+        if not same or live.size < live.position:
+            self._replaced(live, live_size)
+            return 0
+        count = got - keep
+        if count:
+            self._taken(self.followed, live.number, live.position, count)
+            live.position += count
+            live.size = max(live.size, live.position)
+            recent = self.buffer[max(0, self.end - TAIL) : self.end]
+            live.tail = (live.tail + bytes(recent[-count:] if count < TAIL else recent))[-TAIL:]
         return count
 
-    def _look_around(self) -> int:
-        """At the end of the file: was it rotated or truncated?"""
-        assert self._descriptor is not None
+    def _read_piece(self, piece: _Piece) -> int:
+        room = min(self._block, len(self.buffer) - self.end - 1)
         try:
-            there = os.stat(self.path)
-        except OSError:
-            return 0  # moved away, and the new file is not there yet
-        if (there.st_dev, there.st_ino) != self._identity:
-            # Lines may have been written between our last read and the rename: first the old file's end.
-            count = self._read()
-            if count:
-                return count
-            self.close()
-            self._from_start = True
-            if self.end and self.buffer[self.end - 1] != 0x0A:
+            with memoryview(self.buffer) as whole, whole[self.end : self.end + room] as view:
+                count = piece.stream.readinto(view) or 0
+        except unpacking_errors() as error:
+            self._counters.problems.append(
+                Problem(
+                    piece.path, f"damaged behind byte {piece.offset:,} of its text ({error})", fatal=False
+                )
+            )
+            count = 0
+        if not count:
+            piece.stream.close()
+            self._steps.popleft()
+            return 0
+        if not piece.begun:
+            piece.begun = True
+            if not piece.offset:
+                self._counters.files += 1
+        self._taken(piece.path, piece.number, piece.offset, count)
+        piece.offset += count
+        return count
+
+    def _taken(self, path: str, number: int, offset: int, count: int) -> None:
+        """Bytes have been read behind the buffer's end: make them part of it."""
+        if self._began != number:
+            self._began = number
+            if self._cut_clean(count):
+                self.buffer[self.end + 1 : self.end + 1 + count] = self.buffer[self.end : self.end + count]
                 self.buffer[self.end] = 0x0A
+                self._counters.bytes -= 1  # it stands in no file
                 self.end += 1
-            return self._read() if self._open() else 0
-        if there.st_size < self._position:
-            self.restarted = True
-        return 0
+            self.begin_file(path, self.end, offset, number)
+        self.end += count
+
+    def _cut_clean(self, count: int) -> bool:
+        """Whether the file before ended without a line break, and not within a line."""
+        if not self.end or self.buffer[self.end - 1] == 0x0A:
+            return False
+        if begins_entry(self.buffer, self.end, self.end + count):
+            return True
+        # Not enough to judge by: a time, or the beginning of one, opens an entry.
+        return (
+            self.buffer.find(b"\n", self.end, self.end + count) < 0 and self.buffer[self.end] in b"0123456789"
+        )
+
+    # What happens to files
+
+    def _look_around(self) -> bool:
+        """At the end of the file: was it rotated? Whether there is something else to read now."""
+        live = self._live
+        assert live is not None
+        try:
+            there = os.stat(self.followed)
+        except OSError:
+            return self._look_at_late()  # moved away, and the new file is not there yet
+        if (there.st_dev, there.st_ino) != _inode_of(live):
+            if os.fstat(live.descriptor).st_size == live.position:
+                self._rotated(live)
+            return True  # else lines were written between our last read and the rename: first those
+        if self._family_changed():
+            beside = self._beside_now()
+            # Only when nothing had been truncated by the time of the list: else it may hold what is unread.
+            if continues(live.descriptor, live.mark) and _inode(self.followed) == _inode_of(live):
+                self._commit(beside)
+        return self._look_at_late()
+
+    def _came_before(self) -> bool:
+        """Whether something is to be read before the open file, of which nothing was read yet: between two
+        looks it may have been filled, copied and truncated, or others may have stood at the path."""
+        live = self._live
+        assert live is not None
+        if live.position or not self._family_changed():
+            return False
+        beside = self._beside_now()
+        here = _inode_of(live)
+        older = self._unread(beside)
+        if _inode(self.followed) == here:
+            self._commit(beside)
+        else:  # it was renamed itself: what came after it has its turn when it has been read
+            age = next((file.age for file, inode in beside.files if inode == here), None)
+            older = [file for file in older if age is not None and file.age < age]
+        for file in older:
+            self._add_piece(file.path)
+        return bool(self._steps)
+
+    def _rotated(self, live: _Live) -> None:
+        """Another file stands at the path: first those that stood there in between, then that one."""
+        self._know(live.mark.identity)
+        beside = self._beside_now()
+        for file in self._unread(beside):
+            self._add_piece(file.path)
+        self._commit(beside)
+        live.until = time.monotonic() + self._late_seconds
+        self._late.append(live)
+        self._live = None
+        self._from_start = True
+
+    def _replaced(self, live: _Live, size: int) -> None:
+        """The file was truncated or written anew: what was not read of it may stand in a copy."""
+        self._know(live.mark.identity)
+        unread = max(0, size - live.position)
+        found = locate(self.followed, live.mark)
+        if found is not None:
+            file, stream = found
+            self._steps.append(
+                _Piece(file.path, stream, live.identity, live.number, live.position, begun=True)
+            )
+        elif unread:
+            self._counters.gap_bytes += unread
+            self._counters.problems.append(
+                Problem(
+                    self.followed,
+                    f"was truncated while {unread:,} bytes behind byte {live.position:,} had not been read",
+                    "no copy of it was found beside it: these lines are lost",
+                    fatal=False,
+                )
+            )
+        if found is None:
+            self._steps.append(_Barrier())
+        beside = self._beside_now()
+        for file in self._unread(beside):
+            self._add_piece(file.path)
+        self._commit(beside)
+        self._begin_anew(live)
+
+    # The rotated files beside it
+
+    def _family_changed(self) -> bool:
+        """Whether something was renamed, made or removed in the family's folders since it was learned."""
+        return self._folder_time != self._folders_changed()
+
+    def _folders_changed(self) -> tuple[int, int]:
+        times = [0, 0]
+        for number, place in enumerate((self.followed, os.path.realpath(self.followed))):
+            with contextlib.suppress(OSError):
+                times[number] = os.stat(os.path.dirname(place) or ".").st_mtime_ns
+        return times[0], times[1]
+
+    def _beside_now(self) -> _Beside:
+        changed = self._folders_changed()  # before the list is made: what changes after it is seen next time
+        files = ((file, _inode(file.path)) for file in rotated_of(self.followed))
+        return _Beside(changed, [(file, inode) for file, inode in files if inode is not None])
+
+    def _unread(self, beside: _Beside) -> list[LogFile]:
+        """The rotated files that are not known, oldest first: they stood at the path between two looks."""
+        found: dict[tuple[int, str, int], LogFile] = {}
+        open_here = {_inode_of(live) for live in (*self._late, *([self._live] if self._live else []))}
+        for file, inode in beside.files:
+            known = self._rotated_known.get(inode)
+            if inode in open_here or (known is not None and known.head_size):
+                continue
+            if not begins_as(file.path, self._rotated_known.values()):
+                found[file.age] = file
+        return list(found.values())
+
+    def _commit(self, beside: _Beside) -> None:
+        """What stands beside the path is known: either it was read, or it is older than reading."""
+        known: dict[tuple[int, int], Identity] = {}
+        for file, inode in beside.files:
+            identity = self._rotated_known.get(inode)
+            if identity is None or not identity.head_size:
+                identity = identify_path(file.path)
+            if identity is not None:
+                known[identity.device, identity.inode] = identity
+        for inode, identity in list(self._rotated_known.items())[-FILES:]:
+            known.setdefault(inode, identity)  # gone from here, or packed
+        self._rotated_known = known
+        self._learned = True
+        # A folder's time is coarse: what was changed just now may change again within the same tick.
+        fresh = time.time_ns() - max(beside.changed) < 50_000_000
+        self._folder_time = (-1, -1) if fresh else beside.changed
+
+    def _know(self, identity: Identity) -> None:
+        self._rotated_known[identity.device, identity.inode] = identity
+
+    def _begin_anew(self, live: _Live) -> None:
+        """The same file from its beginning, without the hole that a writer's old position leaves."""
+        live.identity = identify(live.descriptor)
+        live.number = next(_numbers)
+        live.position, live.tail = 0, b""
+        live.size = os.fstat(live.descriptor).st_size
+        if live.size and hasattr(os, "SEEK_DATA"):
+            with contextlib.suppress(OSError):
+                live.position = os.lseek(live.descriptor, 0, os.SEEK_DATA)
+                self._counters.nul_bytes += live.position
+        self._identities[live.number] = live.identity
+
+    def _look_at_late(self) -> bool:
+        """Lines that came into a file after it was renamed away, once the buffer is between lines."""
+        now = time.monotonic()
+        for late in list(self._late):
+            size = os.fstat(late.descriptor).st_size
+            if size > late.position and (not self.end or self.buffer[self.end - 1] == 0x0A):
+                stream = open_bytes(f"/dev/fd/{late.descriptor}", late.position)
+                self._steps += (
+                    _Barrier(),
+                    _Piece(self.followed, stream, late.identity, late.number, late.position, begun=True),
+                    _Barrier(),
+                )
+                late.position, late.tail = size, b""
+                late.until = now + self._late_seconds
+                return True
+            if now > late.until:
+                os.close(late.descriptor)
+                self._late.remove(late)
+        return False
+
+    # Opening
 
     def _open(self) -> bool:
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self.followed, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             self._from_start = True  # whatever comes to stand there is new
             self._complain(reason_of(error))
@@ -125,27 +491,91 @@ class FollowedFile(Buffer):
         if not stat.S_ISREG(about.st_mode):
             os.close(descriptor)
             self._complain("is no regular file")
-            self.ended = True
             return False
-        self._descriptor = descriptor
-        self._identity = (about.st_dev, about.st_ino)
-        self._position = 0
         self._complaint = ""
+        live = _Live(descriptor, identify(descriptor), next(_numbers), size=about.st_size)
         if not self._from_start and about.st_size:
-            self._position = about.st_size
-            self.at_line_start = os.pread(descriptor, 1, about.st_size - 1) == b"\n"
-            os.lseek(descriptor, about.st_size, os.SEEK_SET)
-        self._counters.files += 1
-        self.begin_file(self.path, self.end, self._position)
+            self._place(live, about.st_size)
+            self.at_line_start = live.tail.endswith(b"\n")
+        self._take_up(live)
         return True
 
+    def _take_up(self, live: _Live) -> None:
+        if not self._learned:
+            self._commit(self._beside_now())
+        self._live = live
+        self._identities[live.number] = live.identity
+        self._counters.files += 1
+        if len(self._identities) > FILES:
+            self.forget(sorted(self._identities)[-FILES])
+
+    def _place(self, live: _Live, position: int) -> None:
+        live.position = position
+        size = min(TAIL, position)
+        live.tail = os.pread(live.descriptor, size, position - size)
+
+    def _go_on_at(self, mark: Mark) -> None:
+        """Take up where another run stopped: what was read then may have been rotated since."""
+        self._from_start = True
+        try:
+            descriptor = os.open(self.followed, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            descriptor = -1
+        if descriptor >= 0:
+            identity = identify(descriptor)
+            same = (identity.device, identity.inode) == (mark.identity.device, mark.identity.inode)
+            if (same or mark.identity.head_size) and continues(descriptor, mark):
+                live = _Live(descriptor, identity, next(_numbers), size=os.fstat(descriptor).st_size)
+                self._place(live, mark.position)
+                self.at_line_start = not mark.position or live.tail.endswith(b"\n")
+                self._take_up(live)
+                return
+            os.close(descriptor)
+        found = locate(self.followed, mark)
+        if found is None:
+            if mark.position:
+                self._counters.problems.append(
+                    Problem(
+                        self.followed,
+                        f"what was read of it up to byte {mark.position:,} is not there any more",
+                        "it is read from its beginning; lines in between may be lost",
+                        fatal=False,
+                    )
+                )
+            return
+        file, stream = found
+        piece = _Piece(file.path, stream, mark.identity, next(_numbers), mark.position)
+        self._identities[piece.number] = piece.identity
+        self._steps.append(piece)
+        for newer in newer_than(file, self.followed):
+            self._add_piece(newer.path)
+
+    def _add_piece(self, path: str) -> None:
+        """A whole file, plain or packed, that is to be read."""
+        identity = identify_path(path)
+        if identity is None or not identity.head_size:
+            return
+        try:
+            piece = _Piece(path, open_bytes(path), identity, next(_numbers), 0)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            self._counters.problems.append(Problem(path, reason, fatal=False))
+            return
+        self._identities[piece.number] = identity
+        self._know(identity)
+        self._steps.append(piece)
+
     def _read_stdin(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.dup(sys.stdin.fileno())
-            self.begin_file(STDIN, 0)
-        if not select.select([self._descriptor], [], [], 0)[0]:
+        if self._live is None:
+            self._live = _Live(os.dup(sys.stdin.fileno()), Identity(0, 0, 0, ""), next(_numbers))
+        descriptor = self._live.descriptor
+        if not select.select([descriptor], [], [], 0)[0]:
             return 0
-        count = self._read()
+        room = min(self._block, len(self.buffer) - self.end - 1)
+        with memoryview(self.buffer) as whole, whole[self.end : self.end + room] as view:
+            count = os.readv(descriptor, [view])
+        if count:
+            self._taken(STDIN, self._live.number, 0, count)
         self.ended = not count
         return count
 
@@ -153,5 +583,17 @@ class FollowedFile(Buffer):
         """Tell once why a path cannot be followed; it is tried again all the same."""
         if reason != self._complaint:
             self._complaint = reason
-            hint = "waiting for it" if "no such file" in reason else ""
-            self._counters.problems.append(Problem(self.path, reason, hint, fatal=False))
+            hint = "waiting for it" if "no such file" in reason else "trying again"
+            self._counters.problems.append(Problem(self.followed, reason, hint, fatal=False))
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def _inode_of(live: _Live) -> tuple[int, int]:
+    return live.identity.device, live.identity.inode

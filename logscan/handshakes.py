@@ -15,13 +15,13 @@ message complete it, the next channel line opens another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 
 from logscan import catalog
 from logscan.lines import Line, chain_of, named, read_line
-from logscan.models import Channel, Entry, FailedHandshake, Message, SslInfo
+from logscan.models import Channel, Entry, FailedHandshake, Message, Place, SslInfo
 from logscan.sources import describe
 
 JOIN_WITHOUT_ID = timedelta(milliseconds=50)
@@ -120,6 +120,11 @@ class Joiner:
             done += self._join(held)
         self._waiting.clear()
         return done
+
+    def firsts(self) -> Iterator[Place]:
+        """Where what is held back begins."""
+        for held in self._waiting.values():
+            yield held[0].place
 
     def _join(self, entries: Iterable[Entry]) -> list[FailedHandshake]:
         records: list[_Record] = []

@@ -11,6 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from logscan.errors import UsageError
@@ -252,10 +253,21 @@ def to_frame(incidents: Iterable[Incident], by: Sequence[str] = ()) -> pd.DataFr
     return typed(frame, counts=("failed_handshakes", "messages"), lists=_LISTS)
 
 
+def failure_id(failure: FailedHandshake) -> str:
+    """A name for a failed handshake that stays: whatever its file is called later, packed or not, and
+    however often it is read. Made of the first line's offset and what stands in its header."""
+    what = (
+        failure.time, failure.org, failure.env, failure.proxy, failure.message_id, failure.thread,
+        failure.place.offset,
+    )  # fmt: skip
+    return blake2b(repr(what).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
 def failure_dict(failure: FailedHandshake) -> dict[str, object]:
     """One failed handshake as a flat row, in the order of the frame's columns."""
     channel, info, thrown = failure.channel, failure.ssl_info, failure.exception
     return {
+        "id": failure_id(failure),
         "time": failure.time,
         "zone": failure.zone,
         "org": failure.org,

@@ -9,9 +9,10 @@ later opens a new group.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from datetime import timedelta
 
-from logscan.models import Counters, Entry, Message
+from logscan.models import Counters, Entry, Message, Place
 
 DEFAULT_WINDOW = 10_000
 """Messages open at once. With a failure of three entries each they take about 40 MB."""
@@ -65,6 +66,11 @@ class MessageWindow:
                 break
             done.append(self._close(key))
         return done
+
+    def firsts(self) -> Iterator[Place]:
+        """Where the first entry of each open message stands."""
+        for entries, _ in self._open.values():
+            yield entries[0].place
 
     def drain(self) -> list[Message]:
         """All messages still open, the one that has been quiet longest first."""

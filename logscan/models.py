@@ -17,6 +17,8 @@ class Place(NamedTuple):
 
     path: str
     offset: int
+    file: int = 0
+    """Live: which of the files that were read under that path, by a running number; else 0."""
 
 
 class Span(NamedTuple):
@@ -229,6 +231,10 @@ class Counters:
     """What they had beyond it."""
     nul_bytes: int = 0
     """NUL bytes skipped before entries (copytruncate leaves them)."""
+    gap_bytes: int = 0
+    """Live: bytes that are lost for certain, because a file was truncated before they were read."""
+    late_entries: int = 0
+    """Live: entries that came after their failure had been told, and belong to it."""
     evicted_messages: int = 0
     """Messages let go before they can have been over, because more than ``--window`` were open."""
     messages: int = 0

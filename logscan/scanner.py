@@ -129,6 +129,11 @@ class Scanner:
         self._mid_line = False
         return spans
 
+    @property
+    def begun(self) -> Place | None:
+        """Where an entry begins whose beginning has left the buffer, because it is beyond the limit."""
+        return self._over.place if self._over is not None else None
+
     def _entries(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """The usual case: the buffer begins with an entry."""
         buffer, end = reader.buffer, reader.end
@@ -168,7 +173,7 @@ class Scanner:
         through without a call of our own."""
         buffer, opener, lines, most = reader.buffer, self._opener, self._lines, self._max_entry
         boundaries = reader.boundaries(cut)
-        path, shift = reader.place(0)
+        path, shift, number = reader.place(0)
         past = 0
         with memoryview(buffer) as view:
             for hit in hits:
@@ -183,7 +188,7 @@ class Scanner:
                 if lines or boundaries or past - start > most:
                     yield self._span(reader, start, past, orphan=False)
                 else:
-                    yield Span(bytes(view[start:past]), Place(path, shift + start))
+                    yield Span(bytes(view[start:past]), Place(path, shift + start, number))
 
     def _begin(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Before the first entry: let go what belongs to none, and count it."""

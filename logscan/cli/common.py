@@ -6,19 +6,18 @@ import contextlib
 import functools
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import IO, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from logscan.errors import ExitCode, LogscanError, OutputError, UsageError
+from logscan.errors import ExitCode, LogscanError, UsageError
+from logscan.files import written
 from logscan.messages import DEFAULT_WINDOW
 from logscan.models import Counters, Problem
 from logscan.scanner import DEFAULT_MAX_ENTRY
-from logscan.sources import DEFAULT_PATHS, reason_of
+from logscan.sources import DEFAULT_PATHS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -213,31 +212,8 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    target = Path(path)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written: {reason_of(error)}", "is the directory there and writable?"
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            os.chmod(temporary, target.stat().st_mode & 0o7777)
-        else:
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path}: cannot be written: {reason_of(error)}") from error
-        raise
+    with written(path) as file:
+        yield file
 
 
 @contextlib.contextmanager

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
-from typing import Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from logscan.cli import common
-from logscan.errors import ExitCode, UsageError
+from logscan.cli.telling import Telling, gauges_of, print_entry
+from logscan.errors import ExitCode, LogscanError, UsageError
 from logscan.models import Counters
+
+if TYPE_CHECKING:
+    from logscan.checkpoint import State
+
+CHECKPOINT_EVERY = 1.0
+"""Seconds between two writings of a checkpoint while something happens."""
 
 
 @common.guarded
@@ -29,108 +38,264 @@ def tail(
     proxy: common.Proxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="Remember in it how far was read; go on from there."
+        ),
+    ] = None,
+    start_over: Annotated[
+        bool, typer.Option("--start-over", help="Put the checkpoint aside and begin without it.")
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Append each failure to it once, as JSON; print nothing."
+        ),
+    ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--notify", metavar="URL", help="Tell mail, Slack, PagerDuty … (an address of apprise)."
+        ),
+    ] = None,
+    every: Annotated[
+        str, typer.Option("--every", metavar="TIME", help="Between two notices of one kind: 30s, 10m, 2h.")
+    ] = "10m",
+    recovered: Annotated[
+        str,
+        typer.Option(
+            "--recovered", metavar="TIME", help="Without a failure for so long: tell that it stopped."
+        ),
+    ] = "15m",
+    execute: Annotated[
+        str | None,
+        typer.Option(
+            "--exec", metavar="COMMAND", help="Run it for each failure, its JSON on standard input."
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option("--metrics", metavar="[HOST]:PORT", help="Serve Prometheus metrics."),
+    ] = None,
+    metrics_file: Annotated[
+        str | None,
+        typer.Option("--metrics-file", metavar="FILE", help="Write metrics for the node exporter (*.prom)."),
+    ] = None,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Look by the clock: for NFS and where no file events come.")
+    ] = False,
     quiet_time: Annotated[
         float,
         typer.Option(
             "--quiet-time", min=0.01, help="Seconds without a new line after which a message is complete."
         ),
     ] = 0.2,
-    poll: Annotated[float, typer.Option("--poll-interval", min=0.01, help="Seconds between looks.")] = 0.1,
+    poll_interval: Annotated[
+        float, typer.Option("--poll-interval", min=0.01, help="Seconds between looks by the clock.")
+    ] = 0.1,
     color: common.Colour = "auto",
     window: common.Window = common.WINDOW,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
 ) -> None:
     """Follow logs and print each failed handshake as one line as soon as it is complete.
 
-    Starts at the end of the files. Rotation and truncation are followed. Ctrl-C ends it.
+    Starts at the end of the files, or where --checkpoint says. Rotation and truncation are followed. Ctrl-C
+    or SIGTERM ends it, SIGHUP reopens the output file and looks for new logs.
     """
     from logscan import catalog, pipeline
+    from logscan import checkpoint as checkpoints
+    from logscan.alerts import systemd
 
     common.check_choice("--family", family, catalog.FAMILIES)
     common.check_choice("--side", side, ("southbound", "northbound"))
     if sum((show_all, bool(alert), family is not None, entries)) > 1:
         raise UsageError("--all, --alert, --family and --entries exclude each other", "leave one")
-    names = ["all"] if show_all or family else (alert or ["bad_certificate"])
+    if start_over and checkpoint is None:
+        raise UsageError("--start-over puts a checkpoint aside", "say which with --checkpoint FILE")
+    if entries and (checkpoint or output or notify or execute or metrics or metrics_file):
+        raise UsageError("--entries only prints", "leave out what tells of failures")
+    alerts = ["all"] if show_all or family else (alert or ["bad_certificate"])
     selection = pipeline.Selection(
-        alerts=pipeline.select_alerts(names),
+        alerts=pipeline.select_alerts(alerts),
         family=family,
         orgs=tuple(org or ()),
         envs=tuple(env or ()),
         proxies=tuple(proxy or ()),
         side=side,
     )
+    telling = Telling(output is None and not entries, as_json, common.wants_colour(color, sys.stdout))
+    names = common.paths_or_default(paths)
     counters = Counters()
     complaints = common.Complaints(counters)
-    colour = common.wants_colour(color, sys.stdout)
-    stopping = _Stop()
-    for watched in pipeline.watch(
-        common.paths_or_default(paths),
+    stopping = _Signals()
+    lock = checkpoints.Lock(checkpoint) if checkpoint else None
+    state = _state(checkpoint, start_over) if checkpoint else None
+    waits = seconds_of("--every", every), seconds_of("--recovered", recovered)
+    with pipeline.Watcher(
+        names,
         counters,
         entries,
         from_start,
         pipeline.Limits(window=window, max_entry=max_entry_bytes),
-        pipeline.Live(poll=poll, quiet=quiet_time),
+        pipeline.Live(poll=poll_interval, quiet=quiet_time, events=not poll),
         pipeline.HostNames(host or ()),
         selection.neighbours,
-        stopping,
-    ):
-        complaints.tell()
-        for failure in watched.failures:
-            if selection.covers(failure) and selection.names(failure):
-                _print_failure(failure, as_json, colour)
-        for span in watched.spans:
-            _print_entry(span, as_json, colour)
-        if watched.failures or watched.spans:
-            sys.stdout.flush()
+        state,
+    ) as watcher:
+        _open(telling, watcher, counters, output, notify or [], waits, execute, metrics, metrics_file)
+        keeper = _Keeper(checkpoint, watcher, telling)
+        systemd.tell("READY=1")
+        for watched in watcher.run(stopping):
+            complaints.tell()
+            for failure in watched.failures:
+                if selection.covers(failure) and selection.names(failure):
+                    telling.tell(failure)
+            for span in watched.spans:
+                print_entry(span, as_json, telling.colour)
+            keeper.look(bool(watched.failures or watched.spans))
+            if stopping.hung_up():
+                telling.reopen()
+                watcher.search()
+        systemd.tell("STOPPING=1")
+        keeper.end()
+    if lock:
+        lock.release()
     if stopping.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-class _Stop:
-    """Whether a signal has asked to end: what is complete is still printed."""
+def seconds_of(option: str, text: str) -> float:
+    """Seconds of ``30s``, ``10m``, ``2h`` or a plain number of seconds.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", text.strip())
+    if not found or not float(found[1]):
+        raise UsageError(f"{option} {text}: no length of time", "write it like 30s, 10m or 2h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+class _Keeper:
+    """Does what is due between two looks: flushing, the checkpoint, the service manager's watchdog."""
+
+    def __init__(self, checkpoint: str | None, watcher: Any, telling: Telling) -> None:
+        from logscan.alerts import systemd
+
+        self._checkpoint = checkpoint
+        self._watcher = watcher
+        self._telling = telling
+        self._systemd = systemd
+        self._pulse = systemd.watchdog_seconds()
+        self._pulsed = 0.0
+        self._saved = 0.0
+
+    def look(self, news: bool) -> None:
+        now = time.monotonic()
+        if news:
+            self._telling.flush()
+        if self._checkpoint and now - self._saved >= CHECKPOINT_EVERY:
+            self._saved = now
+            self._save()
+        if self._pulse and now - self._pulsed >= self._pulse:
+            self._pulsed = now
+            self._systemd.tell("WATCHDOG=1")
+        self._telling.look()
+
+    def end(self) -> None:
+        self._save()
+        self._telling.close()
+
+    def _save(self) -> None:
+        """Write the checkpoint, when all that it says was told has been told."""
+        from logscan import checkpoint
+
+        if self._telling.flush() and self._checkpoint:
+            try:
+                checkpoint.save(self._checkpoint, self._watcher.state())
+            except LogscanError as error:
+                self._telling.trouble(str(error), error.hint or "following goes on; it is tried again")
+
+
+class _Signals:
+    """Whether a signal has asked to end, or to open files anew."""
 
     def __init__(self) -> None:
         self.interrupted = False
         self._asked = False
-        signal.signal(signal.SIGINT, self._take)
-        signal.signal(signal.SIGTERM, self._take)
+        self._hung_up = False
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._take)
 
     def __call__(self) -> bool:
         return self._asked
 
+    def hung_up(self) -> bool:
+        """Whether SIGHUP came since this was asked last."""
+        came, self._hung_up = self._hung_up, False
+        return came
+
     def _take(self, number: int, _frame: Any) -> None:
+        if hasattr(signal, "SIGHUP") and number == signal.SIGHUP:
+            self._hung_up = True
+            return
         self._asked = True
         self.interrupted = number == signal.SIGINT
 
 
-def _print_failure(failure: Any, as_json: bool, colour: bool) -> None:
-    if as_json:
-        from logscan.incidents import failure_dict
-        from logscan.render.data import json_line
+def _state(path: str, start_over: bool) -> State:
+    """The state to begin with."""
+    from logscan import checkpoint
 
-        print(json_line(failure_dict(failure)))
-        return
-    from logscan.render.table import failure_line
-
-    line = failure_line(failure)
-    if colour:
-        line = line.replace(failure.alert, f"\x1b[31m{failure.alert}\x1b[0m", 1)
-    print(line)
+    if start_over:
+        aside = checkpoint.put_aside(path)
+        if aside:
+            common.complain(f"{path}: put aside as {aside}")
+    return checkpoint.load(path) or checkpoint.State()
 
 
-def _print_entry(span: Any, as_json: bool, colour: bool) -> None:
-    from logscan.entries import decode, parse
+def _open(
+    telling: Telling,
+    watcher: Any,
+    counters: Counters,
+    output: str | None,
+    notify: list[str],
+    waits: tuple[float, float],
+    execute: str | None,
+    metrics: str | None,
+    metrics_file: str | None,
+) -> None:
+    """Open the ways of telling that were asked for."""
+    if output is not None:
+        from logscan.alerts.sink import Sink
 
-    if as_json:
-        from logscan.render.data import entry_row, json_line
+        telling.sink = Sink(output)
+    if notify:
+        from logscan.alerts.notify import Notifier
 
-        print(json_line(entry_row(parse(span, Counters()), span)))
-        return
-    from logscan.cli.search import coloured
-    from logscan.render.text import safe_lines
+        telling.notifiers = [Notifier(url, *waits) for url in notify]
+    if execute is not None:
+        from logscan.alerts.execute import Executor
 
-    text = decode(span.data)
-    if sys.stdout.isatty():
-        text = safe_lines(text)
-    text = text if text.endswith("\n") else text + "\n"
-    print(coloured(text) if colour else text, end="")
+        telling.executor = Executor(execute)
+    if metrics is not None or metrics_file is not None:
+        from logscan.alerts.metrics import Metrics
+
+        telling.metrics = Metrics(counters, lambda: gauges_of(watcher))
+        telling.metrics_file = metrics_file
+        notifiers, executor = telling.notifiers, telling.executor
+        if notifiers:
+            telling.metrics.extra |= {
+                "notices_sent": lambda: sum(notifier.sent for notifier in notifiers),
+                "notices_failed": lambda: sum(notifier.failed for notifier in notifiers),
+                "notices_dropped": lambda: sum(notifier.dropped for notifier in notifiers),
+            }
+        if executor:
+            telling.metrics.extra |= {
+                "commands_failed": lambda: executor.failed,
+                "commands_dropped": lambda: executor.dropped,
+            }
+        if metrics is not None:
+            telling.metrics.serve(metrics)

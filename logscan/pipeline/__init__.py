@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from logscan.pipeline.batch import Report, read_failures, read_incidents, report
     from logscan.pipeline.counting import scan
     from logscan.pipeline.export import entry_batches
-    from logscan.pipeline.live import Live, Watched, watch
+    from logscan.pipeline.live import Live, Watched, Watcher, watch
     from logscan.pipeline.reading import Limits, Progress, blocks, read_entries
     from logscan.pipeline.search import Found, find
     from logscan.pipeline.selection import HostNames, Selection, select_alerts
@@ -29,7 +29,7 @@ _HOME_OF = {
     "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch",
     "scan": "counting",
     "entry_batches": "export",
-    "Live": "live", "Watched": "live", "watch": "live",
+    "Live": "live", "Watched": "live", "Watcher": "live", "watch": "live",
     "Limits": "reading", "Progress": "reading", "blocks": "reading", "read_entries": "reading",
     "Found": "search", "find": "search",
     "HostNames": "selection", "Selection": "selection", "select_alerts": "selection",
@@ -44,6 +44,7 @@ __all__ = [
     "Report",
     "Selection",
     "Watched",
+    "Watcher",
     "blocks",
     "entry_batches",
     "find",

@@ -1,0 +1,168 @@
+"""What ``logscan tail`` does with a failure: prints it, appends it, notifies, counts, runs a command.
+
+Each way has its own patience; none holds up the reading but standard output and the output file, which must
+not lose anything.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from logscan.cli import common
+from logscan.errors import LogscanError
+from logscan.models import Counters, FailedHandshake
+
+if TYPE_CHECKING:
+    from logscan.alerts.execute import Executor
+    from logscan.alerts.metrics import Metrics
+    from logscan.alerts.notify import Notifier
+    from logscan.alerts.sink import Sink
+    from logscan.pipeline import Watcher
+
+TEXTFILE_EVERY = 10.0
+"""Seconds between two writings of ``--metrics-file``."""
+AGAIN = 60.0
+"""Seconds before the same trouble is told again."""
+
+
+class Telling:
+    """All ways in which this run tells of failures."""
+
+    def __init__(self, printed: bool, as_json: bool, colour: bool) -> None:
+        self._printed = printed
+        self._as_json = as_json
+        self.colour = colour
+        self.sink: Sink | None = None
+        self.notifiers: list[Notifier] = []
+        self.executor: Executor | None = None
+        self.metrics: Metrics | None = None
+        self.metrics_file: str | None = None
+        self._metrics_written = 0.0
+        self._trouble: dict[str, float] = {}
+        self._dropped = 0
+
+    def tell(self, failure: FailedHandshake) -> None:
+        """Tell of one failure in every way."""
+        line = ""
+        if self._as_json or self.sink or self.executor:
+            from logscan.incidents import failure_dict
+            from logscan.render.data import json_line
+
+            row = failure_dict(failure)
+            line = json_line(row)
+            if self.sink and not self.sink.add(str(row["id"]), line):
+                return  # a run before this one had told it
+        if self._printed:
+            print(line if self._as_json else self._text(failure))
+        for notifier in self.notifiers:
+            notifier.feed(failure)
+        if self.metrics:
+            self.metrics.feed(failure)
+        if self.executor:
+            self.executor.feed(line)
+
+    def flush(self) -> bool:
+        """Bring what was told to where it goes; whether all of it is there."""
+        sys.stdout.flush()
+        if self.sink is None:
+            return True
+        try:
+            self.sink.flush()
+        except LogscanError as error:
+            self.trouble(str(error), error.hint)
+            return False
+        return True
+
+    def look(self) -> None:
+        """What is to be done now and then."""
+        now = time.monotonic()
+        if self.metrics and self.metrics_file and now - self._metrics_written >= TEXTFILE_EVERY:
+            self._metrics_written = now
+            self._write_metrics()
+        ways: list[Notifier | Executor] = [*self.notifiers, *([self.executor] if self.executor else [])]
+        for way in ways:
+            if way.problem:
+                self.trouble(way.problem, "reading goes on")
+                way.problem = ""
+        dropped = sum(way.dropped for way in ways)
+        if dropped > self._dropped:
+            self._dropped = dropped
+            self.trouble(f"{dropped:,} failures were not told by --notify or --exec: too many at once")
+
+    def reopen(self) -> None:
+        """Open the output file that stands at its path now."""
+        if self.sink:
+            try:
+                self.sink.flush()
+                self.sink.reopen()
+            except LogscanError as error:
+                self.trouble(str(error), error.hint)
+
+    def trouble(self, message: str, hint: str = "") -> None:
+        """Tell of trouble, and not again for a while."""
+        now = time.monotonic()
+        if now - self._trouble.get(message, -AGAIN) >= AGAIN:
+            self._trouble[message] = now
+            common.complain(message, hint)
+
+    def close(self) -> None:
+        """End every way in order."""
+        self.flush()
+        self.look()
+        for notifier in self.notifiers:
+            notifier.close()
+        if self.executor:
+            self.executor.close()
+        if self.metrics and self.metrics_file:
+            self._write_metrics()
+        self.look()
+        if self.sink:
+            self.sink.close()
+
+    def _write_metrics(self) -> None:
+        assert self.metrics is not None
+        assert self.metrics_file is not None
+        try:
+            self.metrics.write(self.metrics_file)
+        except LogscanError as error:
+            self.trouble(str(error), error.hint)
+
+    def _text(self, failure: FailedHandshake) -> str:
+        from logscan.render.table import failure_line
+
+        line = failure_line(failure)
+        if self.colour:
+            line = line.replace(failure.alert, f"\x1b[31m{failure.alert}\x1b[0m", 1)
+        return line
+
+
+def gauges_of(watcher: Watcher) -> dict[str, float]:
+    """The momentary values of a run, for its metrics."""
+    lag, seconds = watcher.lag
+    return {
+        "lag_bytes": lag,
+        "lag_seconds": seconds,
+        "open_messages": watcher.open_messages,
+        "files": watcher.files,
+    }
+
+
+def print_entry(span: Any, as_json: bool, colour: bool) -> None:
+    """Print one entry as it stands, or as JSON."""
+    from logscan.entries import decode, parse
+
+    if as_json:
+        from logscan.render.data import entry_row, json_line
+
+        print(json_line(entry_row(parse(span, Counters()), span)))
+        return
+    from logscan.cli.search import coloured
+    from logscan.render.text import safe_lines
+
+    text = decode(span.data)
+    if sys.stdout.isatty():
+        text = safe_lines(text)
+    text = text if text.endswith("\n") else text + "\n"
+    print(coloured(text) if colour else text, end="")

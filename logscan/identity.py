@@ -1,0 +1,212 @@
+"""Identity: is this the file that was read before, wherever it stands now?
+
+A path says little: logs are renamed, copied, truncated, packed, deleted, and an inode that was freed is given
+to the next file. So a file is known by device and inode *and* by a fingerprint of its beginning, and a place
+in it by the last bytes in front of it as well. Fingerprint and last bytes are of the unpacked text, so that
+``system.log`` is found again as ``system.log.1.gz``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import NamedTuple
+
+from logscan.errors import InputError
+from logscan.sources import ByteStream, LogFile, describe, open_bytes, plain_size, unpacking_errors
+
+HEAD = 1024
+"""Bytes of a file's beginning that its fingerprint covers; of a shorter file those that it has."""
+TAIL = 64
+"""Bytes in front of a place that must be the same."""
+
+
+class Identity(NamedTuple):
+    """What a file is known by."""
+
+    device: int
+    inode: int
+    head_size: int
+    head: str
+    """Digest of the first ``head_size`` bytes."""
+
+
+class Mark(NamedTuple):
+    """A place in a file."""
+
+    identity: Identity
+    position: int
+    tail: bytes
+    """Up to :data:`TAIL` bytes in front of it; fewer where they are not known."""
+
+
+def identify(descriptor: int) -> Identity:
+    """The identity of an open file."""
+    about = os.fstat(descriptor)
+    head = os.pread(descriptor, HEAD, 0)
+    return Identity(about.st_dev, about.st_ino, len(head), _digest(head))
+
+
+def identify_path(path: str) -> Identity | None:
+    """The identity of a file, packed or not: its fingerprint is that of the text. ``None`` when it cannot
+    be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        identity = identify(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    if plain_size(path) is not None:
+        return identity
+    try:
+        stream = open_bytes(path)
+    except InputError:
+        return None
+    try:
+        head = bytearray(HEAD)
+        end = 0
+        with contextlib.suppress(*unpacking_errors()), memoryview(head) as view:
+            while end < HEAD and (count := stream.readinto(view[end:])):
+                end += count
+    finally:
+        stream.close()
+    return identity._replace(head_size=end, head=_digest(bytes(head[:end])))
+
+
+def begins_as(path: str, known: Iterable[Identity]) -> bool:
+    """Whether a file, packed or not, begins with the text of one that is known."""
+    stream = None
+    with contextlib.suppress(InputError, OSError):
+        stream = open_bytes(path)
+    if stream is None:
+        return False
+    try:
+        _, head = _passed(stream, HEAD, whole=False)
+    finally:
+        stream.close()
+    return any(
+        identity.head_size and len(head or b"") >= identity.head_size
+        and _digest((head or b"")[: identity.head_size]) == identity.head
+        for identity in known
+    )  # fmt: skip
+
+
+def continues(descriptor: int, mark: Mark) -> bool:
+    """Whether an open plain file still holds what was read up to a mark."""
+    if os.fstat(descriptor).st_size < mark.position:
+        return False
+    head = os.pread(descriptor, mark.identity.head_size, 0)
+    if _digest(head) != mark.identity.head:
+        return False
+    size = len(mark.tail)
+    return not size or os.pread(descriptor, size, mark.position - size) == mark.tail
+
+
+def open_at(path: str, mark: Mark) -> ByteStream | None:
+    """A file, plain or packed, opened at a mark; ``None`` when it does not hold what was read up to there."""
+    try:
+        if plain_size(path) is not None:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if not continues(descriptor, mark):
+                    return None
+            finally:
+                os.close(descriptor)
+            return open_bytes(path, mark.position)
+        return _unpacked_at(path, mark)
+    except (InputError, OSError):
+        return None
+
+
+def rotated_of(path: str) -> list[LogFile]:
+    """The rotated files of a path's family, oldest first; of two of one age the plain one last.
+
+    Where the path is a symbolic link they may stand beside it or beside what it leads to.
+    """
+    found: list[LogFile] = []
+    for place in dict.fromkeys((path, os.path.realpath(path))):
+        directory = os.path.dirname(place)
+        stem = describe(place).stem
+        names: list[str] = []
+        with contextlib.suppress(OSError):
+            names = sorted(os.listdir(directory or "."), reverse=True)
+        files = [describe(os.path.join(directory, name)) for name in names if not name.startswith(".")]
+        found += [file for file in files if file.stem == stem and file.path != place]
+    return sorted(found, key=lambda file: file.age)
+
+
+def locate(path: str, mark: Mark) -> tuple[LogFile, ByteStream] | None:
+    """Where what was read under a path stands now, in its rotated family, opened at the mark.
+
+    The file with the mark's inode first, then any with its content: packed, or a copy.
+    """
+    rotated = rotated_of(path)
+    rotated.sort(key=lambda file: not _has_inode(file.path, mark.identity))
+    if not mark.identity.head_size:
+        rotated = [file for file in rotated if _has_inode(file.path, mark.identity)]
+    for file in rotated:
+        stream = open_at(file.path, mark)
+        if stream is not None:
+            return file, stream
+    return None
+
+
+def newer_than(file: LogFile, path: str) -> list[LogFile]:
+    """The files of a family between one of them and the live one, oldest first, one of each age."""
+    found: dict[tuple[int, str, int], LogFile] = {}
+    for other in rotated_of(path):
+        if other.age > file.age:
+            found[other.age] = other
+    return list(found.values())
+
+
+def _unpacked_at(path: str, mark: Mark) -> ByteStream | None:
+    head = open_bytes(path)
+    try:
+        _, beginning = _passed(head, mark.identity.head_size)
+    finally:
+        head.close()
+    if beginning is None or _digest(beginning) != mark.identity.head:
+        return None
+    stream = open_bytes(path)
+    tail, _ = _passed(stream, mark.position)
+    if tail is None or not tail.endswith(mark.tail):
+        stream.close()
+        return None
+    return stream
+
+
+def _passed(stream: ByteStream, size: int, whole: bool = True) -> tuple[bytes | None, bytes | None]:
+    """Read so many bytes; the last of them, and the first. ``None`` where there are not so many, unless
+    what there is will do."""
+    first = last = b""
+    at = 0
+    with contextlib.suppress(*unpacking_errors()), memoryview(bytearray(1 << 16)) as view:
+        while at < size:
+            count = stream.readinto(view[: min(len(view), size - at)]) or 0
+            if not count:
+                return (None, None) if whole else (last, first)
+            data = bytes(view[:count])
+            first = (first + data)[:HEAD] if at < HEAD else first
+            last = (last + data)[-TAIL:]
+            at += count
+        return last, first
+    return None, None
+
+
+def _has_inode(path: str, identity: Identity) -> bool:
+    try:
+        about = os.stat(path)
+    except OSError:
+        return False
+    return (about.st_dev, about.st_ino) == (identity.device, identity.inode)
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
