@@ -32,8 +32,7 @@ from logscan.identity import (
     continues,
     identify,
     identify_path,
-    locate,
-    newer_than,
+    open_at,
     rotated_of,
 )
 from logscan.models import Counters, Problem
@@ -41,6 +40,8 @@ from logscan.sources import STDIN, ByteStream, LogFile, open_bytes, reason_of, u
 
 LATE = 5.0
 """Seconds for which a file that was renamed away is still looked at: a writer may have it open."""
+RENAMING = 50
+"""How often the rotated files are listed anew while they are being renamed."""
 FILES = 64
 """Files of one path whose identity is remembered."""
 
@@ -55,6 +56,8 @@ class _Live:
     identity: Identity
     number: int
     position: int = 0
+    head: bytes = b""
+    """The first bytes, as far as they were read: what stands there later may be another text."""
     tail: bytes = b""
     """The last bytes read: they must still be there when more is read."""
     size: int = 0
@@ -64,9 +67,24 @@ class _Live:
 
     @property
     def mark(self) -> Mark:
-        if self.identity.head_size < min(HEAD, self.position):
-            self.identity = identify(self.descriptor)
         return Mark(self.identity, self.position, self.tail)
+
+    def begin(self, position: int) -> None:
+        """Begin to read at a position."""
+        self.position = position
+        size = min(TAIL, position)
+        self.tail = os.pread(self.descriptor, size, position - size)
+        self.head = os.pread(self.descriptor, min(HEAD, position), 0)
+        self.identity = identify(self.descriptor, self.head)
+
+    def took(self, count: int, buffer: bytearray, end: int) -> None:
+        """So many bytes were read; they stand in front of the buffer's end."""
+        if len(self.head) == self.position < HEAD:
+            begin = end - count
+            self.head += bytes(buffer[begin : begin + min(count, HEAD - self.position)])
+            self.identity = identify(self.descriptor, self.head)
+        self.position += count
+        self.tail = (self.tail + bytes(buffer[end - min(count, TAIL) : end]))[-TAIL:]
 
 
 @dataclass
@@ -263,10 +281,8 @@ class FollowedFile(Buffer):
         count = got - keep
         if count:
             self._taken(self.followed, live.number, live.position, count)
-            live.position += count
-            live.size = max(live.size, live.position)
-            recent = self.buffer[max(0, self.end - TAIL) : self.end]
-            live.tail = (live.tail + bytes(recent[-count:] if count < TAIL else recent))[-TAIL:]
+            live.took(count, self.buffer, self.end)
+            self._identities[live.number] = live.identity
         return count
 
     def _read_piece(self, piece: _Piece) -> int:
@@ -344,24 +360,24 @@ class FollowedFile(Buffer):
         assert live is not None
         if live.position or not self._family_changed():
             return False
-        beside = self._beside_now()
         here = _inode_of(live)
-        older = self._unread(beside)
-        if _inode(self.followed) == here:
+        at_path = _inode(self.followed) == here
+        if not at_path and all(inode != here for _, inode in self._beside_now().files):
+            return False  # it is gone: what stands there came after it
+        # When it was renamed itself, what came after it has its turn when it has been read.
+        beside, _, pieces = self._gather(None, older_than=None if at_path else here)
+        if at_path:
             self._commit(beside)
-        else:  # it was renamed itself: what came after it has its turn when it has been read
-            age = next((file.age for file, inode in beside.files if inode == here), None)
-            older = [file for file in older if age is not None and file.age < age]
-        for file in older:
-            self._add_piece(file.path)
-        return bool(self._steps)
+        self._steps += pieces
+        return bool(pieces)
 
     def _rotated(self, live: _Live) -> None:
         """Another file stands at the path: first those that stood there in between, then that one."""
+        beside, rest, pieces = self._gather(live.mark)
+        if rest is not None:
+            rest[1].close()  # its end has been read through the descriptor that is open
         self._know(live.mark.identity)
-        beside = self._beside_now()
-        for file in self._unread(beside):
-            self._add_piece(file.path)
+        self._steps += pieces
         self._commit(beside)
         live.until = time.monotonic() + self._late_seconds
         self._late.append(live)
@@ -370,15 +386,15 @@ class FollowedFile(Buffer):
 
     def _replaced(self, live: _Live, size: int) -> None:
         """The file was truncated or written anew: what was not read of it may stand in a copy."""
-        self._know(live.mark.identity)
         unread = max(0, size - live.position)
-        found = locate(self.followed, live.mark)
-        if found is not None:
-            file, stream = found
-            self._steps.append(
-                _Piece(file.path, stream, live.identity, live.number, live.position, begun=True)
-            )
-        elif unread:
+        beside, rest, pieces = self._gather(live.mark)
+        self._know(live.mark.identity)
+        if rest is not None:
+            path, stream = rest
+            self._steps.append(_Piece(path, stream, live.identity, live.number, live.position, begun=True))
+        else:
+            self._steps.append(_Barrier())
+        if rest is None and unread:
             self._counters.gap_bytes += unread
             self._counters.problems.append(
                 Problem(
@@ -388,13 +404,61 @@ class FollowedFile(Buffer):
                     fatal=False,
                 )
             )
-        if found is None:
-            self._steps.append(_Barrier())
-        beside = self._beside_now()
-        for file in self._unread(beside):
-            self._add_piece(file.path)
+        self._steps += pieces
         self._commit(beside)
         self._begin_anew(live)
+
+    def _gather(
+        self, mark: Mark | None, older_than: tuple[int, int] | None = None, resuming: bool = False
+    ) -> tuple[_Beside, tuple[str, ByteStream] | None, list[_Piece]]:
+        """Open what is to be read of the rotated files: the rest of the one with the mark, and those that are
+        not known, oldest first (with ``older_than``: in front of the one with that inode). A run that goes
+        on at a mark reads all that is newer than it, known or not.
+
+        Files may be renamed while this goes on; then it is done again, so that what is opened is what one
+        list showed.
+        """
+        for attempt in range(RENAMING):
+            beside = self._beside_now()
+            wanted = self._unread(beside, mark)
+            found = self._locate(beside, wanted, mark) if mark is not None else None
+            if found is not None:
+                if resuming:
+                    wanted = list({file.age: file for file, _ in beside.files}.values())
+                wanted = [file for file in wanted if file.age > found[0].age]
+            if older_than is not None:
+                age = next((file.age for file, inode in beside.files if inode == older_than), (0, "", 0))
+                wanted = [file for file in wanted if file.age < age]
+            inodes = dict(beside.files)
+            pieces = [self._piece(file.path, inodes[file]) for file in wanted]
+            if (None not in pieces and self._folders_changed() == beside.changed) or attempt + 1 == RENAMING:
+                break
+            for piece in pieces:
+                if piece is not None:
+                    piece.stream.close()
+            if found is not None:
+                found[1].close()
+            time.sleep(0.002)
+        opened = [piece for piece in pieces if piece is not None]
+        for piece in opened:
+            self._know(piece.identity)
+        rest = (found[0].path, found[1]) if found is not None else None
+        return beside, rest, [piece for piece in opened if piece.identity.head_size]
+
+    def _locate(
+        self, beside: _Beside, unread: list[LogFile], mark: Mark
+    ) -> tuple[LogFile, ByteStream] | None:
+        """Where what was read under the path stands now, opened at the mark: the file with the mark's inode,
+        or the oldest with its content that is not known otherwise: packed, or a copy."""
+        own = (mark.identity.device, mark.identity.inode)
+        candidates = [file for file, inode in beside.files if inode == own]
+        if mark.identity.head_size:
+            candidates += [file for file in unread if file not in candidates]
+        for file in candidates:
+            stream = open_at(file.path, mark)
+            if stream is not None:
+                return file, stream
+        return None
 
     # The rotated files beside it
 
@@ -414,15 +478,15 @@ class FollowedFile(Buffer):
         files = ((file, _inode(file.path)) for file in rotated_of(self.followed))
         return _Beside(changed, [(file, inode) for file, inode in files if inode is not None])
 
-    def _unread(self, beside: _Beside) -> list[LogFile]:
-        """The rotated files that are not known, oldest first: they stood at the path between two looks."""
+    def _unread(self, beside: _Beside, mark: Mark | None) -> list[LogFile]:
+        """The rotated files that are not known, oldest first: they stood at the path between two looks, or
+        hold what was read up to the mark."""
+        here = mark.identity.head if mark is not None else ""
+        known = [identity for identity in self._rotated_known.values() if identity.head != here]
         found: dict[tuple[int, str, int], LogFile] = {}
         open_here = {_inode_of(live) for live in (*self._late, *([self._live] if self._live else []))}
         for file, inode in beside.files:
-            known = self._rotated_known.get(inode)
-            if inode in open_here or (known is not None and known.head_size):
-                continue
-            if not begins_as(file.path, self._rotated_known.values()):
+            if inode not in open_here and not begins_as(file.path, inode, known):
                 found[file.age] = file
         return list(found.values())
 
@@ -448,7 +512,8 @@ class FollowedFile(Buffer):
 
     def _begin_anew(self, live: _Live) -> None:
         """The same file from its beginning, without the hole that a writer's old position leaves."""
-        live.identity = identify(live.descriptor)
+        live.head = b""
+        live.identity = identify(live.descriptor, b"")
         live.number = next(_numbers)
         live.position, live.tail = 0, b""
         live.size = os.fstat(live.descriptor).st_size
@@ -493,9 +558,9 @@ class FollowedFile(Buffer):
             self._complain("is no regular file")
             return False
         self._complaint = ""
-        live = _Live(descriptor, identify(descriptor), next(_numbers), size=about.st_size)
+        live = _Live(descriptor, identify(descriptor, b""), next(_numbers), size=about.st_size)
         if not self._from_start and about.st_size:
-            self._place(live, about.st_size)
+            live.begin(about.st_size)
             self.at_line_start = live.tail.endswith(b"\n")
         self._take_up(live)
         return True
@@ -509,11 +574,6 @@ class FollowedFile(Buffer):
         if len(self._identities) > FILES:
             self.forget(sorted(self._identities)[-FILES])
 
-    def _place(self, live: _Live, position: int) -> None:
-        live.position = position
-        size = min(TAIL, position)
-        live.tail = os.pread(live.descriptor, size, position - size)
-
     def _go_on_at(self, mark: Mark) -> None:
         """Take up where another run stopped: what was read then may have been rotated since."""
         self._from_start = True
@@ -526,13 +586,13 @@ class FollowedFile(Buffer):
             same = (identity.device, identity.inode) == (mark.identity.device, mark.identity.inode)
             if (same or mark.identity.head_size) and continues(descriptor, mark):
                 live = _Live(descriptor, identity, next(_numbers), size=os.fstat(descriptor).st_size)
-                self._place(live, mark.position)
+                live.begin(mark.position)
                 self.at_line_start = not mark.position or live.tail.endswith(b"\n")
                 self._take_up(live)
                 return
             os.close(descriptor)
-        found = locate(self.followed, mark)
-        if found is None:
+        _, rest, pieces = self._gather(mark, resuming=True)
+        if rest is None:
             if mark.position:
                 self._counters.problems.append(
                     Problem(
@@ -542,28 +602,33 @@ class FollowedFile(Buffer):
                         fatal=False,
                     )
                 )
+            self._steps += pieces if self._learned else ()
             return
-        file, stream = found
-        piece = _Piece(file.path, stream, mark.identity, next(_numbers), mark.position)
+        self._know(mark.identity)
+        path, stream = rest
+        piece = _Piece(path, stream, mark.identity, next(_numbers), mark.position)
         self._identities[piece.number] = piece.identity
-        self._steps.append(piece)
-        for newer in newer_than(file, self.followed):
-            self._add_piece(newer.path)
+        self._steps += (piece, *pieces)
 
-    def _add_piece(self, path: str) -> None:
-        """A whole file, plain or packed, that is to be read."""
-        identity = identify_path(path)
-        if identity is None or not identity.head_size:
-            return
+    def _piece(self, path: str, inode: tuple[int, int]) -> _Piece | None:
+        """A whole rotated file that is to be read; ``None`` when it is not there any more."""
         try:
-            piece = _Piece(path, open_bytes(path), identity, next(_numbers), 0)
-        except InputError as error:
-            reason = str(error).removeprefix(f"{path}: ")
-            self._counters.problems.append(Problem(path, reason, fatal=False))
-            return
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return None
+        try:
+            about = os.fstat(descriptor)
+            identity = identify_path(f"/dev/fd/{descriptor}")
+            if (about.st_dev, about.st_ino) != inode or identity is None:
+                return None
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            piece = _Piece(path, open_bytes(f"/dev/fd/{descriptor}"), identity, next(_numbers), 0)
+        except (InputError, OSError):
+            return None
+        finally:
+            os.close(descriptor)
         self._identities[piece.number] = identity
-        self._know(identity)
-        self._steps.append(piece)
+        return piece
 
     def _read_stdin(self) -> int:
         if self._live is None:

@@ -19,8 +19,9 @@ from logscan.sources import ByteStream, LogFile, describe, open_bytes, plain_siz
 
 HEAD = 1024
 """Bytes of a file's beginning that its fingerprint covers; of a shorter file those that it has."""
-TAIL = 64
-"""Bytes in front of a place that must be the same."""
+TAIL = 1024
+"""Bytes in front of a place that must be the same: more than a stack trace's last lines, which are the
+same in many places."""
 
 
 class Identity(NamedTuple):
@@ -42,11 +43,11 @@ class Mark(NamedTuple):
     """Up to :data:`TAIL` bytes in front of it; fewer where they are not known."""
 
 
-def identify(descriptor: int) -> Identity:
-    """The identity of an open file."""
+def identify(descriptor: int, head: bytes | None = None) -> Identity:
+    """The identity of an open file, by its beginning as far as that was read, or as it stands now."""
     about = os.fstat(descriptor)
-    head = os.pread(descriptor, HEAD, 0)
-    return Identity(about.st_dev, about.st_ino, len(head), _digest(head))
+    text = os.pread(descriptor, HEAD, 0) if head is None else head
+    return Identity(about.st_dev, about.st_ino, len(text), _digest(text))
 
 
 def identify_path(path: str) -> Identity | None:
@@ -79,8 +80,12 @@ def identify_path(path: str) -> Identity | None:
     return identity._replace(head_size=end, head=_digest(bytes(head[:end])))
 
 
-def begins_as(path: str, known: Iterable[Identity]) -> bool:
-    """Whether a file, packed or not, begins with the text of one that is known."""
+def begins_as(path: str, inode: tuple[int, int], known: Iterable[Identity]) -> bool:
+    """Whether a file, packed or not, holds the text of one that is known, by its beginning.
+
+    A short beginning is that of many files. It tells for the same inode only (an inode alone does not: it
+    may have been freed and given to this file), or where it is the whole text.
+    """
     stream = None
     with contextlib.suppress(InputError, OSError):
         stream = open_bytes(path)
@@ -90,11 +95,13 @@ def begins_as(path: str, known: Iterable[Identity]) -> bool:
         _, head = _passed(stream, HEAD, whole=False)
     finally:
         stream.close()
+    text = head or b""
     return any(
-        identity.head_size and len(head or b"") >= identity.head_size
-        and _digest((head or b"")[: identity.head_size]) == identity.head
+        0 < identity.head_size <= len(text)
+        and (identity.head_size in (HEAD, len(text)) or (identity.device, identity.inode) == inode)
+        and _digest(text[: identity.head_size]) == identity.head
         for identity in known
-    )  # fmt: skip
+    )
 
 
 def continues(descriptor: int, mark: Mark) -> bool:
@@ -111,17 +118,19 @@ def continues(descriptor: int, mark: Mark) -> bool:
 def open_at(path: str, mark: Mark) -> ByteStream | None:
     """A file, plain or packed, opened at a mark; ``None`` when it does not hold what was read up to there."""
     try:
-        if plain_size(path) is not None:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                if not continues(descriptor, mark):
-                    return None
-            finally:
-                os.close(descriptor)
-            return open_bytes(path, mark.position)
-        return _unpacked_at(path, mark)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    # Under this name it stays the file that was looked at, whatever the path is given to meanwhile.
+    same = f"/dev/fd/{descriptor}"
+    try:
+        if plain_size(same) is None:
+            return _unpacked_at(same, descriptor, mark)
+        return open_bytes(same, mark.position) if continues(descriptor, mark) else None
     except (InputError, OSError):
         return None
+    finally:
+        os.close(descriptor)
 
 
 def rotated_of(path: str) -> list[LogFile]:
@@ -141,32 +150,7 @@ def rotated_of(path: str) -> list[LogFile]:
     return sorted(found, key=lambda file: file.age)
 
 
-def locate(path: str, mark: Mark) -> tuple[LogFile, ByteStream] | None:
-    """Where what was read under a path stands now, in its rotated family, opened at the mark.
-
-    The file with the mark's inode first, then any with its content: packed, or a copy.
-    """
-    rotated = rotated_of(path)
-    rotated.sort(key=lambda file: not _has_inode(file.path, mark.identity))
-    if not mark.identity.head_size:
-        rotated = [file for file in rotated if _has_inode(file.path, mark.identity)]
-    for file in rotated:
-        stream = open_at(file.path, mark)
-        if stream is not None:
-            return file, stream
-    return None
-
-
-def newer_than(file: LogFile, path: str) -> list[LogFile]:
-    """The files of a family between one of them and the live one, oldest first, one of each age."""
-    found: dict[tuple[int, str, int], LogFile] = {}
-    for other in rotated_of(path):
-        if other.age > file.age:
-            found[other.age] = other
-    return list(found.values())
-
-
-def _unpacked_at(path: str, mark: Mark) -> ByteStream | None:
+def _unpacked_at(path: str, descriptor: int, mark: Mark) -> ByteStream | None:
     head = open_bytes(path)
     try:
         _, beginning = _passed(head, mark.identity.head_size)
@@ -174,6 +158,7 @@ def _unpacked_at(path: str, mark: Mark) -> ByteStream | None:
         head.close()
     if beginning is None or _digest(beginning) != mark.identity.head:
         return None
+    os.lseek(descriptor, 0, os.SEEK_SET)  # where such names share their position
     stream = open_bytes(path)
     tail, _ = _passed(stream, mark.position)
     if tail is None or not tail.endswith(mark.tail):
@@ -198,14 +183,6 @@ def _passed(stream: ByteStream, size: int, whole: bool = True) -> tuple[bytes | 
             at += count
         return last, first
     return None, None
-
-
-def _has_inode(path: str, identity: Identity) -> bool:
-    try:
-        about = os.stat(path)
-    except OSError:
-        return False
-    return (about.st_dev, about.st_ino) == (identity.device, identity.inode)
 
 
 def _digest(data: bytes) -> str:

@@ -79,6 +79,8 @@ class Scanner:
         self._mid_line = mid_line
         """The buffer begins within a line whose beginning was let go."""
         self._over: _Overlong | None = None
+        self._flushed: Span | None = None
+        """The entry that was given before the line behind it was there: more lines of it may come."""
 
     def inherit(self, mid_line: bool) -> None:
         """Lines before the first entry belong to one that was left out; the first may not be whole."""
@@ -111,15 +113,22 @@ class Scanner:
     def flush(self, reader: Buffer) -> list[Span]:
         """The entries whose lines are whole, without waiting for the line that opens the next.
 
-        For a live file that has been quiet. A line that continues the last of them later on is an
-        orphan: counted, not lost.
+        For a live file that has been quiet. When lines that continue the last of them come later on, it
+        is given again with them, at the same place.
         """
         spans = self.feed(reader, final=False)
-        if not self._fresh and self._over is None:
-            complete = reader.buffer.rfind(b"\n", 0, reader.end) + 1
-            if complete:
-                self._cut(reader, complete, spans)
-                self._fresh = True
+        complete = reader.buffer.rfind(b"\n", 0, reader.end) + 1
+        if self._over is not None or not complete:
+            return spans
+        if not self._fresh:
+            line = reader.line(0) if self._lines else 0
+            data = bytes(reader.buffer[: min(complete, self._max_entry)])
+            self._flushed = Span(data, reader.place(0), line)
+            self._cut(reader, complete, spans)
+            self._fresh = True
+        elif self._flushed is not None and not self._mid_line:
+            self._continue(self._flushed, reader, complete, spans)
+            reader.consume(complete)
         return spans
 
     def restart(self, reader: Buffer) -> list[Span]:
@@ -127,12 +136,15 @@ class Scanner:
         spans = self.feed(reader, final=True)
         self._fresh = True
         self._mid_line = False
+        self._flushed = None
         return spans
 
     @property
     def begun(self) -> Place | None:
-        """Where an entry begins whose beginning has left the buffer, because it is beyond the limit."""
-        return self._over.place if self._over is not None else None
+        """Where an entry begins whose beginning has left the buffer, and that may go on: because it is
+        beyond the limit, or was flushed."""
+        begun = self._over or self._flushed
+        return begun.place if begun is not None else None
 
     def _entries(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """The usual case: the buffer begins with an entry."""
@@ -226,15 +238,30 @@ class Scanner:
             return True
         stop = complete if first is None else first
         if stop:
-            self._counters.orphan_lines += _lines_in(buffer, stop)
-            if self._finder.find(buffer, 0, stop):
-                spans.append(self._span(reader, 0, stop, orphan=True))
-            reader.consume(stop)
+            self._before_first(reader, stop, spans)
         if first is None:
             return False
+        self._flushed = None
         self._fresh = False
         self.seen_entry = True
         return True
+
+    def _before_first(self, reader: Buffer, stop: int, spans: list[Span]) -> None:
+        """Lines that open no entry: they go on with one that was given already, or belong to none."""
+        if self._flushed is not None:
+            self._continue(self._flushed, reader, stop, spans)
+        else:
+            self._counters.orphan_lines += _lines_in(reader.buffer, stop)
+            if self._finder.find(reader.buffer, 0, stop):
+                spans.append(self._span(reader, 0, stop, orphan=True))
+        reader.consume(stop)
+
+    def _continue(self, flushed: Span, reader: Buffer, stop: int, spans: list[Span]) -> None:
+        """Lines that came after their entry had been given: give it again, whole."""
+        data = (flushed.data + bytes(reader.buffer[:stop]))[: self._max_entry]
+        self._flushed = flushed._replace(data=data)
+        if self._finder.find(bytearray(data), 0, len(data)):
+            spans.append(self._flushed)
 
     def _skip(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Within an entry beyond the limit: look for needles, and for the next entry."""

@@ -114,7 +114,7 @@ class Following(RuleBasedStateMachine):
 
     def shift(self) -> None:
         """system.log.1 becomes system.log.2, and so on."""
-        for number in range(30, 0, -1):
+        for number in range(80, 0, -1):
             file = self.rotated(number)
             if file.exists():
                 suffix = ".gz" if file.suffix == ".gz" else ""

@@ -311,6 +311,7 @@ class Watcher:
             kept = self._recent.pop(name, None) if name is not None else None
             if kept is not None:  # late lines join what they belong to; that is not told again
                 message = Message(name, (*kept.entries, *message.entries))
+            message = message._replace(entries=_latest(message.entries))
             found = self._joiner.feed(message)
             new = [one for one in found if kept is None or failure_id(one) not in kept.told]
             if kept is not None and not new:
@@ -341,6 +342,12 @@ class Watcher:
                 del self._told[next(iter(self._told))]
         self._counters.failures += len(new)
         return new
+
+
+def _latest(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Of an entry that was given again with more lines, the last: in the place of the first."""
+    places = {entry.place: entry for entry in entries}
+    return tuple(places.values()) if len(places) < len(entries) else entries
 
 
 class _Recent(NamedTuple):
