@@ -219,12 +219,14 @@ def first_number(data: bytes) -> object:
     return int(data.split()[-1].rpartition(b":")[2])
 
 
-def data_file(folder: Path, name: str, size: int, failing: float, seed: int) -> Path:
+def data_file(
+    folder: Path, name: str, size: int, failing: float, seed: int, milliseconds: float = 2.0
+) -> Path:
     """A generated log, made once."""
     path = folder / name
     if not path.exists():
         with path.open("wb") as log, path.with_name(name + ".truth.jsonl").open("w") as truth:
-            generate.write(log, truth, size, seed, failing, datetime(2026, 11, 23))
+            generate.write(log, truth, size, seed, failing, datetime(2026, 11, 23), milliseconds)
     return path
 
 
@@ -359,6 +361,7 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
     plain_files = split(plain, 40, "")
     table = [logscan, "report", "--alert", "bad_certificate", "--format", "json"]
     out = {name: folder / f"{name}.parquet" for name in ("logscan", "polars", "duckdb")}
+    days = data_file(folder, f"days-{size >> 20}MiB.log", size, 0.001, 11, 60.0 * (1 << 30) / size)
     hour = [logscan, "report", "--alert", "all", "--format", "json", "--tz", "UTC", "--since"]
     return [
         *everything,
@@ -388,11 +391,11 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
             compare=False,
         ),
         Job(
-            "report of the last quarter of an hour",
+            "report of the last quarter of an hour of a day and a half",
             size,
             [
-                Command("logscan", [*hour, last_quarter(plain), plain], incidents),
-                Command("logscan, all read", [*hour, last_quarter(plain), "-"], incidents, stdin=plain),
+                Command("logscan", [*hour, last_quarter(days), days], incidents),
+                Command("logscan, all read", [*hour, last_quarter(days), "-"], incidents, stdin=days),
             ],
         ),
         Job(
