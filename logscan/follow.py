@@ -593,12 +593,12 @@ class FollowedFile(Buffer):
             os.close(descriptor)
         _, rest, pieces = self._gather(mark, resuming=True)
         if rest is None:
-            if mark.position:
+            if mark.identity.head_size:
                 self._counters.problems.append(
                     Problem(
                         self.followed,
-                        f"what was read of it up to byte {mark.position:,} is not there any more",
-                        "it is read from its beginning; lines in between may be lost",
+                        "the file that was read under this name before is not there any more",
+                        "what is there now is read from its beginning; lines in between may be lost",
                         fatal=False,
                     )
                 )

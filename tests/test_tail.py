@@ -263,3 +263,145 @@ def test_nothing_to_follow(follow: list[Tail], tmp_path: Path) -> None:
     follow.append(tail)
     assert tail.process.wait(timeout=20) == 2
     assert "no logs" in tail.error()
+
+
+def test_new_files_in_a_folder_and_a_pattern(follow: list[Tail], log: Path, tmp_path: Path) -> None:
+    """What appears later is read from its beginning; what two patterns hit, once."""
+    tail = started(follow, log.parent, str(log.parent / "*.log"))
+    later = log.with_name("later.log")
+    later.write_text(ONE.replace("m-1", "m-later"))
+    assert "m-later" in tail.line()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "mp2.log").write_text(ONE.replace("m-1", "m-sub"))
+    assert "m-sub" in tail.line()
+    append(log, ONE)
+    assert "m-1" in tail.line()
+    assert tail.nothing(0.3)
+
+
+@pytest.mark.parametrize("polling", [[], ["--poll"]])
+def test_soon(follow: list[Tail], log: Path, polling: list[str]) -> None:
+    """By events and by the clock."""
+    tail = started(follow, log, *polling)
+    for number in range(5):
+        append(log, ONE.replace("m-1", f"m-{number}"))
+        begun = time.monotonic()
+        assert f"m-{number}" in tail.line()
+        assert time.monotonic() - begun < 5
+        time.sleep(0.05)
+
+
+def test_truncated_and_grown_beyond_its_size(follow: list[Tail], log: Path) -> None:
+    """Before anybody looked: the last bytes that were read are not there any more."""
+    tail = started(follow, log)
+    os.kill(tail.process.pid, signal.SIGSTOP)
+    os.truncate(log, 0)
+    append(log, "".join(ONE.replace("m-1", f"m-{n}").replace("00:00:00", "00:07:00") for n in range(4)))
+    os.kill(tail.process.pid, signal.SIGCONT)
+    assert [tail.line().rpartition(":")[2] for _ in range(4)] == [f"m-{n}" for n in range(4)]
+
+
+def test_a_writer_that_keeps_its_position(follow: list[Tail], log: Path) -> None:
+    """Truncated under a writer without O_APPEND: NUL bytes are skipped, whatever their number."""
+    tail = started(follow, log)
+    os.truncate(log, 0)
+    with log.open("r+b") as file:
+        file.seek(50 << 20)
+        file.write(ONE.encode())
+    assert "m-1" in tail.line()
+    assert tail.nothing(0.2)
+
+
+def test_deleted_and_made_again(follow: list[Tail], log: Path) -> None:
+    tail = started(follow, log)
+    for number in range(3):
+        log.unlink()
+        log.write_text(ONE.replace("m-1", f"m-{number}"))
+        assert f"m-{number}" in tail.line()
+
+
+def test_a_gap_is_stated(follow: list[Tail], log: Path) -> None:
+    """Bytes that are gone unread, with their number."""
+    tail = started(follow, log)
+    time.sleep(0.3)
+    os.kill(tail.process.pid, signal.SIGSTOP)
+    append(log, ONE)
+    os.kill(tail.process.pid, signal.SIGCONT)
+    assert "m-1" in tail.line()
+    os.truncate(log, 0)
+    append(log, ONE.replace("m-1", "m-2"))
+    assert "m-2" in tail.line()
+
+
+def test_unreadable_at_first(follow: list[Tail], tmp_path: Path) -> None:
+    """A path that is no file yet is tried again until it is one."""
+    path = tmp_path / "system.log"
+    path.mkdir()
+    (tmp_path / "spare.log").write_text(ONE.replace("m-1", "old"))
+    tail = Tail("--from-start", path / "x.log")
+    follow.append(tail)
+    assert "no such file" in tail.error()
+    (path / "x.log").write_text(ONE)
+    assert "m-1" in tail.line()
+
+
+@pytest.mark.parametrize(
+    "name", ["with space.log", "comma,and;more.log", "größe.log", "-dash.log", "[x].log"]
+)
+def test_names_of_files(follow: list[Tail], tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(ONE)
+    tail = Tail("--from-start", path)
+    follow.append(tail)
+    assert "m-1" in tail.line()
+    append(path, ONE.replace("m-1", "m-2"))
+    assert "m-2" in tail.line()
+
+
+def test_a_link_that_dangles(follow: list[Tail], tmp_path: Path) -> None:
+    link = tmp_path / "current.log"
+    link.symlink_to(tmp_path / "real.log")
+    tail = Tail(link)
+    follow.append(tail)
+    assert "no such file" in tail.error()
+    (tmp_path / "real.log").write_text(ONE)
+    assert "m-1" in tail.line()
+
+
+def test_late_lines_join_what_was_told(follow: list[Tail], log: Path) -> None:
+    """An exception that comes a second after its handshake line is no second failure."""
+    tail = started(follow, log)
+    append(log, channel(BAD) + info("K@1", "alias"))
+    assert "m-1" in tail.line()
+    append(log, thrown(JAVA))
+    assert tail.nothing(0.6)
+
+
+def test_a_stack_trace_in_two_halves(follow: list[Tail], log: Path) -> None:
+    """Its second half, a second later, belongs to its entry."""
+    tail = started(follow, log)
+    text = thrown(JAVA)
+    cut = text.index("\n") + 1
+    append(log, text[:cut])
+    assert tail.nothing(0.4)
+    append(log, text[cut:])
+    append(log, "2026-11-23 00:00:09,000  Apigee-Main-1 INFO X - A.b() : next\n")
+    assert "messageid:m-1" in tail.line()
+    assert tail.nothing(0.3)
+
+
+def test_nobody_reads_the_output(follow: list[Tail], log: Path) -> None:
+    """A closed pipe ends it quietly."""
+    process = subprocess.Popen(
+        f'"{sys.executable}" -m logscan tail --from-start "{log}" | head -1', shell=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment(),
+    )  # fmt: skip
+    assert process.stdout
+    assert b"old" in process.stdout.readline()
+    time.sleep(0.3)
+    append(log, ONE)
+    assert process.wait(timeout=20) == 0
+    assert process.stderr
+    assert process.stderr.read() == b""
+    process.stdout.close()
+    process.stderr.close()
