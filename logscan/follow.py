@@ -18,32 +18,20 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count as counter
-from typing import NamedTuple
 
 from logscan.blocks import BLOCK, Buffer
 from logscan.entries import begins_entry
-from logscan.errors import InputError
-from logscan.identity import (
-    HEAD,
-    TAIL,
-    Identity,
-    Mark,
-    begins_as,
-    continues,
-    identify,
-    identify_path,
-    open_at,
-    rotated_of,
-)
+from logscan.family import Family, Opened, inode_of
+from logscan.identity import HEAD, TAIL, Identity, Mark, continues, identify
 from logscan.models import Counters, Problem
-from logscan.sources import STDIN, ByteStream, LogFile, open_bytes, reason_of, unpacking_errors
+from logscan.sources import STDIN, ByteStream, open_bytes, reason_of, unpacking_errors
 
 LATE = 5.0
 """Seconds for which a file that was renamed away is still looked at: a writer may have it open."""
-RENAMING = 50
-"""How often the rotated files are listed anew while they are being renamed."""
 FILES = 64
 """Files of one path whose identity is remembered."""
+
+_TIME = b"dddd-dd-dd dd:dd:dd"
 
 _numbers = counter(1)
 
@@ -64,6 +52,10 @@ class _Live:
     """When last looked at."""
     until: float = 0.0
     """Renamed away: when it need not be looked at any more."""
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        return self.identity.device, self.identity.inode
 
     @property
     def mark(self) -> Mark:
@@ -97,13 +89,6 @@ class _Piece:
     number: int
     offset: int
     begun: bool = False
-
-
-class _Beside(NamedTuple):
-    """The rotated files of a path, oldest first, and when their folders had been changed last."""
-
-    changed: tuple[int, int]
-    files: list[tuple[LogFile, tuple[int, int]]]
 
 
 class _Barrier:
@@ -161,13 +146,7 @@ class FollowedFile(Buffer):
         self._began: int | None = None
         """Number of the file whose bytes are being put into the buffer."""
         self._identities: dict[int, Identity] = {}
-        self._rotated_known: dict[tuple[int, int], Identity] = {}
-        """Files of the family that were read, or stood there when reading began."""
-        self._learned = beside is not None
-        for identity in beside or ():
-            self._know(identity)
-        self._folder_time = (0, 0)
-        """When the family's folders were changed last, as far as that was looked at."""
+        self._family = Family(path, beside)
         self._scratch = bytearray(TAIL)
         self._complaint = ""
 
@@ -245,7 +224,7 @@ class FollowedFile(Buffer):
     @property
     def beside(self) -> list[Identity]:
         """The rotated files that are known."""
-        return list(self._rotated_known.values())[-FILES:]
+        return self._family.known
 
     def knows(self, number: int) -> bool:
         """Whether a file was read under this path."""
@@ -327,9 +306,11 @@ class FollowedFile(Buffer):
             return False
         if begins_entry(self.buffer, self.end, self.end + count):
             return True
-        # Not enough to judge by: a time, or the beginning of one, opens an entry.
-        return (
-            self.buffer.find(b"\n", self.end, self.end + count) < 0 and self.buffer[self.end] in b"0123456789"
+        # Perhaps not enough to judge by: what looks like the beginning of a time opens an entry.
+        start = bytes(self.buffer[self.end : self.end + min(count, len(_TIME))])
+        return len(start) < len(_TIME) and all(
+            byte in b"0123456789" if shape == 0x64 else byte == shape
+            for byte, shape in zip(start, _TIME, strict=False)
         )
 
     # What happens to files
@@ -342,15 +323,15 @@ class FollowedFile(Buffer):
             there = os.stat(self.followed)
         except OSError:
             return self._look_at_late()  # moved away, and the new file is not there yet
-        if (there.st_dev, there.st_ino) != _inode_of(live):
+        if (there.st_dev, there.st_ino) != live.inode:
             if os.fstat(live.descriptor).st_size == live.position:
                 self._rotated(live)
             return True  # else lines were written between our last read and the rename: first those
-        if self._family_changed():
-            beside = self._beside_now()
+        if self._family.changed():
+            listing = self._family.listing()
             # Only when nothing had been truncated by the time of the list: else it may hold what is unread.
-            if continues(live.descriptor, live.mark) and _inode(self.followed) == _inode_of(live):
-                self._commit(beside)
+            if continues(live.descriptor, live.mark) and inode_of(self.followed) == live.inode:
+                self._family.commit(listing)
         return self._look_at_late()
 
     def _came_before(self) -> bool:
@@ -358,27 +339,26 @@ class FollowedFile(Buffer):
         looks it may have been filled, copied and truncated, or others may have stood at the path."""
         live = self._live
         assert live is not None
-        if live.position or not self._family_changed():
+        if live.position or not self._family.changed():
             return False
-        here = _inode_of(live)
-        at_path = _inode(self.followed) == here
-        if not at_path and all(inode != here for _, inode in self._beside_now().files):
+        at_path = inode_of(self.followed) == live.inode
+        if not at_path and not self._family.listing().has(live.inode):
             return False  # it is gone: what stands there came after it
         # When it was renamed itself, what came after it has its turn when it has been read.
-        beside, _, pieces = self._gather(None, older_than=None if at_path else here)
+        listing, _, files = self._family.gather(None, self._open_here, None if at_path else live.inode)
         if at_path:
-            self._commit(beside)
-        self._steps += pieces
-        return bool(pieces)
+            self._family.commit(listing)
+        self._add(files)
+        return bool(files)
 
     def _rotated(self, live: _Live) -> None:
         """Another file stands at the path: first those that stood there in between, then that one."""
-        beside, rest, pieces = self._gather(live.mark)
+        listing, rest, files = self._family.gather(live.mark, self._open_here)
         if rest is not None:
-            rest[1].close()  # its end has been read through the descriptor that is open
-        self._know(live.mark.identity)
-        self._steps += pieces
-        self._commit(beside)
+            rest.stream.close()  # its end has been read through the descriptor that is open
+        self._family.know(live.identity)
+        self._add(files)
+        self._family.commit(listing)
         live.until = time.monotonic() + self._late_seconds
         self._late.append(live)
         self._live = None
@@ -387,11 +367,12 @@ class FollowedFile(Buffer):
     def _replaced(self, live: _Live, size: int) -> None:
         """The file was truncated or written anew: what was not read of it may stand in a copy."""
         unread = max(0, size - live.position)
-        beside, rest, pieces = self._gather(live.mark)
-        self._know(live.mark.identity)
+        listing, rest, files = self._family.gather(live.mark, self._open_here)
+        self._family.know(live.identity)
         if rest is not None:
-            path, stream = rest
-            self._steps.append(_Piece(path, stream, live.identity, live.number, live.position, begun=True))
+            self._steps.append(
+                _Piece(rest.path, rest.stream, live.identity, live.number, live.position, begun=True)
+            )
         else:
             self._steps.append(_Barrier())
         if rest is None and unread:
@@ -404,111 +385,20 @@ class FollowedFile(Buffer):
                     fatal=False,
                 )
             )
-        self._steps += pieces
-        self._commit(beside)
+        self._add(files)
+        self._family.commit(listing)
         self._begin_anew(live)
 
-    def _gather(
-        self, mark: Mark | None, older_than: tuple[int, int] | None = None, resuming: bool = False
-    ) -> tuple[_Beside, tuple[str, ByteStream] | None, list[_Piece]]:
-        """Open what is to be read of the rotated files: the rest of the one with the mark, and those that are
-        not known, oldest first (with ``older_than``: in front of the one with that inode). A run that goes
-        on at a mark reads all that is newer than it, known or not.
+    def _add(self, files: list[Opened]) -> None:
+        """Files that are to be read before going on."""
+        for file in files:
+            piece = _Piece(file.path, file.stream, file.identity, next(_numbers), 0)
+            self._identities[piece.number] = piece.identity
+            self._steps.append(piece)
 
-        Files may be renamed while this goes on; then it is done again, so that what is opened is what one
-        list showed.
-        """
-        for attempt in range(RENAMING):
-            beside = self._beside_now()
-            wanted = self._unread(beside, mark)
-            found = self._locate(beside, wanted, mark) if mark is not None else None
-            if found is not None:
-                if resuming:
-                    wanted = list({file.age: file for file, _ in beside.files}.values())
-                wanted = [file for file in wanted if file.age > found[0].age]
-            if older_than is not None:
-                age = next((file.age for file, inode in beside.files if inode == older_than), (0, "", 0))
-                wanted = [file for file in wanted if file.age < age]
-            inodes = dict(beside.files)
-            pieces = [self._piece(file.path, inodes[file]) for file in wanted]
-            if (None not in pieces and self._folders_changed() == beside.changed) or attempt + 1 == RENAMING:
-                break
-            for piece in pieces:
-                if piece is not None:
-                    piece.stream.close()
-            if found is not None:
-                found[1].close()
-            time.sleep(0.002)
-        opened = [piece for piece in pieces if piece is not None]
-        for piece in opened:
-            self._know(piece.identity)
-        rest = (found[0].path, found[1]) if found is not None else None
-        return beside, rest, [piece for piece in opened if piece.identity.head_size]
-
-    def _locate(
-        self, beside: _Beside, unread: list[LogFile], mark: Mark
-    ) -> tuple[LogFile, ByteStream] | None:
-        """Where what was read under the path stands now, opened at the mark: the file with the mark's inode,
-        or the oldest with its content that is not known otherwise: packed, or a copy."""
-        own = (mark.identity.device, mark.identity.inode)
-        candidates = [file for file, inode in beside.files if inode == own]
-        if mark.identity.head_size:
-            candidates += [file for file in unread if file not in candidates]
-        for file in candidates:
-            stream = open_at(file.path, mark)
-            if stream is not None:
-                return file, stream
-        return None
-
-    # The rotated files beside it
-
-    def _family_changed(self) -> bool:
-        """Whether something was renamed, made or removed in the family's folders since it was learned."""
-        return self._folder_time != self._folders_changed()
-
-    def _folders_changed(self) -> tuple[int, int]:
-        times = [0, 0]
-        for number, place in enumerate((self.followed, os.path.realpath(self.followed))):
-            with contextlib.suppress(OSError):
-                times[number] = os.stat(os.path.dirname(place) or ".").st_mtime_ns
-        return times[0], times[1]
-
-    def _beside_now(self) -> _Beside:
-        changed = self._folders_changed()  # before the list is made: what changes after it is seen next time
-        files = ((file, _inode(file.path)) for file in rotated_of(self.followed))
-        return _Beside(changed, [(file, inode) for file, inode in files if inode is not None])
-
-    def _unread(self, beside: _Beside, mark: Mark | None) -> list[LogFile]:
-        """The rotated files that are not known, oldest first: they stood at the path between two looks, or
-        hold what was read up to the mark."""
-        here = mark.identity.head if mark is not None else ""
-        known = [identity for identity in self._rotated_known.values() if identity.head != here]
-        found: dict[tuple[int, str, int], LogFile] = {}
-        open_here = {_inode_of(live) for live in (*self._late, *([self._live] if self._live else []))}
-        for file, inode in beside.files:
-            if inode not in open_here and not begins_as(file.path, inode, known):
-                found[file.age] = file
-        return list(found.values())
-
-    def _commit(self, beside: _Beside) -> None:
-        """What stands beside the path is known: either it was read, or it is older than reading."""
-        known: dict[tuple[int, int], Identity] = {}
-        for file, inode in beside.files:
-            identity = self._rotated_known.get(inode)
-            if identity is None or not identity.head_size:
-                identity = identify_path(file.path)
-            if identity is not None:
-                known[identity.device, identity.inode] = identity
-        for inode, identity in list(self._rotated_known.items())[-FILES:]:
-            known.setdefault(inode, identity)  # gone from here, or packed
-        self._rotated_known = known
-        self._learned = True
-        # A folder's time is coarse: what was changed just now may change again within the same tick.
-        fresh = time.time_ns() - max(beside.changed) < 50_000_000
-        self._folder_time = (-1, -1) if fresh else beside.changed
-
-    def _know(self, identity: Identity) -> None:
-        self._rotated_known[identity.device, identity.inode] = identity
+    @property
+    def _open_here(self) -> list[tuple[int, int]]:
+        return [live.inode for live in (*self._late, *([self._live] if self._live else []))]
 
     def _begin_anew(self, live: _Live) -> None:
         """The same file from its beginning, without the hole that a writer's old position leaves."""
@@ -566,8 +456,8 @@ class FollowedFile(Buffer):
         return True
 
     def _take_up(self, live: _Live) -> None:
-        if not self._learned:
-            self._commit(self._beside_now())
+        if not self._family.learned:
+            self._family.commit(self._family.listing())
         self._live = live
         self._identities[live.number] = live.identity
         self._counters.files += 1
@@ -577,58 +467,46 @@ class FollowedFile(Buffer):
     def _go_on_at(self, mark: Mark) -> None:
         """Take up where another run stopped: what was read then may have been rotated since."""
         self._from_start = True
+        if self._take_up_at(mark, same_inode=True):
+            return
+        _, rest, files = self._family.gather(mark, (), resuming=True)
+        if rest is not None:
+            self._family.know(mark.identity)
+            piece = _Piece(rest.path, rest.stream, mark.identity, next(_numbers), mark.position)
+            self._identities[piece.number] = piece.identity
+            self._steps.append(piece)
+        elif mark.identity.head_size:
+            if self._take_up_at(mark, same_inode=False):  # moved from another disk, or restored
+                return
+            self._counters.problems.append(
+                Problem(
+                    self.followed,
+                    "the file that was read under this name before is not there any more",
+                    "what is there now is read from its beginning; lines in between may be lost",
+                    fatal=False,
+                )
+            )
+        if rest is not None or self._family.learned:
+            self._add(files)
+        else:
+            for file in files:
+                file.stream.close()
+
+    def _take_up_at(self, mark: Mark, same_inode: bool) -> bool:
+        """Go on in the file that stands at the path, when it holds what was read up to the mark."""
         try:
             descriptor = os.open(self.followed, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
-            descriptor = -1
-        if descriptor >= 0:
-            identity = identify(descriptor)
-            same = (identity.device, identity.inode) == (mark.identity.device, mark.identity.inode)
-            if (same or mark.identity.head_size) and continues(descriptor, mark):
-                live = _Live(descriptor, identity, next(_numbers), size=os.fstat(descriptor).st_size)
-                live.begin(mark.position)
-                self.at_line_start = not mark.position or live.tail.endswith(b"\n")
-                self._take_up(live)
-                return
+            return False
+        live = _Live(descriptor, identify(descriptor), next(_numbers), size=os.fstat(descriptor).st_size)
+        same = live.inode == (mark.identity.device, mark.identity.inode)
+        if same != same_inode or not continues(descriptor, mark):
             os.close(descriptor)
-        _, rest, pieces = self._gather(mark, resuming=True)
-        if rest is None:
-            if mark.identity.head_size:
-                self._counters.problems.append(
-                    Problem(
-                        self.followed,
-                        "the file that was read under this name before is not there any more",
-                        "what is there now is read from its beginning; lines in between may be lost",
-                        fatal=False,
-                    )
-                )
-            self._steps += pieces if self._learned else ()
-            return
-        self._know(mark.identity)
-        path, stream = rest
-        piece = _Piece(path, stream, mark.identity, next(_numbers), mark.position)
-        self._identities[piece.number] = piece.identity
-        self._steps += (piece, *pieces)
-
-    def _piece(self, path: str, inode: tuple[int, int]) -> _Piece | None:
-        """A whole rotated file that is to be read; ``None`` when it is not there any more."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            about = os.fstat(descriptor)
-            identity = identify_path(f"/dev/fd/{descriptor}")
-            if (about.st_dev, about.st_ino) != inode or identity is None:
-                return None
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            piece = _Piece(path, open_bytes(f"/dev/fd/{descriptor}"), identity, next(_numbers), 0)
-        except (InputError, OSError):
-            return None
-        finally:
-            os.close(descriptor)
-        self._identities[piece.number] = identity
-        return piece
+            return False
+        live.begin(mark.position)
+        self.at_line_start = not mark.position or live.tail.endswith(b"\n")
+        self._take_up(live)
+        return True
 
     def _read_stdin(self) -> int:
         if self._live is None:
@@ -650,15 +528,3 @@ class FollowedFile(Buffer):
             self._complaint = reason
             hint = "waiting for it" if "no such file" in reason else "trying again"
             self._counters.problems.append(Problem(self.followed, reason, hint, fatal=False))
-
-
-def _inode(path: str) -> tuple[int, int] | None:
-    try:
-        about = os.stat(path)
-    except OSError:
-        return None
-    return about.st_dev, about.st_ino
-
-
-def _inode_of(live: _Live) -> tuple[int, int]:
-    return live.identity.device, live.identity.inode

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from logscan.errors import InputError
-from logscan.sources import ByteStream, LogFile, describe, open_bytes, plain_size, unpacking_errors
+from logscan.sources import ByteStream, open_bytes, plain_size, unpacking_errors
 
 HEAD = 1024
 """Bytes of a file's beginning that its fingerprint covers; of a shorter file those that it has."""
@@ -131,23 +131,6 @@ def open_at(path: str, mark: Mark) -> ByteStream | None:
         return None
     finally:
         os.close(descriptor)
-
-
-def rotated_of(path: str) -> list[LogFile]:
-    """The rotated files of a path's family, oldest first; of two of one age the plain one last.
-
-    Where the path is a symbolic link they may stand beside it or beside what it leads to.
-    """
-    found: list[LogFile] = []
-    for place in dict.fromkeys((path, os.path.realpath(path))):
-        directory = os.path.dirname(place)
-        stem = describe(place).stem
-        names: list[str] = []
-        with contextlib.suppress(OSError):
-            names = sorted(os.listdir(directory or "."), reverse=True)
-        files = [describe(os.path.join(directory, name)) for name in names if not name.startswith(".")]
-        found += [file for file in files if file.stem == stem and file.path != place]
-    return sorted(found, key=lambda file: file.age)
 
 
 def _unpacked_at(path: str, descriptor: int, mark: Mark) -> ByteStream | None:

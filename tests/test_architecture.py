@@ -13,7 +13,7 @@ from conftest import ROOT, environment
 import logscan
 
 ORDER = (
-    "errors", "models", "sources", "files", "catalog", "entries", "blocks", "identity", "follow", "wake", "checkpoint", "finders", "scanner", "timerange", "skipping",
+    "errors", "models", "sources", "files", "catalog", "entries", "blocks", "identity", "family", "follow", "wake", "checkpoint", "finders", "scanner", "timerange", "skipping",
     "workers", "messages", "lines", "handshakes", "hints", "incidents", "columns", "pipeline.selection", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.batch",
     "pipeline.search", "pipeline.live", "pipeline.export", "pipeline", "render", "render.text", "render.data", "render.table", "render.files",
     "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics",
