@@ -78,12 +78,17 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
         "--output", str(out), "--quiet-time", "0.03",
     ]  # fmt: skip
     writer = Writer(log, 5)
-    writer.start()
     rnd = random.Random(6)
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(arguments, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
 
+    process = start()
+    while not (tmp_path / "state").exists():  # from here on it is promised
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    writer.start()
     for _ in range(KILLS):
         process = start()
         time.sleep(0.2 + rnd.random() * 1.2)
