@@ -131,9 +131,21 @@ class Complaints:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._told = 0
+        self._held = False
+
+    def hold(self) -> None:
+        """Print nothing for now: the screen is in use."""
+        self._held = True
+
+    def release(self) -> None:
+        """Print what was held back."""
+        self._held = False
+        self.tell()
 
     def tell(self) -> None:
         """Print the problems that are new."""
+        if self._held:
+            return
         for problem in self._counters.problems[self._told :]:
             self._told += 1
             complain(f"{display(problem.path)}: {problem.reason}", problem.hint)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -82,6 +84,9 @@ def tail(
         str | None,
         typer.Option("--metrics-file", metavar="FILE", help="Write metrics for the node exporter (*.prom)."),
     ] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="A live view on the terminal: incidents, last hour, latest.")
+    ] = False,
     poll: Annotated[
         bool, typer.Option("--poll", help="Look by the clock: for NFS and where no file events come.")
     ] = False,
@@ -109,12 +114,23 @@ def tail(
 
     common.check_choice("--family", family, catalog.FAMILIES)
     common.check_choice("--side", side, ("southbound", "northbound"))
-    if sum((show_all, bool(alert), family is not None, entries)) > 1:
-        raise UsageError("--all, --alert, --family and --entries exclude each other", "leave one")
-    if start_over and checkpoint is None:
-        raise UsageError("--start-over puts a checkpoint aside", "say which with --checkpoint FILE")
-    if entries and (checkpoint or output or notify or execute or metrics or metrics_file):
-        raise UsageError("--entries only prints", "leave out what tells of failures")
+    _exclude(
+        sum((show_all, bool(alert), family is not None, entries)) > 1,
+        "--all, --alert, --family and --entries exclude each other",
+        "leave one",
+    )
+    _exclude(
+        start_over and checkpoint is None,
+        "--start-over puts a checkpoint aside",
+        "say which with --checkpoint FILE",
+    )
+    _exclude(
+        dashboard and (as_json or not sys.stdout.isatty()),
+        "--dashboard draws on a terminal",
+        "leave out --json and pipes",
+    )
+    told = (checkpoint, output, notify, execute, metrics, metrics_file, dashboard)
+    _exclude(entries and any(told), "--entries only prints", "leave out what tells of failures")
     alerts = ["all"] if show_all or family else (alert or ["bad_certificate"])
     selection = pipeline.Selection(
         alerts=pipeline.select_alerts(alerts),
@@ -124,7 +140,8 @@ def tail(
         proxies=tuple(proxy or ()),
         side=side,
     )
-    telling = Telling(output is None and not entries, as_json, common.wants_colour(color, sys.stdout))
+    printed = output is None and not entries and not dashboard
+    telling = Telling(printed, as_json, common.wants_colour(color, sys.stdout))
     names = common.paths_or_default(paths)
     counters = Counters()
     complaints = common.Complaints(counters)
@@ -146,23 +163,75 @@ def tail(
         _open(telling, watcher, counters, output, notify or [], waits, execute, metrics, metrics_file)
         keeper = _Keeper(checkpoint, watcher, telling)
         systemd.tell("READY=1")
-        for watched in watcher.run(stopping):
-            complaints.tell()
-            for failure in watched.failures:
-                if selection.covers(failure) and selection.names(failure):
-                    telling.tell(failure)
-            for span in watched.spans:
-                print_entry(span, as_json, telling.colour)
-            keeper.look(bool(watched.failures or watched.spans))
-            if stopping.hung_up():
-                telling.reopen()
-                watcher.search()
+
+        def follow() -> None:
+            for watched in watcher.run(stopping):
+                complaints.tell()
+                for failure in watched.failures:
+                    if selection.covers(failure) and selection.names(failure):
+                        telling.tell(failure)
+                for span in watched.spans:
+                    print_entry(span, as_json, telling.colour)
+                keeper.look(bool(watched.failures or watched.spans))
+                if stopping.hung_up():
+                    telling.reopen()
+                    watcher.search()
+
+        if dashboard:
+            _draw(follow, telling, watcher, names, stopping, complaints)
+        else:
+            follow()
         systemd.tell("STOPPING=1")
         keeper.end()
     if lock:
         lock.release()
     if stopping.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _draw(
+    follow: Callable[[], None],
+    telling: Telling,
+    watcher: Any,
+    names: list[str],
+    stopping: _Signals,
+    complaints: common.Complaints,
+) -> None:
+    """Follow in a thread, and draw until it ends or the person has seen enough."""
+    try:
+        from logscan.cli.dashboard import Dashboard
+    except ImportError as error:
+        raise UsageError(
+            "--dashboard needs the package textual", "install logscan with it: pip install 'logscan[live]'"
+        ) from error
+    from logscan import pipeline
+    from logscan.alerts.board import Board
+    from logscan.entries import decode
+
+    telling.board = Board()
+    complaints.hold()
+
+    def entries(name: str) -> list[str]:
+        found = pipeline.find([name], names, Counters())
+        return [decode(one.span.data) for one in found]
+
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            follow()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            failed.append(error)
+            stopping.stop()
+
+    thread = threading.Thread(target=run, name="follow", daemon=True)
+    thread.start()
+    Dashboard(telling.board, lambda: gauges_of(watcher), entries, stopping).run()
+    stopping.stop()
+    thread.join(10)
+    complaints.release()
+    if failed:
+        raise failed[0]
 
 
 def seconds_of(option: str, text: str) -> float:
@@ -175,6 +244,16 @@ def seconds_of(option: str, text: str) -> float:
     if not found or not float(found[1]):
         raise UsageError(f"{option} {text}: no length of time", "write it like 30s, 10m or 2h")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _exclude(wrong: bool, message: str, hint: str) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if wrong:
+        raise UsageError(message, hint)
 
 
 class _Keeper:
@@ -231,6 +310,10 @@ class _Signals:
 
     def __call__(self) -> bool:
         return self._asked
+
+    def stop(self) -> None:
+        """Ask to end."""
+        self._asked = True
 
     def hung_up(self) -> bool:
         """Whether SIGHUP came since this was asked last."""

@@ -15,6 +15,7 @@ from logscan.errors import LogscanError
 from logscan.models import Counters, FailedHandshake
 
 if TYPE_CHECKING:
+    from logscan.alerts.board import Board
     from logscan.alerts.execute import Executor
     from logscan.alerts.metrics import Metrics
     from logscan.alerts.notify import Notifier
@@ -38,6 +39,7 @@ class Telling:
         self.notifiers: list[Notifier] = []
         self.executor: Executor | None = None
         self.metrics: Metrics | None = None
+        self.board: Board | None = None
         self.metrics_file: str | None = None
         self._metrics_written = 0.0
         self._trouble: dict[str, float] = {}
@@ -60,6 +62,8 @@ class Telling:
             notifier.feed(failure)
         if self.metrics:
             self.metrics.feed(failure)
+        if self.board:
+            self.board.feed(failure)
         if self.executor:
             self.executor.feed(line)
 
@@ -105,7 +109,10 @@ class Telling:
         now = time.monotonic()
         if now - self._trouble.get(message, -AGAIN) >= AGAIN:
             self._trouble[message] = now
-            common.complain(message, hint)
+            if self.board is not None:
+                self.board.note = message
+            else:
+                common.complain(message, hint)
 
     def close(self) -> None:
         """End every way in order."""
