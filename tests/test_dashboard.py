@@ -91,8 +91,8 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     screens.append(terminal)
     shown = terminal.until("bad_certificate")
     for part in (
-        "following 1 files",
-        "1 failed handshakes",
+        "following 1 file ",
+        "1 failed handshake ",
         "behind: ",
         "Incidents",
         "Latest",
@@ -129,7 +129,7 @@ def test_a_signal_ends_it(screens: list[Terminal], log: Path) -> None:
     """With the checkpoint written."""
     terminal = Terminal("--from-start", "--checkpoint", log.with_name("state"), log)
     screens.append(terminal)
-    terminal.until("1 failed handshakes")
+    terminal.until("1 failed handshake ")
     os.kill(terminal.pid, signal.SIGTERM)
     assert terminal.end() == 0
     assert log.with_name("state").exists()

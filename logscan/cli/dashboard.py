@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, RichLog, Sparkline, Static
 
 from logscan.alerts.board import Board
 from logscan.models import FailedHandshake
-from logscan.render.text import safe, safe_lines, show_bytes
+from logscan.render.text import counted, safe, safe_lines, show_bytes
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -118,7 +118,7 @@ class Dashboard(App[None]):
         yield Sparkline([0] * 60, id="hour", summary_function=max)
         yield Static("failures per minute, last hour", id="legend")
         yield Input(placeholder="words that a line must hold", id="words")
-        with Horizontal():
+        with Vertical():
             yield DataTable(id="incidents", cursor_type="row", zebra_stripes=True)
             yield DataTable(id="latest", cursor_type="row", zebra_stripes=True)
         yield Footer()
@@ -144,7 +144,8 @@ class Dashboard(App[None]):
         state = "PAUSED" if self._paused else "following"
         behind = f"{show_bytes(int(values['lag_bytes']))}, {values['lag_seconds']:.1f} s"
         head = (
-            f"{state} {values['files']:.0f} files   {self._board.total:,} failed handshakes"
+            f"{state} {counted(int(values['files']), 'file', 'files')}"
+            f"   {counted(self._board.total, 'failed handshake', 'failed handshakes')}"
             f"   behind: {behind}"
         )
         if self._words:

@@ -1,0 +1,154 @@
+"""Let ``logscan tail`` follow a busy, rotating log: delay, throughput, memory; beside ``tail -F | grep``.
+
+    python benchmarks/soak.py --seconds 120 --lines 20000
+
+A writer appends generated entries at a steady rate and rotates by renaming. Every failed handshake carries
+the time at which it was written in its message id, so that the delay from the writing of its last line to the
+reader's output is known to the millisecond, for both readers, on the same file at the same time. Beside that
+logscan's resident memory is sampled, and its processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CHANNEL = (
+    "2026-11-23 00:00:00,000 org:o env:e api:p{proxy} rev:1 messageid:t-{stamp}-{number} NIOThread@1 ERROR"
+    " HTTP.CLIENT - HTTPClient$Context.handshakeFailed() : SSLClientChannel[C:10.0.0.1:443 Remote"
+    " host:0.0.0.0:50100]@{number} useCount=1 bytesRead=0 bytesWritten=0 age=5ms  lastIO=5ms  handshake"
+    " failed, message: Received fatal alert: bad_certificate\n"
+)
+OTHER = (
+    "2026-11-23 00:00:00,000 org:o env:e api:p{proxy} rev:1 messageid:n-{number} NIOThread@1 INFO HTTP.SERVER"
+    " - HTTPServer$Context.onRequest() : Keep alive is false Request Connection Header [close] from client\n"
+)
+
+
+class Writer(threading.Thread):
+    """Appends so many lines a second, in bursts of ten milliseconds, and rotates now and then."""
+
+    def __init__(self, path: Path, lines: int, failing: float, seconds: float, every: float) -> None:
+        super().__init__(daemon=True)
+        self._path, self._rate, self._failing = path, lines, failing
+        self._seconds, self._every = seconds, every
+        self.lines = self.failures = self.rotations = 0
+
+    def run(self) -> None:
+        """Write."""
+        rnd = random.Random(1)
+        begun = rotated = time.monotonic()
+        file = self._path.open("ab", buffering=0)
+        while (now := time.monotonic()) - begun < self._seconds:
+            due = int((now - begun) * self._rate) - self.lines
+            text = []
+            for _ in range(due):
+                failing = rnd.random() < self._failing
+                self.failures += failing
+                stamp = time.time_ns() // 1000
+                shape = CHANNEL if failing else OTHER
+                text.append(shape.format(proxy=self.lines % 7, number=self.lines, stamp=stamp))
+                self.lines += 1
+            file.write("".join(text).encode())
+            if now - rotated > self._every:
+                rotated = now
+                self.rotations += 1
+                self._path.rename(self._path.with_name(f"system.log.{self.rotations}"))
+                file.close()
+                file = self._path.open("ab", buffering=0)
+                old = self._path.with_name(f"system.log.{self.rotations - 3}")
+                if old.exists():
+                    old.unlink()
+            time.sleep(0.01)
+        file.close()
+
+
+def delays(stream: object, found: list[float]) -> None:
+    """Seconds from a stamp in a line to now, for each line that has one."""
+    for line in stream:  # type: ignore[attr-defined]
+        at = line.find(b"t-")
+        if at >= 0:
+            stamp = int(line[at + 2 : line.find(b"-", at + 2)])
+            found.append(time.time() - stamp / 1e6)
+
+
+def memory(pid: int) -> float:
+    """Resident MiB of a process."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        parts = file.read().rpartition(")")[2].split()
+    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def shown(name: str, found: list[float], expected: int) -> str:
+    """One row of the table."""
+    found.sort()
+    p50, p99 = statistics.median(found), found[int(len(found) * 0.99)]
+    times = " | ".join(f"{seconds * 1000:.0f}" for seconds in (p50, p99, found[-1]))
+    return f"| {name} | {len(found):,} of {expected:,} | {times} |"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--lines", type=int, default=20_000, help="a second")
+    parser.add_argument("--failing", type=float, default=0.001, help="share of lines")
+    parser.add_argument("--rotate", type=float, default=15, help="seconds between rotations")
+    parser.add_argument("--logscan", default="logscan")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "system.log"
+        log.write_bytes(b"")
+        ours = subprocess.Popen(
+            [args.logscan, "tail", "--checkpoint", f"{folder}/state", log], stdout=subprocess.PIPE
+        )
+        theirs = subprocess.Popen(
+            f"tail -F {log} 2>/dev/null | grep --line-buffered handshakeFailed",
+            shell=True, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        found: dict[str, list[float]] = {"logscan": [], "tail -F, grep": []}
+        for process, name in ((ours, "logscan"), (theirs, "tail -F, grep")):
+            threading.Thread(target=delays, args=(process.stdout, found[name]), daemon=True).start()
+        time.sleep(2)
+        writer = Writer(log, args.lines, args.failing, args.seconds, args.rotate)
+        writer.start()
+        samples = []
+        used = processor(ours.pid)
+        while writer.is_alive():
+            time.sleep(max(1.0, args.seconds / 12))
+            samples.append((writer.lines, memory(ours.pid)))
+        used = processor(ours.pid) - used
+        time.sleep(2)
+        ours.terminate()
+        theirs.terminate()
+        ours.wait()
+    print(
+        f"{writer.lines:,} lines in {args.seconds:.0f} s ({writer.lines / args.seconds:,.0f} a second),"
+        f" {writer.rotations} rotations; logscan used {used / args.seconds * 100:.1f} % of a core\n"
+    )
+    print("| reader | failures told | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|")
+    for name, values in found.items():
+        print(shown(name, values, writer.failures))
+    print("\nResident memory of logscan (lines written: MiB): ", end="")
+    print(", ".join(f"{lines:,}: {size:.0f}" for lines, size in samples))
+    if len(found["logscan"]) != writer.failures:
+        sys.exit(f"logscan told {len(found['logscan'])} of {writer.failures} failures")
+
+
+if __name__ == "__main__":
+    main()
