@@ -2,10 +2,13 @@
 
     python benchmarks/soak.py --seconds 120 --lines 20000
 
-A writer appends generated entries at a steady rate and rotates by renaming. Every failed handshake carries
-the time at which it was written in its message id, so that the delay from the writing of its last line to the
-reader's output is known to the millisecond, for both readers, on the same file at the same time. Beside that
-logscan's resident memory is sampled, and its processor time.
+    python benchmarks/soak.py --millions 100
+
+follows so many million lines as fast as it can, for memory's sake: the writer is at most 200 blocks of 10,000
+lines ahead. In the first form a writer appends generated entries at a steady rate and rotates by renaming.
+Every failed handshake carries the time at which it was written in its message id, so that the delay from the
+writing of its last line to the reader's output is known, for both readers, on the same file at the same time.
+Beside that logscan's resident memory is sampled, and its processor time.
 """
 
 from __future__ import annotations
@@ -81,6 +84,49 @@ def delays(stream: object, found: list[float]) -> None:
             found.append(time.time() - stamp / 1e6)
 
 
+def flood(logscan: str, millions: int, folder: str) -> None:
+    """Write as fast as it is followed; memory by lines."""
+    log = Path(folder) / "system.log"
+    log.write_bytes(b"")
+    ours = subprocess.Popen([logscan, "tail", "--checkpoint", f"{folder}/state", log], stdout=subprocess.PIPE)
+    found: list[float] = []
+    threading.Thread(target=delays, args=(ours.stdout, found), daemon=True).start()
+    time.sleep(2)
+    quiet = "".join(OTHER.format(proxy=n % 7, number=n) for n in range(9_999)).encode()
+    blocks, rotation = millions * 100, 0
+    file = log.open("ab", buffering=0)
+    begun = time.monotonic()
+    samples = []
+    for number in range(blocks):
+        failing = CHANNEL.format(proxy=1, number=number, stamp=time.time_ns() // 1000).encode()
+        file.write(failing + quiet)
+        while number - len(found) > 200:
+            time.sleep(0.005)
+        if number % 500 == 499:  # a gigabyte
+            rotation += 1
+            log.rename(log.with_name(f"system.log.{rotation}"))
+            file.close()
+            file = log.open("ab", buffering=0)
+            while number - len(found) > 1:
+                time.sleep(0.005)
+            log.with_name(f"system.log.{rotation}").unlink()
+        if number % (blocks // 12) == 0:
+            samples.append(((number + 1) * 10_000, memory(ours.pid)))
+    while len(found) < blocks:
+        time.sleep(0.05)
+    seconds = time.monotonic() - begun
+    ours.terminate()
+    ours.wait()
+    size = blocks * (len(quiet) + len(failing))
+    print(
+        f"{blocks * 10_000:,} lines, {size / (1 << 30):.1f} GiB, {rotation} rotations in {seconds:.0f} s:"
+        f" {blocks * 10_000 / seconds:,.0f} lines and {size / seconds / (1 << 20):.0f} MiB a second"
+        f" (written and read at once); all {blocks:,} failures told"
+    )
+    print("Resident memory (lines: MiB): ", end="")
+    print(", ".join(f"{lines:,}: {mebibytes:.0f}" for lines, mebibytes in samples))
+
+
 def memory(pid: int) -> float:
     """Resident MiB of a process."""
     with open(f"/proc/{pid}/statm", encoding="ascii") as file:
@@ -110,7 +156,12 @@ def main() -> None:
     parser.add_argument("--failing", type=float, default=0.001, help="share of lines")
     parser.add_argument("--rotate", type=float, default=15, help="seconds between rotations")
     parser.add_argument("--logscan", default="logscan")
+    parser.add_argument("--millions", type=int, help="lines to follow as fast as it can")
     args = parser.parse_args()
+    if args.millions:
+        with tempfile.TemporaryDirectory() as folder:
+            flood(args.logscan, args.millions, folder)
+        return
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "system.log"
         log.write_bytes(b"")

@@ -375,13 +375,14 @@ class FollowedFile(Buffer):
             )
         else:
             self._steps.append(_Barrier())
-        if rest is None and unread:
+        if rest is None:
             self._counters.gap_bytes += unread
+            lost = f"{unread:,} bytes are lost" if unread else "what came since the last look is lost"
             self._counters.problems.append(
                 Problem(
                     self.followed,
-                    f"was truncated while {unread:,} bytes behind byte {live.position:,} had not been read",
-                    "no copy of it was found beside it: these lines are lost",
+                    f"was truncated, and no copy of it was found: behind byte {live.position:,} {lost}",
+                    "rotate by renaming, or keep the copy beside it",
                     fatal=False,
                 )
             )

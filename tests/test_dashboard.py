@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import pty
@@ -57,6 +58,11 @@ class Terminal:
             assert time.monotonic() < deadline, shown
         return shown
 
+    def gone(self, words: str, seconds: float = 25) -> None:
+        deadline = time.monotonic() + seconds
+        while words in (shown := self.read()):
+            assert time.monotonic() < deadline, shown
+
     def press(self, keys: str) -> None:
         os.write(self._terminal, keys.encode())
 
@@ -108,12 +114,13 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     table = "\n".join(line for line in shown.splitlines() if "a " in line)
     assert "bad_certificate" not in table
     terminal.press("\x1b")
+    terminal.gone("filter: unknown")
     terminal.until("bad_certificate")
     terminal.press("\r")
     shown = terminal.until("handshakeFailed()")
     assert "message m-2" in shown
     terminal.press("\x1b")
-    time.sleep(0.3)
+    terminal.gone("message m-2")
     terminal.press("p")
     terminal.until("PAUSED")
     append(log, ONE.replace("m-1", "m-9"))
@@ -133,6 +140,25 @@ def test_a_signal_ends_it(screens: list[Terminal], log: Path) -> None:
     os.kill(terminal.pid, signal.SIGTERM)
     assert terminal.end() == 0
     assert log.with_name("state").exists()
+
+
+def test_as_a_picture(tmp_path: Path) -> None:
+    """The screen can be taken as SVG, and shows what the board holds."""
+    from logscan.cli.dashboard import Dashboard
+
+    board = Board()
+    for number in range(30):
+        board.feed(failure(f"proxy-{number % 3}", number=number))
+    app = Dashboard(board, lambda: {"lag_bytes": 2048, "lag_seconds": 0.5, "files": 2}, lambda _name: [])
+
+    async def drawn() -> str:
+        async with app.run_test(size=(120, 30)) as pilot:
+            await pilot.pause(0.5)
+            return app.export_screenshot()
+
+    picture = asyncio.run(drawn()).replace("&#160;", " ")
+    for part in ("following 2 files", "30 failed handshakes", "proxy-1", "m-29", "2.0 KiB, 0.5 s"):
+        assert part in picture
 
 
 def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -321,16 +321,48 @@ def test_deleted_and_made_again(follow: list[Tail], log: Path) -> None:
 
 
 def test_a_gap_is_stated(follow: list[Tail], log: Path) -> None:
-    """Bytes that are gone unread, with their number."""
+    """Truncated without a copy: from which byte on, and how many bytes where that is known."""
     tail = started(follow, log)
-    time.sleep(0.3)
-    os.kill(tail.process.pid, signal.SIGSTOP)
-    append(log, ONE)
-    os.kill(tail.process.pid, signal.SIGCONT)
-    assert "m-1" in tail.line()
+    size = log.stat().st_size
     os.truncate(log, 0)
-    append(log, ONE.replace("m-1", "m-2"))
-    assert "m-2" in tail.line()
+    assert f"behind byte {size:,} what came since the last look is lost" in tail.error()
+    append(log, ONE)
+    assert "m-1" in tail.line()
+
+
+def test_hundreds_of_files(follow: list[Tail], tmp_path: Path) -> None:
+    """Each is followed; each failure is told once."""
+    paths = [tmp_path / f"mp{number:03}.log" for number in range(300)]
+    for path in paths:
+        path.write_text(ONE.replace("m-1", f"first-{path.stem}"))
+    tail = Tail("--from-start", tmp_path)
+    follow.append(tail)
+    expected = {f"first-{path.stem}" for path in paths}
+    assert {tail.line().rpartition(":")[2] for _ in paths} == expected
+    for path in paths:
+        append(path, ONE.replace("m-1", f"then-{path.stem}"))
+    assert {tail.line().rpartition(":")[2] for _ in paths} == {f"then-{path.stem}" for path in paths}
+    assert tail.nothing(0.3)
+
+
+def test_a_reader_that_does_not_read(follow: list[Tail], log: Path) -> None:
+    """Output that nobody takes holds reading up, and costs no memory; when it is taken, all of it is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "logscan", "tail", "--from-start", str(log)],
+        stdout=subprocess.PIPE, cwd=ROOT, env=environment(),
+    )  # fmt: skip
+    assert process.stdout
+    assert b"old" in process.stdout.readline()
+    count = 8000
+    append(log, "".join(ONE.replace("m-1", f"m-{n}") for n in range(count)))
+    time.sleep(4)
+    resident = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert resident < 150 << 20
+    found = [process.stdout.readline().rpartition(b":")[2].strip() for _ in range(count)]
+    assert sorted(found) == sorted(b"m-%d" % n for n in range(count))
+    process.terminate()
+    process.wait(timeout=20)
+    process.stdout.close()
 
 
 def test_unreadable_at_first(follow: list[Tail], tmp_path: Path) -> None:
