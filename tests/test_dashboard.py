@@ -109,6 +109,7 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     terminal.until("3 failed handshakes")
     terminal.until("unknown_ca")
     terminal.press("/")
+    terminal.until("words that a line must hold")
     terminal.press("unknown")
     terminal.until("filter: unknown")
     terminal.gone("bad_certificate")
