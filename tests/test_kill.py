@@ -18,7 +18,7 @@ from conftest import ROOT, environment
 from test_failures import BAD, JAVA, channel, info, thrown
 
 ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)
-KILLS = int(os.environ.get("KILLS", "40"))
+KILLS = int(os.environ.get("KILLS", "25"))
 
 
 class Writer(threading.Thread):
