@@ -297,16 +297,7 @@ def _row(entry: Entry) -> dict[str, object]:
     first, line_break, rest = entry.body.partition("\n")
     class_name, _, method = (entry.method or "").rpartition(".")
     return {
-        "time": entry.time,
-        "zone": entry.zone,
-        "org": entry.org,
-        "env": entry.env,
-        "proxy": entry.proxy,
-        "revision": entry.revision,
-        "message_id": entry.message_id,
-        "thread": entry.thread,
-        "level": entry.level,
-        "logger": entry.logger,
+        **entry.header,
         "class": class_name or None,
         "method": method or None,
         "message": first.rstrip(),

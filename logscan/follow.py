@@ -183,7 +183,7 @@ class FollowedFile(Buffer):
 
     def close(self) -> None:
         """Release the files."""
-        for live in [*self._late, *([self._live] if self._live else [])]:
+        for live in self._opened:
             os.close(live.descriptor)
         self._live = None
         self._late.clear()
@@ -202,7 +202,7 @@ class FollowedFile(Buffer):
         identity = self._identities.get(number)
         if identity is None:
             return None
-        for live in [*self._late, *([self._live] if self._live else [])]:
+        for live in self._opened:
             if live.number == number:
                 mark = live.mark
                 if offset == live.position:
@@ -390,16 +390,21 @@ class FollowedFile(Buffer):
         self._family.commit(listing)
         self._begin_anew(live)
 
-    def _add(self, files: list[Opened]) -> None:
-        """Files that are to be read before going on."""
+    def _add(self, files: list[Opened], offset: int = 0) -> None:
+        """Files that are to be read, from where they stand, before going on."""
         for file in files:
-            piece = _Piece(file.path, file.stream, file.identity, next(_numbers), 0)
+            piece = _Piece(file.path, file.stream, file.identity, next(_numbers), offset)
             self._identities[piece.number] = piece.identity
             self._steps.append(piece)
 
     @property
     def _open_here(self) -> list[tuple[int, int]]:
-        return [live.inode for live in (*self._late, *([self._live] if self._live else []))]
+        return [live.inode for live in self._opened]
+
+    @property
+    def _opened(self) -> list[_Live]:
+        """The files that are open: renamed away, and at the path."""
+        return [*self._late, *([self._live] if self._live else [])]
 
     def _begin_anew(self, live: _Live) -> None:
         """The same file from its beginning, without the hole that a writer's old position leaves."""
@@ -473,9 +478,7 @@ class FollowedFile(Buffer):
         _, rest, files = self._family.gather(mark, (), resuming=True)
         if rest is not None:
             self._family.know(mark.identity)
-            piece = _Piece(rest.path, rest.stream, mark.identity, next(_numbers), mark.position)
-            self._identities[piece.number] = piece.identity
-            self._steps.append(piece)
+            self._add([rest], mark.position)
         elif mark.identity.head_size:
             if self._take_up_at(mark, same_inode=False):  # moved from another disk, or restored
                 return

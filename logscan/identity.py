@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from logscan.errors import InputError
-from logscan.sources import ByteStream, open_bytes, plain_size, unpacking_errors
+from logscan.sources import ByteStream, first_bytes, open_bytes, plain_size, unpacking_errors
 
 HEAD = 1024
 """Bytes of a file's beginning that its fingerprint covers; of a shorter file those that it has."""
@@ -65,19 +65,8 @@ def identify_path(path: str) -> Identity | None:
         os.close(descriptor)
     if plain_size(path) is not None:
         return identity
-    try:
-        stream = open_bytes(path)
-    except InputError:
-        return None
-    try:
-        head = bytearray(HEAD)
-        end = 0
-        with contextlib.suppress(*unpacking_errors()), memoryview(head) as view:
-            while end < HEAD and (count := stream.readinto(view[end:])):
-                end += count
-    finally:
-        stream.close()
-    return identity._replace(head_size=end, head=_digest(bytes(head[:end])))
+    head = first_bytes(path, HEAD)
+    return identity._replace(head_size=len(head), head=_digest(head))
 
 
 def begins_as(path: str, inode: tuple[int, int], known: Iterable[Identity]) -> bool:
@@ -86,16 +75,7 @@ def begins_as(path: str, inode: tuple[int, int], known: Iterable[Identity]) -> b
     A short beginning is that of many files. It tells for the same inode only (an inode alone does not: it
     may have been freed and given to this file), or where it is the whole text.
     """
-    stream = None
-    with contextlib.suppress(InputError, OSError):
-        stream = open_bytes(path)
-    if stream is None:
-        return False
-    try:
-        _, head = _passed(stream, HEAD, whole=False)
-    finally:
-        stream.close()
-    text = head or b""
+    text = first_bytes(path, HEAD)
     return any(
         0 < identity.head_size <= len(text)
         and (identity.head_size in (HEAD, len(text)) or (identity.device, identity.inode) == inode)
@@ -134,38 +114,31 @@ def open_at(path: str, mark: Mark) -> ByteStream | None:
 
 
 def _unpacked_at(path: str, descriptor: int, mark: Mark) -> ByteStream | None:
-    head = open_bytes(path)
-    try:
-        _, beginning = _passed(head, mark.identity.head_size)
-    finally:
-        head.close()
-    if beginning is None or _digest(beginning) != mark.identity.head:
+    head = first_bytes(path, mark.identity.head_size)
+    if len(head) < mark.identity.head_size or _digest(head) != mark.identity.head:
         return None
     os.lseek(descriptor, 0, os.SEEK_SET)  # where such names share their position
     stream = open_bytes(path)
-    tail, _ = _passed(stream, mark.position)
+    tail = _passed(stream, mark.position)
     if tail is None or not tail.endswith(mark.tail):
         stream.close()
         return None
     return stream
 
 
-def _passed(stream: ByteStream, size: int, whole: bool = True) -> tuple[bytes | None, bytes | None]:
-    """Read so many bytes; the last of them, and the first. ``None`` where there are not so many, unless
-    what there is will do."""
-    first = last = b""
+def _passed(stream: ByteStream, size: int) -> bytes | None:
+    """Read so many bytes; the last of them. ``None`` where there are not so many."""
+    last = b""
     at = 0
     with contextlib.suppress(*unpacking_errors()), memoryview(bytearray(1 << 16)) as view:
         while at < size:
             count = stream.readinto(view[: min(len(view), size - at)]) or 0
             if not count:
-                return (None, None) if whole else (last, first)
-            data = bytes(view[:count])
-            first = (first + data)[:HEAD] if at < HEAD else first
-            last = (last + data)[-TAIL:]
+                return None
+            last = (last + bytes(view[:count]))[-TAIL:]
             at += count
-        return last, first
-    return None, None
+        return last
+    return None
 
 
 def _digest(data: bytes) -> str:

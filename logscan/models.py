@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -54,6 +54,11 @@ class Entry(NamedTuple):
     body: str
     """The text behind ``Class.method() :`` with all continuation lines."""
     place: Place
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The fields of its header by name: from the time to the logger."""
+        return dict(zip(self._fields[:10], self, strict=False))
 
     @property
     def text(self) -> str:

@@ -17,9 +17,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from logscan.entries import Layout, layout_of, parse
-from logscan.errors import InputError
 from logscan.models import Counters, Place, Span
-from logscan.sources import STDIN, Stream, open_bytes, plain_size, unpacking_errors
+from logscan.sources import STDIN, Stream, first_bytes, plain_size
 from logscan.timerange import TimeRange, in_zone
 
 SLACK = timedelta(minutes=90)
@@ -59,13 +58,13 @@ def part_of(stream: Stream, times: TimeRange) -> Part:
     if sum(sizes) < WORTH_WHILE:
         return whole
 
-    first_bytes = [_head(file.path) for file in stream]
-    layout = layout_of(first_bytes[0])
+    beginnings = [first_bytes(file.path, _LOOK) for file in stream]
+    layout = layout_of(beginnings[0])
 
     def time_in(data: bytes) -> datetime | None:
         return _first_time(data, layout, times)
 
-    heads = [time_in(data) for data in first_bytes]
+    heads = [time_in(data) for data in beginnings]
     if not _ascending(heads):
         return whole
     low = times.since - SLACK if times.since is not None else None
@@ -113,18 +112,18 @@ def _bounds(
             return time_in(data[data.find(b"\n") + 1 :] if offset else data)
 
         offsets = [size * number // SAMPLES for number in range(SAMPLES)]
-        sampled = [time_at(offset) for offset in offsets]
-        if not _ascending(sampled):
+        sampled = [(offset, time) for offset in offsets if (time := time_at(offset)) is not None]
+        if not _ascending([time for _, time in sampled]):
             return 0, None
         begin = 0
         end: int | None = None
         if low is not None:
-            begin = max((o for o, t in zip(offsets, sampled, strict=True) if t and t < low), default=0)
-            later = [o for o, t in zip(offsets, sampled, strict=True) if t and t >= low and o > begin]
+            begin = max((o for o, t in sampled if t < low), default=0)
+            later = [o for o, t in sampled if t >= low and o > begin]
             begin, _ = _narrow(begin, later[0] if later else size, low, time_at)
         if high is not None:
-            before = max((o for o, t in zip(offsets, sampled, strict=True) if t and t < high), default=0)
-            later = [o for o, t in zip(offsets, sampled, strict=True) if t and t >= high and o >= before]
+            before = max((o for o, t in sampled if t < high), default=0)
+            later = [o for o, t in sampled if t >= high and o >= before]
             if later:
                 _, end = _narrow(before, later[0], high, time_at)
         return begin, end
@@ -186,23 +185,6 @@ def _times(data: bytes, layout: Layout, times: TimeRange) -> Iterator[datetime]:
             if entry.time is not None:
                 yield in_zone(entry.time, entry.zone, times.zone)
         at = end + 1
-
-
-def _head(path: str) -> bytes:
-    """The first bytes of an unpacked file; nothing where it cannot be read (that is told later)."""
-    faults: tuple[type[Exception], ...] = (InputError, *unpacking_errors())
-    with contextlib.suppress(*faults):
-        file = open_bytes(path)
-        head = bytearray(_LOOK)
-        end = 0
-        try:
-            with memoryview(head) as view:
-                while end < len(head) and (count := file.readinto(view[end:])):
-                    end += count
-        finally:
-            file.close()
-        return bytes(head[:end])
-    return b""
 
 
 def _size(path: str) -> int:

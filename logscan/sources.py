@@ -416,6 +416,22 @@ def open_bytes(path: str, skip: int = 0, forget: bool = False, ahead: bool = Fal
     return _Raw(descriptor, head.removeprefix(codecs.BOM_UTF8), forget)
 
 
+def first_bytes(path: str, size: int) -> bytes:
+    """The first bytes of an unpacked file, fewer where it is shorter or damaged, none where it cannot be
+    opened: whoever reads the file is told that."""
+    head = bytearray(size)
+    end = 0
+    with contextlib.suppress(InputError):
+        file = open_bytes(path)
+        try:
+            with contextlib.suppress(*unpacking_errors()), memoryview(head) as view:
+                while end < size and (count := file.readinto(view[end:])):
+                    end += count
+        finally:
+            file.close()
+    return bytes(head[:end])
+
+
 def plain_size(path: str) -> int | None:
     """The size of a regular file whose bytes are the log's own, neither packed nor in another encoding."""
     try:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from logscan.blocks import BLOCK, BlockReader
 from logscan.entries import PLAIN, Layout, begins_entry, layout_of, parse
-from logscan.errors import InputError
 from logscan.finders import EveryEntryFinder, Finder
 from logscan.messages import DEFAULT_WINDOW
 from logscan.models import Counters, Entry, Problem, Span
 from logscan.scanner import DEFAULT_MAX_ENTRY, Scanner
 from logscan.skipping import Part, part_of
-from logscan.sources import Stream, discover, open_bytes, unpacking_errors
+from logscan.sources import Stream, discover, first_bytes
 from logscan.timerange import TimeRange
 from logscan.workers import Plan, scan_units, units_of, worth_while
 
@@ -117,7 +115,9 @@ def _shared_out(
 ) -> Iterator[list[Span]]:
     """The same through several workers."""
     units = [
-        unit for part in parts for unit in units_of(part, part.layout or _layout_at(part.stream[0].path))
+        unit
+        for part in parts
+        for unit in units_of(part, part.layout or layout_of(first_bytes(part.stream[0].path, LAYOUT_SAMPLE)))
     ]
     plan = Plan(limits.max_entry, limits.block, limits.forget, finder_of)
     ended = iter(parts)
@@ -131,20 +131,6 @@ def _shared_out(
             begun = counters.bytes
         if progress:
             progress(counters)
-
-
-def _layout_at(path: str) -> Layout:
-    """The layout of a stream, by the beginning of its first file."""
-    head = bytearray(LAYOUT_SAMPLE)
-    end = 0
-    damage: tuple[type[Exception], ...] = (InputError, *unpacking_errors())
-    with contextlib.suppress(*damage):  # it is told when the stream is read
-        file = open_bytes(path)
-        with memoryview(head) as view:
-            while end < len(head) and (count := file.readinto(view[end:])):
-                end += count
-        file.close()
-    return layout_of(head[:end])
 
 
 def _no_entries(path: str, size: int) -> Problem:

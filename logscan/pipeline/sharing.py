@@ -24,7 +24,7 @@ from logscan.models import Problem
 from logscan.pipeline.counting import PARTS, Counted, count
 from logscan.pipeline.reading import Limits, Progress
 from logscan.pipeline.selection import Selection
-from logscan.sources import STDIN, discover, open_bytes, plain_size, unpacking_errors
+from logscan.sources import STDIN, discover, first_bytes, plain_size
 from logscan.workers import counters_add
 
 MANY = 60_000
@@ -154,13 +154,13 @@ def _is_busy(paths: Sequence[str]) -> bool:
         files = [file.path for stream in discover(paths, ignored) for file in stream]
     except LogscanError:
         return False
-    finder = finder_for(catalog.NEEDLES, rare=True)
     sampled = size = found = 0
     for path in files:
         with contextlib.suppress(OSError):
             size += os.path.getsize(path) * (1 if plain_size(path) is not None else _PACKING)
     if size < _SAMPLE * _SAMPLES:
         return False
+    finder = finder_for(catalog.NEEDLES, rare=True)
     for path in files[:: max(1, len(files) // _FILES)]:
         for data in _samples(path):
             sampled += len(data)
@@ -170,16 +170,8 @@ def _is_busy(paths: Sequence[str]) -> bool:
 
 def _samples(path: str) -> list[bytes]:
     size = plain_size(path)
-    faults: tuple[type[Exception], ...] = (InputError, *unpacking_errors())
-    with contextlib.suppress(*faults):
-        if size is not None:
-            with open(path, "rb") as file:
-                return [os.pread(file.fileno(), _SAMPLE, size * n // _SAMPLES) for n in range(_SAMPLES)]
-        stream = open_bytes(path)
-        try:
-            data = bytearray(_SAMPLE)
-            with memoryview(data) as view:
-                return [bytes(view[: stream.readinto(view) or 0])]
-        finally:
-            stream.close()
+    if size is None:
+        return [first_bytes(path, _SAMPLE)]
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return [os.pread(file.fileno(), _SAMPLE, size * n // _SAMPLES) for n in range(_SAMPLES)]
     return []

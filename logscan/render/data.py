@@ -100,16 +100,7 @@ def counters_dict(counters: Counters) -> dict[str, int]:
 def entry_row(entry: Entry, span: Span) -> dict[str, Any]:
     """One entry for JSON lines."""
     return {
-        "time": entry.time,
-        "zone": entry.zone,
-        "org": entry.org,
-        "env": entry.env,
-        "proxy": entry.proxy,
-        "revision": entry.revision,
-        "message_id": entry.message_id,
-        "thread": entry.thread,
-        "level": entry.level,
-        "logger": entry.logger,
+        **entry.header,
         "method": entry.method,
         "text": entry.text,
         "continuation": entry.continuation.rstrip("\n").split("\n") if entry.continuation else [],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def write_entries(batches: Iterable[pa.RecordBatch], file: IO[bytes], output_for
     values as empty fields (and empty texts in quotes). JSON lines: one object a line, missing values as
     ``null``.
     """
-    writers: dict[str, type[_Parquet | _Arrow | _Csv | _JsonLines]] = {
-        "parquet": _Parquet, "arrow": _Arrow, "csv": _Csv, "jsonl": _JsonLines,
+    writers: dict[str, Callable[[IO[bytes]], _Parquet | _Plain | _JsonLines]] = {
+        "parquet": _Parquet, "arrow": _arrow, "csv": _csv, "jsonl": _JsonLines,
     }  # fmt: skip
     writer = writers[output_format](file)
     rows = 0
@@ -73,15 +73,12 @@ class _Parquet:
         self._held, self._rows = [], 0
 
 
-class _Arrow:
-    def __init__(self, file: IO[bytes]) -> None:
-        import pyarrow as pa
+class _Plain:
+    """A writer of Arrow's own, for columns of plain strings."""
 
-        from logscan.columns import plain_schema
-
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        self._schema = plain_schema()
-        self._writer: Any = pa.ipc.new_file(file, self._schema, options=options)
+    def __init__(self, writer: Any, schema: pa.Schema) -> None:
+        self._writer = writer
+        self._schema = schema
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write_batch(batch.cast(self._schema))
@@ -90,20 +87,21 @@ class _Arrow:
         self._writer.close()
 
 
-class _Csv:
-    def __init__(self, file: IO[bytes]) -> None:
-        import pyarrow.csv
+def _arrow(file: IO[bytes]) -> _Plain:
+    import pyarrow as pa
 
-        from logscan.columns import plain_schema
+    from logscan.columns import plain_schema
 
-        self._schema = plain_schema()
-        self._writer: Any = pyarrow.csv.CSVWriter(file, self._schema)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    return _Plain(pa.ipc.new_file(file, plain_schema(), options=options), plain_schema())
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        self._writer.write_batch(batch.cast(self._schema))
 
-    def close(self) -> None:
-        self._writer.close()
+def _csv(file: IO[bytes]) -> _Plain:
+    import pyarrow.csv
+
+    from logscan.columns import plain_schema
+
+    return _Plain(pyarrow.csv.CSVWriter(file, plain_schema()), plain_schema())
 
 
 class _JsonLines:
