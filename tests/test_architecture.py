@@ -15,7 +15,7 @@ import logscan
 ORDER = (
     "errors", "models", "sources", "files", "catalog", "entries", "blocks", "identity", "family", "follow", "wake", "checkpoint", "finders", "scanner", "timerange", "skipping",
     "workers", "messages", "lines", "handshakes", "hints", "incidents", "columns", "pipeline.selection", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.batch",
-    "pipeline.search", "pipeline.live", "pipeline.export", "pipeline", "render", "render.text", "render.data", "render.table", "render.files",
+    "pipeline.search", "pipeline.following", "pipeline.live", "pipeline.export", "pipeline", "render", "render.text", "render.data", "render.table", "render.files",
     "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics", "alerts.board",
     "cli.common", "cli.search", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli", "__main__",
 )  # fmt: skip

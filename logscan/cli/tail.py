@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from logscan.cli import common
-from logscan.cli.telling import Telling, gauges_of, print_entry
+from logscan.cli.telling import Telling, gauges_of, open_ways, print_entry
 from logscan.errors import ExitCode, LogscanError, UsageError
 from logscan.models import Counters
 
@@ -160,7 +160,7 @@ def tail(
         selection.neighbours,
         state,
     ) as watcher:
-        _open(telling, watcher, counters, output, notify or [], waits, execute, metrics, metrics_file)
+        open_ways(telling, watcher, counters, output, notify or [], waits, execute, metrics, metrics_file)
         keeper = _Keeper(checkpoint, watcher, telling)
         systemd.tell("READY=1")
 
@@ -337,48 +337,3 @@ def _state(path: str, start_over: bool) -> State:
         if aside:
             common.complain(f"{path}: put aside as {aside}")
     return checkpoint.load(path) or checkpoint.State()
-
-
-def _open(
-    telling: Telling,
-    watcher: Any,
-    counters: Counters,
-    output: str | None,
-    notify: list[str],
-    waits: tuple[float, float],
-    execute: str | None,
-    metrics: str | None,
-    metrics_file: str | None,
-) -> None:
-    """Open the ways of telling that were asked for."""
-    if output is not None:
-        from logscan.alerts.sink import Sink
-
-        telling.sink = Sink(output)
-    if notify:
-        from logscan.alerts.notify import Notifier
-
-        telling.notifiers = [Notifier(url, *waits) for url in notify]
-    if execute is not None:
-        from logscan.alerts.execute import Executor
-
-        telling.executor = Executor(execute)
-    if metrics is not None or metrics_file is not None:
-        from logscan.alerts.metrics import Metrics
-
-        telling.metrics = Metrics(counters, lambda: gauges_of(watcher))
-        telling.metrics_file = metrics_file
-        notifiers, executor = telling.notifiers, telling.executor
-        if notifiers:
-            telling.metrics.extra |= {
-                "notices_sent": lambda: sum(notifier.sent for notifier in notifiers),
-                "notices_failed": lambda: sum(notifier.failed for notifier in notifiers),
-                "notices_dropped": lambda: sum(notifier.dropped for notifier in notifiers),
-            }
-        if executor:
-            telling.metrics.extra |= {
-                "commands_failed": lambda: executor.failed,
-                "commands_dropped": lambda: executor.dropped,
-            }
-        if metrics is not None:
-            telling.metrics.serve(metrics)

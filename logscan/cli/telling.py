@@ -156,6 +156,51 @@ def gauges_of(watcher: Watcher) -> dict[str, float]:
     }
 
 
+def open_ways(
+    telling: Telling,
+    watcher: Watcher,
+    counters: Counters,
+    output: str | None,
+    notify: list[str],
+    waits: tuple[float, float],
+    execute: str | None,
+    metrics: str | None,
+    metrics_file: str | None,
+) -> None:
+    """Open the ways of telling that were asked for."""
+    if output is not None:
+        from logscan.alerts.sink import Sink
+
+        telling.sink = Sink(output)
+    if notify:
+        from logscan.alerts.notify import Notifier
+
+        telling.notifiers = [Notifier(url, *waits) for url in notify]
+    if execute is not None:
+        from logscan.alerts.execute import Executor
+
+        telling.executor = Executor(execute)
+    if metrics is not None or metrics_file is not None:
+        from logscan.alerts.metrics import Metrics
+
+        telling.metrics = Metrics(counters, lambda: gauges_of(watcher))
+        telling.metrics_file = metrics_file
+        notifiers, executor = telling.notifiers, telling.executor
+        if notifiers:
+            telling.metrics.extra |= {
+                "notices_sent": lambda: sum(notifier.sent for notifier in notifiers),
+                "notices_failed": lambda: sum(notifier.failed for notifier in notifiers),
+                "notices_dropped": lambda: sum(notifier.dropped for notifier in notifiers),
+            }
+        if executor:
+            telling.metrics.extra |= {
+                "commands_failed": lambda: executor.failed,
+                "commands_dropped": lambda: executor.dropped,
+            }
+        if metrics is not None:
+            telling.metrics.serve(metrics)
+
+
 def print_entry(span: Any, as_json: bool, colour: bool) -> None:
     """Print one entry as it stands, or as JSON."""
     from logscan.entries import decode, parse

@@ -10,20 +10,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from logscan import catalog
 from logscan.checkpoint import State
-from logscan.entries import layout_of, parse
+from logscan.entries import parse
 from logscan.errors import LogscanError, NoLogsError
-from logscan.finders import EveryEntryFinder, finder_for
 from logscan.follow import FollowedFile
 from logscan.handshakes import Joiner
-from logscan.identity import Mark
 from logscan.incidents import failure_id
 from logscan.messages import MAX_ENTRIES, MessageWindow
 from logscan.models import Counters, Entry, FailedHandshake, Message, Place, Problem, Span
-from logscan.pipeline.reading import LAYOUT_SAMPLE, Limits
+from logscan.pipeline.following import Follower
+from logscan.pipeline.reading import Limits
 from logscan.pipeline.selection import HostNames
-from logscan.scanner import Scanner
 from logscan.sources import STDIN, discover
 from logscan.wake import Waker
 
@@ -33,8 +30,6 @@ SEARCH = 2.0
 """Seconds between two searches of folders and patterns for new files, where no event tells of them."""
 RESEARCH = 0.2
 """The same where one does."""
-AT_ONCE = 8
-"""Blocks read of one file before the others have their turn."""
 LATE = 10.0
 """Seconds for which a message whose failure was told still takes entries."""
 RECENT = 1_000
@@ -127,7 +122,7 @@ class Watcher:
         self._recent: OrderedDict[str, _Recent] = OrderedDict()
         self._told: dict[str, Place | None] = dict.fromkeys(self._state.told)
         """Ids of failures told, with their places; ``None`` for those of an earlier run."""
-        self._followers: dict[str, _Follower] = {}
+        self._followers: dict[str, Follower] = {}
         self._searched = time.monotonic()
         for path in _live_paths(self._paths, counters):
             self._follow(path, from_start or bool(self._state.marks))
@@ -251,7 +246,7 @@ class Watcher:
             path, self._counters, self._limits.max_entry, from_start, self._entries, self._limits.block,
             self._state.marks.get(name), self._state.beside.get(name),
         )  # fmt: skip
-        self._followers[path] = _Follower(
+        self._followers[path] = Follower(
             file, self._entries, self._counters, self._limits, self._neighbours, self._state.marks.get(name)
         )
         self._waker.watch([path])
@@ -356,79 +351,6 @@ class _Recent(NamedTuple):
     entries: tuple[Entry, ...]
     told: set[str]
     since: float
-
-
-class _Follower:
-    """A followed file with its scanner."""
-
-    def __init__(
-        self,
-        file: FollowedFile,
-        entries: bool,
-        counters: Counters,
-        limits: Limits,
-        neighbours: bool,
-        mark: Mark | None,
-    ) -> None:
-        self.file = file
-        self.given = mark
-        self.busy = False
-        self.flushed = True
-        """Whether everything that was read has been given on."""
-        self.level = time.monotonic()
-        """When all that was there had been read."""
-        self._entries = entries
-        self._counters = counters
-        self._limits = limits
-        self._neighbours = neighbours
-        self._scanner: Scanner | None = None
-        self._last = 0.0
-
-    def look(self, quiet: float) -> Iterator[list[Span]]:
-        """The spans that have become whole, a block at a time."""
-        self.busy = False
-        for _ in range(AT_ONCE):
-            count = self.file.poll()
-            if count:
-                self.busy = True
-                self.flushed = False
-                self._last = time.monotonic()
-                spans = self._scan().feed(self.file, final=False)
-            elif self.file.restarted:
-                self.busy = True
-                spans = self._scanner.restart(self.file) if self._scanner else []
-                self.file.resume()
-            else:
-                self.level = time.monotonic()
-                break
-            if spans:
-                yield spans
-        if not self.busy and not self.flushed and time.monotonic() - self._last >= quiet:
-            spans = self._scan().flush(self.file)
-            # A line that is not whole yet waits in the buffer, and costs no look.
-            self.flushed = True
-            if spans:
-                yield spans
-
-    def finish(self) -> list[Span]:
-        """What is left when following ends."""
-        return self._scan().restart(self.file) if self.file.end else []
-
-    def oldest(self) -> tuple[int, int] | None:
-        """Number and offset of the first byte that was not given on."""
-        begun = self._scanner.begun if self._scanner else None
-        return (begun.file, begun.offset) if begun else self.file.oldest()
-
-    def _scan(self) -> Scanner:
-        if self._scanner is None:
-            layout = layout_of(self.file.buffer[: min(self.file.end, LAYOUT_SAMPLE)])
-            needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if self._neighbours else ())
-            finder = EveryEntryFinder(layout) if self._entries else finder_for(needles, rare=True)
-            self._scanner = Scanner(
-                finder, layout, self._counters, self._limits.max_entry, self._entries,
-                not self.file.at_line_start,
-            )  # fmt: skip
-        return self._scanner
 
 
 def _live_paths(paths: Sequence[str], counters: Counters) -> list[str]:
