@@ -1,4 +1,4 @@
-"""Let ``logscan tail`` follow a busy, rotating log: delay, throughput, memory; beside ``tail -F | grep``.
+"""Let ``logscan tail`` follow a busy, rotating log: delay, throughput, memory; beside other followers.
 
     python benchmarks/soak.py --seconds 120 --lines 20000
 
@@ -7,15 +7,19 @@
 follows so many million lines as fast as it can, for memory's sake: the writer is at most 200 blocks of 10,000
 lines ahead. In the first form a writer appends generated entries at a steady rate and rotates by renaming.
 Every failed handshake carries the time at which it was written in its message id, so that the delay from the
-writing of its last line to the reader's output is known, for both readers, on the same file at the same time.
+writing of its last line to the reader's output is known, for all readers, on the same file at the same time.
+The other readers are ``tail -F | grep`` and, where it is installed, rsyslog (its ``imfile`` follows files by
+inotify, its filter keeps what contains the word, ``ompipe`` writes it).
 Beside that logscan's resident memory is sampled, and its processor time.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,6 +27,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 HERE = Path(__file__).parent
 CHANNEL = (
@@ -35,6 +40,28 @@ OTHER = (
     "2026-11-23 00:00:00,000 org:o env:e api:p{proxy} rev:1 messageid:n-{number} NIOThread@1 INFO HTTP.SERVER"
     " - HTTPServer$Context.onRequest() : Keep alive is false Request Connection Header [close] from client\n"
 )
+
+
+RSYSLOG = """
+module(load="imfile" mode="inotify")
+template(name="line" type="string" string="%msg%\\n")
+input(type="imfile" file="{folder}/system.log" tag="mp" reopenOnTruncate="on" ruleset="failed")
+ruleset(name="failed") {{
+    if $msg contains "handshakeFailed" then action(type="ompipe" pipe="{folder}/rsyslog.pipe" template="line")
+}}
+"""
+
+
+def rsyslog(folder: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start rsyslog beside the others: its process, and what it writes."""
+    pipe = f"{folder}/rsyslog.pipe"
+    os.mkfifo(pipe)
+    # Opened for both ways, the pipe neither waits for its writer nor ends with it.
+    stream = os.fdopen(os.open(pipe, os.O_RDWR), "rb", buffering=0)
+    Path(folder, "rsyslog.conf").write_text(RSYSLOG.format(folder=folder), encoding="utf-8")
+    command = ["rsyslogd", "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/rsyslog.pid"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
+    return process, io.BufferedReader(stream)
 
 
 class Writer(threading.Thread):
@@ -172,27 +199,36 @@ def main() -> None:
             f"tail -F {log} 2>/dev/null | grep --line-buffered handshakeFailed",
             shell=True, stdout=subprocess.PIPE,
         )  # fmt: skip
-        found: dict[str, list[float]] = {"logscan": [], "tail -F, grep": []}
-        for process, name in ((ours, "logscan"), (theirs, "tail -F, grep")):
-            threading.Thread(target=delays, args=(process.stdout, found[name]), daemon=True).start()
+        streams = {"logscan": ours.stdout, "tail -F, grep": theirs.stdout}
+        others = [theirs]
+        if shutil.which("rsyslogd"):
+            process, streams["rsyslog"] = rsyslog(folder)
+            others.append(process)
+        found: dict[str, list[float]] = {name: [] for name in streams}
+        for name, stream in streams.items():
+            threading.Thread(target=delays, args=(stream, found[name]), daemon=True).start()
         time.sleep(2)
         writer = Writer(log, args.lines, args.failing, args.seconds, args.rotate)
         writer.start()
         samples = []
-        used = processor(ours.pid)
+        used = {process.pid: processor(process.pid) for process in (ours, *others)}
         while writer.is_alive():
             time.sleep(max(1.0, args.seconds / 12))
             samples.append((writer.lines, memory(ours.pid)))
-        used = processor(ours.pid) - used
         time.sleep(2)
+        used = {pid: (processor(pid) - before) / args.seconds for pid, before in used.items()}
         ours.terminate()
-        theirs.terminate()
         ours.wait()
+        for process in others:
+            process.kill()
+            process.wait()
     print(
         f"{writer.lines:,} lines in {args.seconds:.0f} s ({writer.lines / args.seconds:,.0f} a second),"
-        f" {writer.rotations} rotations; logscan used {used / args.seconds * 100:.1f} % of a core\n"
+        f" {writer.rotations} rotations; logscan used {used[ours.pid]:.1%} of a core"
     )
-    print("| reader | failures told | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|")
+    if len(others) > 1:
+        print(f"rsyslog used {used[others[1].pid]:.1%} of a core")
+    print("\n| reader | failures told | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|")
     for name, values in found.items():
         print(shown(name, values, writer.failures))
     print("\nResident memory of logscan (lines written: MiB): ", end="")
