@@ -1,0 +1,1 @@
+"""Diagnosis: evidence joined to a case, causes judged over its facts."""

@@ -1,0 +1,272 @@
+"""Cases: failures of a log, and connections of a capture, put into groups that have one diagnosis.
+
+A failure of the log and a connection of the capture are the same when ports and time agree; the address
+of the backend must agree as well where the log has one. Memory is bounded by the number of groups and what
+is kept of each.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from logscan.evidence.connections import CLIENT, Connection
+from logscan.models import FailedHandshake
+from logscan.timerange import in_zone
+
+KEPT = 2_000
+"""Failures kept of a group to find their connections; the others are counted."""
+SAMPLES = 5
+CLOSE = timedelta(minutes=5)
+"""A log's time and a packet's may differ so much and still be of one connection, when all ports agree."""
+NEAR = 15.0
+"""Seconds between failure and alert where the log has no ports."""
+MAX_GROUPS = 10_000
+
+Key = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class Group:
+    """Failures of a log that agree in what the log says."""
+
+    org: str | None
+    env: str | None
+    proxy: str | None
+    alert: str
+    side: str
+    target: str | None
+    keystore: str | None
+    alias: str | None
+    families: tuple[str, ...]
+    refused_by: str
+    count: int = 0
+    messages: set[str] = field(default_factory=set)
+    """At most :data:`KEPT`."""
+    first: datetime | None = None
+    last: datetime | None = None
+    revisions: Counter[str] = field(default_factory=Counter)
+    hosts: Counter[str] = field(default_factory=Counter)
+    kept: list[tuple[FailedHandshake, datetime | None]] = field(default_factory=list)
+    """With their times in UTC."""
+
+
+class Groups:
+    """Failed handshakes in, groups out."""
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self._groups: dict[Key, Group] = {}
+        self.left_out = 0
+        """Failures beyond :data:`MAX_GROUPS` groups."""
+
+    def feed(self, failures: Iterable[FailedHandshake]) -> None:
+        """Count failures."""
+        for failure in failures:
+            info = failure.ssl_info
+            keystore = None if info is None else "null" if info.keystore == "null" else "set"
+            alias = None if info is None or info.key_alias in ("null", "-", "") else info.key_alias
+            key = (
+                failure.org, failure.env, failure.proxy, failure.alert, failure.side, failure.target,
+                keystore, alias,
+                *failure.families,
+            )  # fmt: skip
+            group = self._groups.get(key)
+            if group is None:
+                if len(self._groups) >= MAX_GROUPS:
+                    self.left_out += 1
+                    continue
+                group = self._groups[key] = Group(
+                    failure.org, failure.env, failure.proxy, failure.alert, failure.side, failure.target,
+                    info.keystore if info else None, alias, failure.families, failure.refused_by,
+                )  # fmt: skip
+            self._add(group, failure)
+
+    def _add(self, group: Group, failure: FailedHandshake) -> None:
+        group.count += 1
+        time = in_utc(failure, self._zone)
+        if time is not None:
+            group.first = min(group.first or time, time)
+            group.last = max(group.last or time, time)
+        if failure.revision:
+            group.revisions[failure.revision] += 1
+        group.hosts[failure.host] += 1
+        if failure.message_id and len(group.messages) < KEPT:
+            group.messages.add(failure.message_id)
+        if len(group.kept) < KEPT:
+            group.kept.append((failure, time))
+
+    def emit(self) -> list[Group]:
+        """The groups, most failures first."""
+        return sorted(
+            self._groups.values(), key=lambda g: (-g.count, g.org or "", g.env or "", g.proxy or "", g.alert)
+        )
+
+
+def in_utc(failure: FailedHandshake, zone: tzinfo | None) -> datetime | None:
+    """A failure's time in UTC; of a log without a zone, in the one given or this machine's."""
+    if failure.time is None:
+        return None
+    local = in_zone(failure.time, failure.zone, zone)
+    try:
+        return (local.replace(tzinfo=zone) if zone is not None else local.astimezone()).astimezone(UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+@dataclass(slots=True)
+class Case:
+    """What is diagnosed together."""
+
+    group: Group | None
+    """``None``: only a capture tells of it."""
+    connections: list[Connection]
+    failures: int
+    """Of the log."""
+    samples: list[FailedHandshake] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    lost: int = 0
+    """Alerts on the wire that the log does not name."""
+
+
+def cases_of(groups: list[Group], connections: list[Connection], wanted: frozenset[str] | None) -> list[Case]:
+    """Groups and connections joined.
+
+    Args:
+        groups: failures of a log.
+        connections: of captures.
+        wanted: families of failures that are cases by themselves; others are only where a capture shows that
+            the backend refused. ``None``: all.
+    """
+    index = _Index(connections)
+    done: list[Case] = []
+    used: set[int] = set()
+    for group in groups:
+        done += _of_group(group, index, used, wanted is None or bool(wanted & set(group.families)))
+    alone: dict[tuple[object, ...], list[Connection]] = {}
+    for connection in connections:
+        if id(connection) not in used and _worth_a_case(connection):
+            key = (*_outcome(connection), *connection.server, connection.sni)
+            alone.setdefault(key, []).append(connection)
+    for alike in alone.values():
+        case = Case(None, alike, 0)
+        if groups:
+            case.notes.append("no entry of the log belongs to it")
+        done.append(case)
+    return done
+
+
+def _of_group(group: Group, index: _Index, used: set[int], by_itself: bool) -> list[Case]:
+    """The cases of one group: one for each outcome that the capture shows, or one without a capture."""
+    found: dict[tuple[object, ...], list[tuple[FailedHandshake, Connection]]] = {}
+    shifts: Counter[int] = Counter()
+    for failure, time in group.kept:
+        connection, minutes = index.find(failure, time)
+        if connection is not None:
+            found.setdefault(_outcome(connection), []).append((failure, connection))
+            used.add(id(connection))
+            if minutes:
+                shifts[minutes] += 1
+    parts = sorted(found.values(), key=len, reverse=True)
+    if not by_itself:
+        parts = [pairs for pairs in parts if pairs[0][1].accepted is False]
+    elif not parts:
+        return [Case(group, [], group.count, [failure for failure, _ in group.kept[:SAMPLES]])]
+    matched = sum(len(pairs) for pairs in parts)
+    done = []
+    for number, pairs in enumerate(parts):
+        # Failures that no capture shows go with the commonest outcome that one shows.
+        count = len(pairs) + (group.count - matched if number == 0 and by_itself else 0)
+        case = Case(group, [connection for _, connection in pairs], count)
+        case.samples = [failure for failure, _ in pairs[:SAMPLES]]
+        case.lost = sum(_lost(failure, connection) for failure, connection in pairs)
+        if len(pairs) < count:
+            case.notes.append(f"the capture shows {len(pairs):,} of {count:,} failures")
+        if shifts:
+            hours = shifts.most_common(1)[0][0] / 60
+            case.notes.append(
+                f"the log's clock and the capture's differ by about {hours:g} hours, though all ports agree:"
+                " is --tz missing?"
+            )
+        done.append(case)
+    return done
+
+
+def _lost(failure: FailedHandshake, connection: Connection) -> bool:
+    """Whether the wire has an alert that the log does not name."""
+    refusal = connection.refusal
+    return refusal is not None and refusal.name not in ("encrypted", failure.alert)
+
+
+def _outcome(connection: Connection) -> tuple[object, ...]:
+    """What connections of one case share."""
+    refusal = connection.refusal
+    request = connection.request
+    return (
+        connection.client_certificate,
+        connection.accepted,
+        refusal.name if refusal else None,
+        connection.client_chain[:1] if connection.client_chain else None,
+        request.authorities if request else None,
+    )
+
+
+def client_alert(connection: Connection) -> bool:
+    """Whether this side ended the handshake."""
+    first = next(
+        (a for a in connection.alerts if a.name not in ("close_notify", "encrypted", "user_canceled")), None
+    )
+    return first is not None and first.by == CLIENT and first.level == "fatal"
+
+
+def _worth_a_case(connection: Connection) -> bool:
+    """Whether a connection without an entry of the log is told of: something was refused."""
+    if connection.accepted is True:
+        return False
+    return connection.accepted is False or client_alert(connection) or connection.refusal is not None
+
+
+class _Index:
+    """Connections by ports, and by time."""
+
+    def __init__(self, connections: list[Connection]) -> None:
+        self._by_ports: dict[tuple[int, int], list[Connection]] = {}
+        for connection in connections:
+            self._by_ports.setdefault((connection.client[1], connection.server[1]), []).append(connection)
+        self._refused = [connection for connection in connections if connection.accepted is False]
+
+    def find(self, failure: FailedHandshake, time: datetime | None) -> tuple[Connection | None, int]:
+        """The connection of a failure, and by how many minutes the clocks differ beyond what is usual."""
+        channel = failure.channel
+        if time is None:
+            return None, 0
+        stamp = time.timestamp()
+        if channel is None or channel.local_port is None or channel.remote_port is None:
+            near = [c for c in self._refused if abs(c.ended - stamp) <= NEAR and _agrees(failure, c)]
+            return (near[0], 0) if len(near) == 1 else (None, 0)
+        found = self._by_ports.get((channel.local_port, channel.remote_port), [])
+        host = channel.remote_host
+        if host not in (None, "0.0.0.0", "::"):  # noqa: S104 (compared, not bound)
+            exact = [c for c in found if c.server[0] == host or c.sni == host]
+            # A log that names the host where the capture has its address: ports and time decide.
+            found = exact or [c for c in found if not _is_address(str(host))]
+        best = min(found, key=lambda c: abs(c.ended - stamp), default=None)
+        if best is None:
+            return None, 0
+        apart = abs(best.ended - stamp)
+        if apart <= CLOSE.total_seconds():
+            return best, 0
+        minutes = round(apart / 60)
+        off = abs(minutes - round(minutes / 15) * 15)
+        return (best, minutes) if off <= CLOSE.total_seconds() / 60 and minutes <= 14 * 60 + 5 else (None, 0)
+
+
+def _agrees(failure: FailedHandshake, connection: Connection) -> bool:
+    refusal = connection.refusal
+    return refusal is None or refusal.name in ("encrypted", failure.alert)
+
+
+def _is_address(text: str) -> bool:
+    return text.replace(".", "").isdigit() or ":" in text

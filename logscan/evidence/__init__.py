@@ -1,0 +1,1 @@
+"""Evidence: one module per kind. Each takes bytes and gives values, never a verdict."""
