@@ -15,7 +15,7 @@ import typer
 
 from logscan import __version__
 
-COMMANDS = ("report", "search", "tail", "export", "diagnose")
+COMMANDS = ("report", "search", "tail", "export", "diagnose", "gather")
 """Each is a function in the module of its name."""
 _SETTINGS = {"search": {"help_option_names": ["--help"]}}  # there -h is grep's
 

@@ -154,7 +154,7 @@ def diagnose(
     if not paths and not keystore and not mgmt:
         raise UsageError("no evidence given", "name logs, captures, keystores …, or a directory of them")
     common.stand_back(nice)
-    asked = _asked(
+    asked = asked_for(
         paths or [], keystore, backend_ca, keylog, mgmt, mgmt_ca, alert, since, until, tz, org, env,
         proxy, host,
         window, max_entry_bytes, workers, nice, max_connections, max_open_connections,
@@ -189,12 +189,13 @@ def _warnings(done: Diagnosis) -> list[str]:
     return warnings(done.counters)
 
 
-def _asked(
+def asked_for(
     paths: list[str], keystore: str | None, backend_ca: list[str] | None, keylog: list[str] | None,
     mgmt: str | None, mgmt_ca: str | None, alert: list[str] | None, since: str | None, until: str | None,
     tz: str | None, org: str | None, env: str | None, proxy: list[str] | None, host: list[str] | None,
     window: int, max_entry: int, workers: int, nice: bool, max_connections: int, max_open: int,
 ) -> Asked:  # fmt: skip
+    """What to read, from the options that ``diagnose`` and ``gather`` share."""
     from logscan import pipeline
     from logscan.pipeline.evidence import Asked
     from logscan.timerange import time_range

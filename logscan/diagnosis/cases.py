@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from logscan import catalog
 from logscan.evidence.connections import CLIENT, Connection
+from logscan.evidence.trace import TracedMessage
 from logscan.models import FailedHandshake
 from logscan.timerange import in_zone
 
@@ -97,6 +99,29 @@ class Groups:
             group.messages.add(failure.message_id)
         if len(group.kept) < KEPT:
             group.kept.append((failure, time))
+
+    def trace(self, traced: Iterable[TracedMessage]) -> None:
+        """Count failures that only a debug session tells of: the messages of no other group."""
+        known = {name for group in self._groups.values() for name in group.messages}
+        for message in traced:
+            alert = catalog.received_alert(message.cause or "")
+            if alert is None or message.message_id in known:
+                continue
+            host = message.target_host
+            target = f"{host}:{message.target_port or 443}" if host else None
+            key = (message.org, message.env, message.proxy, alert, "southbound", target, "trace")
+            group = self._groups.setdefault(
+                key,
+                Group(
+                    message.org, message.env, message.proxy, alert, "southbound", target, None, None,
+                    catalog.ALERTS[alert].families if alert in catalog.ALERTS else (catalog.OTHER,), "peer",
+                ),
+            )  # fmt: skip
+            group.count += 1
+            if message.message_id:
+                group.messages.add(message.message_id)
+            if message.revision:
+                group.revisions[message.revision] += 1
 
     def emit(self) -> list[Group]:
         """The groups, most failures first."""

@@ -386,6 +386,14 @@ def stale_keystore(facts: Facts) -> Answer:
         return _no("no certificate was refused")
     if facts.sent == NOT_ASKED:
         return _no("the server did not ask for a certificate")
+    if not facts.sent_chain and (younger := _younger(facts)):
+        return Answer(
+            PROVEN,
+            f"the certificate in the keystore is valid from {younger.not_before:%Y-%m-%d %H:%M} UTC,"
+            f" after the failure: the keystore"
+            " was changed since, and what it held then is not known",
+            facts.quote("keystore", "sent"),
+        )
     if facts.sent == SENT and facts.sent_chain and facts.entry is not None and facts.entry.chain:
         if not same_certificate(facts.sent_chain[0], facts.entry.chain[0]):
             return Answer(
@@ -403,6 +411,15 @@ def stale_keystore(facts: Facts) -> Answer:
             POSSIBLE, "the keystore may have been mended since", (), () if facts.keystore else ("keystore",)
         )
     return _no("nothing points to it")
+
+
+def _younger(facts: Facts) -> Certificate | None:
+    """The leaf of the keystore, if it came into force between the last failure and now."""
+    if facts.entry is None or not facts.entry.chain or facts.ended is None:
+        return None
+    leaf = facts.entry.chain[0]
+    made = leaf.not_before
+    return leaf if made is not None and facts.ended < made <= datetime.now(UTC) else None
 
 
 def expired(facts: Facts) -> Answer:
@@ -434,6 +451,8 @@ def _validity(facts: Facts, which: str) -> Answer:
             return Answer(
                 POSSIBLE, f"the dates of {certificate.subject} are not known", quotes, ("keystore",)
             )
+        if which != "expired" and not facts.sent_chain and _younger(facts):
+            return _no("the certificate was made after the failure: it cannot have been sent")
         late = time > limit if which == "expired" else time < limit
         if late:
             word = "expired on" if which == "expired" else "is valid only from"
@@ -829,6 +848,24 @@ CAUSES = (
     ),
 )  # fmt: skip
 """Every cause, in the order in which a person would look."""
+
+
+EMPTY_CAUSES = frozenset(
+    {
+        "no_keystore_configured", "client_auth_disabled", "reference_broken", "keystore_empty",
+        "alias_not_found",
+        "certificate_without_key", "ca_mismatch", "chain_incomplete", "key_type_mismatch", "stale_keystore",
+    }
+)  # fmt: skip
+"""What an empty client Certificate can mean."""
+SENT_CAUSES = frozenset(
+    {
+        "expired", "not_yet_valid", "wrong_key_usage", "unknown_ca", "ca_same_name_other_key",
+        "weak_algorithm",
+        "revoked_or_not_registered",
+    }
+)  # fmt: skip
+"""What the refusal of a certificate that was sent can mean."""
 
 
 def judge(facts: Facts) -> tuple[Finding, ...]:

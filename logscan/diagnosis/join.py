@@ -44,6 +44,7 @@ def facts_of(
     """
     facts = Facts()
     _from_log(facts, case)
+    _from_traces(facts, case, evidence)
     connection = _representative(case)
     if connection is not None:
         _from_wire(facts, connection)
@@ -91,6 +92,17 @@ def _from_log(facts: Facts, case: Case) -> None:
             )
             if facts.alias is not None:
                 facts.quotes["alias"] = Quote(f"KeyAlias:{facts.alias}", place)
+
+
+def _from_traces(facts: Facts, case: Case, evidence: Evidence) -> None:
+    """A debug session of one of the messages."""
+    ids = _ids(case)
+    for traced in evidence.traces:
+        if traced.message_id in ids and traced.cause:
+            facts.quotes["trace"] = Quote(
+                f"the trace of {traced.message_id} has error.cause {traced.cause}", traced.source
+            )
+            return
 
 
 def _representative(case: Case) -> Connection | None:

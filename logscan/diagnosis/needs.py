@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from urllib.parse import quote
+
 from logscan.diagnosis.cases import Case
 from logscan.diagnosis.facts import Facts, Need
 
@@ -14,15 +17,23 @@ _ORDER = (
 def needs_of(kinds: set[str], facts: Facts, case: Case) -> tuple[Need, ...]:
     """The needs of these kinds, in the order in which they help most."""
     host, _, port = (facts.target or "HOST:PORT").rpartition(":")
-    org, env = facts.org or "ORG", facts.env or "ENV"
+    host, port = shlex.quote(host), shlex.quote(port)
     group = case.group
-    proxy = (group.proxy if group else None) or "PROXY"
-    revision = next(iter(group.revisions), "REV") if group else "REV"
     keystore, alias = facts.keystore_name or "KEYSTORE", facts.alias or "ALIAS"
     if facts.keystore is not None and facts.keystore_name is None and not facts.keystore.name.startswith("("):
         keystore = facts.keystore.name
-    api = f"curl -n http://MANAGEMENT_SERVER:8080/v1/organizations/{org}"
-    sni = f" -servername {facts.sni}" if facts.sni else ""
+    org, env, proxy, revision, keystore, alias, reference = (
+        # Names come from a log: they must do nothing in a shell or an address but name.
+        quote(name, safe="")
+        for name in (
+            facts.org or "ORG", facts.env or "ENV", (group.proxy if group else None) or "PROXY",
+            next(iter(group.revisions), "REV") if group else "REV", keystore, alias,
+            facts.reference or "REFERENCE",
+        )
+    )  # fmt: skip
+    message = shlex.quote(next(iter(sorted(group.messages)), "MESSAGE_ID") if group else "MESSAGE_ID")
+    api = f"curl -n 'http://MANAGEMENT_SERVER:8080/v1/organizations/{org}"
+    sni = f" -servername {shlex.quote(facts.sni)}" if facts.sni else ""
     made = {
         "capture": (
             "a packet capture of a failing request on the Message Processor or the backend",
@@ -30,31 +41,29 @@ def needs_of(kinds: set[str], facts: Facts, case: Case) -> tuple[Need, ...]:
         ),
         "key-log": (
             "what TLS 1.3 hides: secrets of the connection, or a handshake in TLS 1.2",
-            "capture once more with <Protocol>TLSv1.2</Protocol> in the target's SSLInfo, or give a key"
-            " log of the"
-            " backend (SSLKEYLOGFILE) with --keylog",
+            "capture once more with <Protocol>TLSv1.2</Protocol> in the target's SSLInfo, or give a key log"
+            " of the backend (SSLKEYLOGFILE) with --keylog",
         ),
         "log": (
             "the Message Processor's log of the failure, which names the alias",
-            f"logscan search {next(iter(group.messages), 'MESSAGE_ID') if group else 'MESSAGE_ID'}"
-            " /opt/apigee/var/log/edge-message-processor/logs",
+            f"logscan search {message} /opt/apigee/var/log/edge-message-processor/logs",
         ),
         "bundle": (
             "the proxy's revision with the target's SSLInfo (and its target server, if it names one)",
-            f'{api}/apis/{proxy}/revisions/{revision}?format=bundle -o bundle.zip',
+            f"{api}/apis/{proxy}/revisions/{revision}?format=bundle' -o bundle.zip",
         ),
         "reference": (
             "what the target's KeyStore reference names",
-            f"{api}/environments/{env}/references/{facts.reference or 'REFERENCE'} -o reference.json",
+            f"{api}/environments/{env}/references/{reference}' -o reference.json",
         ),
         "keystore": (
             "the keystore's aliases and certificates",
-            f"{api}/environments/{env}/keystores/{keystore} -o keystore.json;"
-            f" {api}/environments/{env}/keystores/{keystore}/aliases/{alias} -o alias.json",
+            f"{api}/environments/{env}/keystores/{keystore}' -o keystore.json;"
+            f" {api}/environments/{env}/keystores/{keystore}/aliases/{alias}' -o alias.json",
         ),
         "certificate": (
             "the certificate itself, for its usages",
-            f"{api}/environments/{env}/keystores/{keystore}/aliases/{alias}/certificate -o client.pem",
+            f"{api}/environments/{env}/keystores/{keystore}/aliases/{alias}/certificate' -o client.pem",
         ),
         "s_client": (
             "the authorities that the backend accepts",

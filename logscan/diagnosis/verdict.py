@@ -55,7 +55,9 @@ def verdict_of(case: Case, evidence: Evidence, keystore: Keystore | None, alias:
     kinds = set() if proven else {need for finding in findings for need in finding.answer.needs}
     if not facts.wire and not proven and facts.accepted is None:
         kinds.add("capture")
-    order = ("log", "log_keystore", "alert", "settings", "reference", "alias", "keystore", "asked",
+    if facts.settings is None:
+        kinds.discard("reference")  # the bundle must tell its name first
+    order = ("log", "trace", "log_keystore", "alert", "settings", "reference", "alias", "keystore", "asked",
     "request", "sent", "backend_ca", "sni_differs")  # fmt: skip
     chain = tuple(dict.fromkeys(facts.quotes[name] for name in order if name in facts.quotes))
     return Verdict(

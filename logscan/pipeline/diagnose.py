@@ -9,12 +9,9 @@ from logscan.diagnosis.cases import cases_of
 from logscan.diagnosis.verdict import Verdict, verdict_of
 from logscan.evidence.capture import CaptureCounters
 from logscan.evidence.collected import Evidence
-from logscan.evidence.connections import HIDDEN
 from logscan.models import Counters
 from logscan.pipeline.evidence import Asked, Read, collect
 from logscan.pipeline.reading import Progress
-
-ACCEPTED_EMPTY = "an empty client certificate that the backend accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +80,6 @@ def judged(read: Read, asked: Asked, alias: str | None = None) -> Diagnosis:
         tuple(verdicts), read.evidence, read.counters, read.evidence.capture, tuple(read.logs),
         tuple(read.captures),
         len(accepted), sum(connection.client_certificate == "empty" for connection in accepted),
-        sum(connection.sight == HIDDEN for connection in connections),
+        sum(c.client_certificate is None and c.accepted is None for c in connections),
         sum(verdict.case.lost for verdict in verdicts), read.groups.left_out,
     )  # fmt: skip

@@ -92,7 +92,7 @@ def collect(asked: Asked, progress: Progress | None = None) -> Read:
     for path, named in _files(asked.paths, counters.problems):
         reader.take(path, named)
     for path in asked.keylogs:
-        if not reader.keys.add(_whole(path)):
+        if not reader.keys.add(whole(path)):
             raise InputError(
                 f"--keylog {path}: no secret of TLS 1.3 in it", "give the file that SSLKEYLOGFILE named"
             )
@@ -112,6 +112,7 @@ def collect(asked: Asked, progress: Progress | None = None) -> Read:
     groups = Groups(asked.selection.times.zone)
     if reader.logs:
         _scan_logs(reader.logs, asked, groups, counters, progress)
+    groups.trace(reader.evidence.traces)
     answers: dict[str, bytes] = {}
     if asked.management is not None:
         answers = _fetch(asked, asked.management, groups, reader, counters)
@@ -213,7 +214,7 @@ def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str,
                 yield os.path.join(folder, name), False
 
 
-def _whole(path: str) -> bytes:
+def whole(path: str) -> bytes:
     """A file's unpacked bytes.
 
     Raises:
@@ -291,9 +292,9 @@ class _Reader:
         elif kind == CAPTURE:
             self.captures.append(path)
         elif kind == KEY_LOG:
-            self.keys.add(_whole(path))
+            self.keys.add(whole(path))
         elif kind == S_CLIENT:
-            run = s_client.read_s_client(_whole(path), path)
+            run = s_client.read_s_client(whole(path), path)
             evidence.s_clients.append(run)
             if run.failed:
                 self._problem(
@@ -302,7 +303,7 @@ class _Reader:
             for line in run.unread[:3]:
                 self._problem(path, f"not a distinguished name: {line}", fatal=False)
         elif kind == BUNDLE:
-            data = _whole(path)
+            data = whole(path)
             self._bundle(
                 bundle.read_bundle_zip(data, path)
                 if data[:2] == b"PK"
@@ -310,9 +311,9 @@ class _Reader:
                 path,
             )
         elif kind == TRACE:
-            evidence.traces += trace.read_trace(_whole(path), path)
+            evidence.traces += trace.read_trace(whole(path), path)
         elif kind == ANSWER:
-            self.answers.take(_whole(path), path, path)
+            self.answers.take(whole(path), path, path)
         else:
             store = self.read_keystore(path)
             if any(entry.has_key for entry in store.entries) or store.kind in (
@@ -342,7 +343,7 @@ class _Reader:
 
     def read_keystore(self, path: str) -> Keystore:
         """A keystore; a person is asked for its password, if there is one to ask."""
-        data = _whole(path)
+        data = whole(path)
         name = os.path.basename(path)
         try:
             return read_keystore(data, name, path, self._passwords)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from logscan.diagnosis.causes import PROVEN, Finding
+from logscan.diagnosis.causes import EMPTY_CAUSES, PROVEN, SENT_CAUSES, Finding
 from logscan.diagnosis.facts import Quote
 from logscan.diagnosis.keymanager import Choice
 from logscan.diagnosis.verdict import FINE, Verdict
@@ -23,6 +23,8 @@ VERSION = 1
 """Of the JSON: raised when a field changes its meaning or goes away."""
 
 
+MANY = 4
+"""More causes than these are listed by title only."""
 Folded = Callable[[str, str, str], Iterator[str]]
 """A text in lines that fit: the text, what stands in front of its first line and of the others."""
 
@@ -146,8 +148,11 @@ def as_text(
         yield from folded(safe(verdict.headline), "   ", "   ")
         yield ""
         yield from folded(safe(verdict_words(verdict)), "   VERDICT  ", "            ")
-        for finding in verdict.findings:
-            yield from _finding_lines(finding, len(verdict.findings) > 1, folded)
+        if len(verdict.findings) > MANY:
+            yield from _many_lines(verdict.findings, folded)
+        else:
+            for finding in verdict.findings:
+                yield from _finding_lines(finding, len(verdict.findings) > 1, folded)
         yield from _further_lines(verdict, folded)
         if all_causes and verdict.excluded:
             yield "   RULED OUT"
@@ -178,6 +183,20 @@ def _further_lines(verdict: Verdict, folded: Folded) -> Iterator[str]:
         yield from folded(f"incomplete capture: {safe(fault)}", "   ! ", "     ")
     for note in verdict.case.notes:
         yield from folded(safe(note), "   note: ", "         ")
+
+
+def _many_lines(findings: tuple[Finding, ...], folded: Folded) -> Iterator[str]:
+    """Many causes that are left: their titles, by what the client would have done."""
+    groups = (
+        ("if the client sent no certificate", [f for f in findings if f.cause.name in EMPTY_CAUSES]),
+        ("if it sent one that was refused", [f for f in findings if f.cause.name in SENT_CAUSES]),
+        ("otherwise", [f for f in findings if f.cause.name not in EMPTY_CAUSES | SENT_CAUSES]),
+    )
+    for words, held in groups:
+        if held:
+            yield f"     {words}:"
+            for finding in held:
+                yield from folded(finding.cause.title, "       - ", "         ")
 
 
 def _finding_lines(finding: Finding, several: bool, folded: Folded) -> Iterator[str]:
