@@ -1,6 +1,6 @@
 """Golden cases: data files in ``cases/``, each run through the real command.
 
-A case is a TOML file: ``args``, optional ``files`` (name → text, written to a folder in which the command
+A case is a TOML file: ``args``, optional ``cwd`` (a folder of the project to run in), ``files`` (name → text, written to a folder in which the command
 runs), optional ``stdin`` and ``env``, and what must come: ``status``, ``stdout``, ``stderr``. The project's
 sample logs are at ``sample_logs``. ``python tests/test_golden.py`` shows what has changed and, with
 ``--write``, takes it over.
@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import SAMPLES, logscan
+from conftest import ROOT, SAMPLES, logscan
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.toml"))
 
@@ -32,7 +32,8 @@ def outcome(case: dict[str, Any], folder: Path) -> dict[str, Any]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
-    done = logscan(*case["args"], stdin=case.get("stdin", "").encode(), cwd=folder, **case.get("env", {}))
+    where = ROOT / case["cwd"] if "cwd" in case else folder
+    done = logscan(*case["args"], stdin=case.get("stdin", "").encode(), cwd=where, **case.get("env", {}))
     return {
         "status": done.returncode,
         "stdout": done.stdout.decode(),

@@ -155,6 +155,9 @@ def reference_broken(facts: Facts) -> Answer:
     """``ref://`` names a reference, or the reference a keystore, that does not exist."""
     if out := _empty_is_out(facts):
         return out
+    broken = facts.reference_resolves is False or facts.keystore_exists is False
+    if facts.log_keystore not in (None, "null", "-") and not broken:
+        return _no("the log names a keystore object, so that the name led to one")
     if facts.reference_resolves is False:
         return Answer(
             PROVEN,

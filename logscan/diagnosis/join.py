@@ -393,6 +393,13 @@ def _settings_of(facts: Facts, case: Case, evidence: Evidence) -> tuple[TlsSetti
     endpoints = [target for target in chosen if target.kind != "policy"]
     chosen = endpoints if len(endpoints) == 1 and not at_target else chosen
     with_tls = [target for target in chosen if target.tls is not None] if not at_target else chosen
+    fitting = [target for target in with_tls if _fits_log(target.tls, facts)]
+    if with_tls and not fitting:
+        return (
+            None,
+            f"no target of the bundle has the alias {facts.alias} of the log: is it another revision?",
+        )
+    with_tls = fitting
     distinct = {_key(target.tls) for target in with_tls if target.tls is not None}
     if len(distinct) == 1 and with_tls[0].tls is not None:
         return with_tls[0].tls, ""
@@ -404,6 +411,18 @@ def _settings_of(facts: Facts, case: Case, evidence: Evidence) -> tuple[TlsSetti
     if evidence.proxies and not proxies:
         return None, "the bundles given are of other proxies"
     return None, ""
+
+
+def _fits_log(settings: TlsSettings | None, facts: Facts) -> bool:
+    """Whether settings can be those of the log's SSLInfo line: the same alias, a keystore or none."""
+    if settings is None or facts.log_keystore is None:
+        return True
+    if facts.log_keystore == "null":
+        return True  # a reference that leads nowhere looks the same
+    named = settings.key_alias
+    if facts.alias is None:
+        return settings.keystore is not None
+    return named is not None and (kind_of_value(named)[0] == VARIABLE or named == facts.alias)
 
 
 def _key(settings: TlsSettings | None) -> object:

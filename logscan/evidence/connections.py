@@ -6,6 +6,7 @@ front of it) until its handshake has been seen; later bytes are not looked at. E
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +23,8 @@ MAX_HANDSHAKE = 1 << 18
 """Bytes of handshake kept of one direction."""
 MAX_ALERTS = 16
 MAX_STEPS = 64
+LINGER = 1_000
+"""Packets of the capture that a closed connection is kept for, in case of late segments."""
 AFTER = 24
 """Records looked at behind the handshake, for alerts and renegotiation."""
 
@@ -108,7 +111,7 @@ class Connection:
             return True
         if self.inferred == NOT_ASKED:
             return False
-        if self.sight in (FULL, DECRYPTED) and self.client_flight:
+        if self.sight in (FULL, DECRYPTED) and self.client_flight and self.version and not self.faults:
             return False
         return None
 
@@ -197,12 +200,14 @@ class Flow:
         "client_chain",
         "client_key",
         "client_packet",
+        "closed",
         "closed_by",
         "closed_packet",
         "completed",
         "done",
         "early",
         "ended",
+        "ended_once",
         "faults",
         "first",
         "hello",
@@ -248,6 +253,9 @@ class Flow:
         self.steps: list[Step] = []
         self.tunnel: str | None = None
         self._after = 0
+        self.closed: set[str] = set()
+        """Ends that have sent all."""
+        self.ended_once = False
 
     def side_of(self, key: bytes) -> str:
         """Which end sends under this key."""
@@ -307,6 +315,9 @@ class Flow:
             side.text = False
             self.seen_tls = True
             return True
+        if by == CLIENT and buffer.startswith(b"PROXY ") and b"\r\n" in buffer[:120]:
+            del buffer[: buffer.find(b"\r\n") + 2]  # a load balancer's PROXY protocol, version 1
+            return self._begin(by, side)
         connects = by == CLIENT and b"CONNECT ".startswith(bytes(buffer[:8]))
         if connects or (self.tunnel is not None and buffer[:5] in (b"HTTP/"[: len(buffer)], b"HTTP/")):
             end = buffer.find(b"\r\n\r\n")
@@ -376,7 +387,8 @@ class Flow:
             if not self._is_1_3():
                 side.encrypted = True
                 self._step(by, side, time, "ChangeCipherSpec")
-                if by == SERVER and not self.server_chain and self.server_hello and self.client_chain is None:
+                unasked = self.client_chain is None and not self.server_chain and not self.faults
+                if by == SERVER and self.server_hello and unasked:
                     self.resumed = True
             return
         if kind == APPLICATION and self._is_1_3():
@@ -455,6 +467,8 @@ class Flow:
             self._add_alert(Alert("encrypted", "unknown", by, side.packet), side, time)
             return
         name = catalog.ALERT_NAMES.get(data[1], f"alert {data[1]}")
+        if name == "no_certificate" and by == CLIENT:  # SSL 3.0's way to send none
+            self.client_chain, self.client_packet = (), side.packet
         level = "fatal" if data[0] == 2 else "warning"
         self._add_alert(Alert(name, level, by, side.packet), side, time)
 
@@ -506,7 +520,8 @@ class Flow:
         elif kind == 13 and by == SERVER:
             self.request = tls.certificate_request(body, version, side.packet)
             count = len(self.request.authorities)
-            text += f": {count} accepted authorities" if count else ": any authority"
+            noun = "authority" if count == 1 else "authorities"
+            text += f": {count} accepted {noun}" if count else ": any authority"
         elif kind == 4 and version == tls.TLS_1_3 and self.sides[CLIENT].finished:
             self.completed = True  # a ticket is for a client that was let in
         elif kind == 15 and by == CLIENT:
@@ -615,6 +630,8 @@ class Connections:
     def __init__(self, capture: str, keys: KeyLog, limit: int = MAX_OPEN) -> None:
         self._capture, self._keys, self._limit = capture, keys, limit
         self._flows: dict[bytes, Flow] = {}
+        self._closing: deque[tuple[int, Flow]] = deque()
+        """Closed by both ends, at which packet: a late segment may still belong to them."""
         self.given_up = 0
         """Connections that were dropped because more than the limit were open."""
         self.not_tls = 0
@@ -623,6 +640,8 @@ class Connections:
 
     def feed(self, segment: Segment, packet: int, time: float) -> Iterator[Connection]:
         """Take a segment; give connections that ended with it."""
+        while self._closing and self._closing[0][0] + LINGER < packet:
+            yield from self._end(self._closing.popleft()[1])
         flow = self._flows.get(segment.key)
         opens = segment.flags & (SYN | ACK) == SYN
         if flow is None or (opens and (flow.done or flow.seen_tls)):
@@ -636,13 +655,21 @@ class Connections:
             flow = self._open(segment, opens, packet, time)
         elif flow.done:
             if segment.flags & (FIN | RST):
-                if flow.closed_by is None:
-                    flow.closed_by, flow.closed_packet = flow.side_of(segment.key), packet
-                yield from self._end(flow)
+                self._close(flow, segment, packet)
             return
         flow.take(segment, packet, time)
-        if segment.flags & RST or (flow.done and not flow.seen_tls and segment.flags & FIN):
-            yield from self._end(flow)
+        if segment.flags & (FIN | RST):
+            self._close(flow, segment, packet)
+
+    def _close(self, flow: Flow, segment: Segment, packet: int) -> None:
+        """One end has said that it is done, or both have."""
+        by = flow.side_of(segment.key)
+        if flow.closed_by is None:
+            flow.closed_by, flow.closed_packet = by, packet
+        before = len(flow.closed)
+        flow.closed |= {CLIENT, SERVER} if segment.flags & RST else {by}
+        if len(flow.closed) == 2 and before < 2:
+            self._closing.append((packet, flow))
 
     def _open(self, segment: Segment, opens: bool, packet: int, time: float) -> Flow:
         client = segment.key
@@ -659,8 +686,12 @@ class Connections:
 
     def _end(self, flow: Flow) -> Iterator[Connection]:
         half = len(flow.client_key) // 2
-        self._flows.pop(flow.client_key, None)
-        self._flows.pop(flow.client_key[half:] + flow.client_key[:half], None)
+        if self._flows.get(flow.client_key) is flow:
+            del self._flows[flow.client_key]
+            del self._flows[flow.client_key[half:] + flow.client_key[:half]]
+        elif flow.ended_once:
+            return
+        flow.ended_once = True
         flow.finish()
         if not flow.seen_tls:
             self.not_tls += bool(flow.sides[CLIENT].records or flow.last > flow.first)

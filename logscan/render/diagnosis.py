@@ -162,8 +162,8 @@ def as_text(
             yield "   HANDSHAKE"
             for line in sequence.as_text(verdict.facts.connection, width - 3):
                 yield f"   {line}".rstrip()
-    yield ""
-    yield from footer(diagnosis)
+    told = footer(diagnosis)
+    yield from ["", *told] if told else ()
 
 
 def _further_lines(verdict: Verdict, folded: Folded) -> Iterator[str]:
