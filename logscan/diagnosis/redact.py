@@ -53,7 +53,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ),
     (  # a header line
         "header",
-        re.compile(rf"(?<![\w-])((?:{_HEADERS})\s*:[ \t]*)(?![\"'*{{\[])[^\r\n]+", re.IGNORECASE),
+        re.compile(rf"(?<![\w-])((?:{_HEADERS})\s*:[ \t]*)(?![ \t\"'*{{\[])[^\r\n]+", re.IGNORECASE),
         rf"\1{MASK}",
     ),
     (
@@ -87,6 +87,16 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
             re.IGNORECASE,
         ),
         rf"\1{MASK}",
+    ),
+    (  # assigned in a script
+        "secret",
+        re.compile(rf"""(?i)(?<![\w/"'])([\w.-]*(?:{_SECRETS})\s*[:=]\s*)(["'])(?:\\.|(?!\2).)+\2"""),
+        rf"\1\2{MASK}\2",
+    ),
+    (  # curl -u user:password
+        "secret",
+        re.compile(r"((?:^|\s)(?:-u|-U|--user|--proxy-user)[ =]?)(['\"]?)[^\s:'\"]+:[^\s'\"]+", re.MULTILINE),
+        rf"\1\2{MASK}",
     ),
     (
         "session secret",
