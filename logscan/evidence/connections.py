@@ -687,8 +687,8 @@ class Connections:
     def _end(self, flow: Flow) -> Iterator[Connection]:
         half = len(flow.client_key) // 2
         if self._flows.get(flow.client_key) is flow:
-            del self._flows[flow.client_key]
-            del self._flows[flow.client_key[half:] + flow.client_key[:half]]
+            for key in (flow.client_key, flow.client_key[half:] + flow.client_key[:half]):
+                self._flows.pop(key, None)  # both are one, where a port speaks to itself
         elif flow.ended_once:
             return
         flow.ended_once = True

@@ -23,11 +23,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from logscan.errors import InputError
 from logscan.evidence.certificates import Certificate, certificate_from_der, ordered, public_key_of
+from logscan.evidence.tls import Reader
 
 MAX_BYTES = 32 << 20
 """Bytes of a keystore file; a larger one is none."""
 MAX_ITERATIONS = 5_000_000
 """Rounds of key derivation that are done for a file: seconds. More is an attack."""
+MAX_CHAIN = 1_000
+"""Certificates of one entry."""
 DEFAULT_PASSWORDS = ("changeit", "")
 """Tried when none was given: Java's own, and none."""
 
@@ -184,54 +187,49 @@ def _belongs(key: Any, certificate: Certificate) -> bool:
 
 def _jks(data: bytes, name: str, source: str, passwords: Sequence[str]) -> Keystore:
     """Java's own format: aliases, chains, encrypted keys, and a digest over all with the password."""
-    at = 12
-    _, version, count = struct.unpack_from(">III", data)
+    reader = Reader(data)
+    reader.take(4)
+    version, count = reader.number(4), reader.number(4)
     entries: list[KeystoreEntry] = []
     notes: list[str] = []
 
-    def take(size: int) -> bytes:
-        nonlocal at
-        if size > len(data) - at:
-            raise ValueError(f"byte {at:,} announces {size:,} bytes, {len(data) - at:,} are there")
-        at += size
-        return data[at - size : at]
-
-    def text() -> str:
-        return take(int.from_bytes(take(2), "big")).decode("utf-8", "replace")
-
     def certificate() -> Certificate:
         if version == 2:
-            text()
-        der = take(int.from_bytes(take(4), "big"))
-        return certificate_from_der(der, source)
+            reader.vector(2)  # its type
+        return certificate_from_der(reader.vector(4), source)
 
     complete = True
     for _ in range(count):
-        tag = int.from_bytes(take(4), "big")
-        if tag not in (1, 2):
+        tag = reader.number(4)
+        if tag == 3:
             notes.append(
                 "it holds a secret key, behind which this format cannot be read on: later aliases are missing"
             )
             complete = False
             break
-        alias = text()
-        take(8)
+        if tag not in (1, 2):
+            raise ValueError(f"an entry of an unknown kind ({tag})")
+        alias = reader.vector(2).decode("utf-8", "replace")
+        reader.take(8)  # when it was made
+        length = 1
         if tag == 1:
-            take(int.from_bytes(take(4), "big"))
-            length = int.from_bytes(take(4), "big")
-            if length > 1000:
-                raise ValueError(f"a chain of {length:,} certificates")
-            entries.append(KeystoreEntry(alias, True, tuple(certificate() for _ in range(length))))
-        else:
-            entries.append(KeystoreEntry(alias, False, (certificate(),)))
+            reader.vector(4)  # the key, which is never looked at
+            length = reader.number(4)
+        if length > MAX_CHAIN:
+            raise ValueError(f"a chain of {length:,} certificates")
+        entries.append(KeystoreEntry(alias, tag == 1, tuple(certificate() for _ in range(length))))
     if complete and passwords:
-        rest = data[at : at + 20]
-        digests = (sha1(p.encode("utf-16-be") + b"Mighty Aphrodite" + data[:at]).digest() for p in passwords)  # noqa: S324
-        if not any(compare_digest(rest, digest) for digest in digests):
+        at = len(data) - reader.left
+        digests = (_jks_digest(data[:at], password) for password in passwords)
+        if not any(compare_digest(data[at : at + 20], digest) for digest in digests):
             notes.append(
                 "the password given is not this keystore's; its certificates can be read without one"
             )
     return Keystore(name, JKS, tuple(entries), source, complete, tuple(notes))
+
+
+def _jks_digest(data: bytes, password: str) -> bytes:
+    return sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + data).digest()  # noqa: S324 (its format)
 
 
 def _pkcs12(data: bytes, name: str, source: str, passwords: Sequence[str]) -> Keystore:

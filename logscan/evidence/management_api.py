@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from logscan.evidence.certificates import Certificate, from_cert_info
@@ -53,6 +54,14 @@ class _Listing:
     source: str
 
 
+def _place(path: str) -> tuple[str | None, str | None]:
+    """The keystore and the alias or certificate that a path names, as in an address."""
+    found = _PATH.search(path.replace("\\", "/"))
+    if found is None:
+        return None, None
+    return unquote(found[1]), unquote(found[2]) if found[2] else None
+
+
 class Answers:
     """Takes answers one by one; :meth:`environment` joins them."""
 
@@ -75,8 +84,7 @@ class Answers:
             ValueError: it is neither JSON nor XML.
         """
         before = self.understood
-        found = _PATH.search(path.replace("\\", "/"))
-        keystore, name = (found[1], found[2]) if found else (None, None)
+        keystore, name = _place(path)
         stripped = data.lstrip()
         if stripped.startswith(b"<"):
             if re.match(rb"(?i)<(?:!doctype\s+)?html", stripped):
@@ -99,10 +107,10 @@ class Answers:
     def certificate(self, chain: tuple[Certificate, ...], source: str, path: str) -> None:
         """An alias's certificate as PEM (``…/aliases/ALIAS/certificate``): it tells usages, which the API's
         JSON does not. Taken only where the path says whose it is."""
-        found = _PATH.search(path.replace("\\", "/"))
-        if found and found[2]:
+        keystore, name = _place(path)
+        if name is not None:
             # In front, so that it is preferred to the same chain without its bytes.
-            self._details.insert(0, _Details(chain, found[2], None, found[1], source, is_alias=False))
+            self._details.insert(0, _Details(chain, name, None, keystore, source, is_alias=False))
             self.understood += 1
 
     def listed(self, kind: str, names: list[str], source: str) -> None:
@@ -133,7 +141,8 @@ class Answers:
         elif place.endswith("/keystores") or place == "keystores":
             self.listed("keystores", names, source)
         elif found := re.search(r"keystores/([^/]+)/(aliases|certs)$", place):
-            listing = self._listings.setdefault(found[1], _Listing(found[1], (), None, {}, source))
+            keystore = unquote(found[1])
+            listing = self._listings.setdefault(keystore, _Listing(keystore, (), None, {}, source))
             if found[2] == "certs":
                 listing.certs = tuple(names)
             else:

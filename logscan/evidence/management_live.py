@@ -128,31 +128,34 @@ class Management:
         """
         url = f"{self._base}{path}"
         for attempt in range(1, TRIES + 1):
-            self.requests += 1
-            try:
-                answer = self._client.get(url)
-            except httpx.TimeoutException as error:
-                if attempt == TRIES:
-                    raise InputError(
-                        f"{url}: no answer in time", "is the management server up? is a proxy between?"
-                    ) from error
-            except httpx.TransportError as error:
-                if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    raise InputError(
-                        f"{url}: its certificate is not trusted: {error}",
-                        "give its authority with --mgmt-ca FILE",
-                    ) from error
-                if attempt == TRIES:
-                    raise InputError(f"{url}: {error}", "check the address and the network") from error
-            else:
+            last = attempt == TRIES
+            answer = self._ask(url, last)
+            if answer is not None:
                 if answer.status_code == 200:
                     return self._content(answer, url)
                 if answer.status_code == 404:
                     return None
-                if answer.status_code not in (429, 500, 502, 503, 504) or attempt == TRIES:
+                if answer.status_code not in (429, 500, 502, 503, 504) or last:
                     raise _refused(answer, url)
-            self._sleep(self._wait(locals().get("answer"), attempt))
+            self._sleep(self._wait(answer, attempt))
         raise AssertionError("unreachable")
+
+    def _ask(self, url: str, last: bool) -> httpx.Response | None:
+        """One attempt; ``None`` where another may go better."""
+        self.requests += 1
+        try:
+            return self._client.get(url)
+        except httpx.TimeoutException as error:
+            if last:
+                hint = "is the management server up? is a proxy between?"
+                raise InputError(f"{url}: no answer in time", hint) from error
+        except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                hint = "give its authority with --mgmt-ca FILE"
+                raise InputError(f"{url}: its certificate is not trusted: {error}", hint) from error
+            if last:
+                raise InputError(f"{url}: {error}", "check the address and the network") from error
+        return None
 
     @staticmethod
     def _wait(answer: httpx.Response | None, attempt: int) -> float:
