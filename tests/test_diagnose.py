@@ -13,8 +13,8 @@ from conftest import ROOT, logscan
 from logscan.evidence.capture import CaptureCounters, read_capture
 from logscan.evidence.connections import Connection
 from logscan.evidence.keylog import KeyLog
-from logscan.pipeline.diagnose import diagnose
-from logscan.pipeline.evidence import Asked
+from logscan.pipeline.diagnosing import diagnose
+from logscan.pipeline.evidence import EvidenceRequest
 from logscan.pipeline.selection import Selection
 from logscan.render.diagnosis import as_json
 from logscan.timerange import time_range
@@ -122,7 +122,7 @@ def diagnosis(
     *paths: str, keystore: str | None = None, backend_ca: tuple[str, ...] = (), alias: str | None = None
 ) -> dict[str, Any]:
     """What the command would say, as JSON, without starting it."""
-    asked = Asked(
+    asked = EvidenceRequest(
         [str(TLS / path) for path in paths],
         Selection(alerts=frozenset(), times=time_range(None, None, "UTC")),
         str(TLS / keystore) if keystore else None,

@@ -15,8 +15,8 @@ from logscan.errors import ExitCode, InputError, UsageError
 if TYPE_CHECKING:
     from logscan.evidence.management_live import Management
     from logscan.evidence.names import Name
-    from logscan.pipeline.diagnose import Diagnosis
-    from logscan.pipeline.evidence import Asked
+    from logscan.pipeline.diagnosing import Diagnosis
+    from logscan.pipeline.evidence import EvidenceRequest
 
 FORMATS = ("text", "markdown", "json", "html")
 PASSWORD = "LOGSCAN_KEYSTORE_PASSWORD"  # noqa: S105 (the name of a variable)
@@ -144,7 +144,7 @@ def diagnose(
     Give any mix of evidence; what is missing is named, with the command that supplies it. Exit status: 0 ran,
     1 --fail-on matched, 2 usage or an input that could not be read (the rest was used).
     """
-    from logscan.pipeline.diagnose import diagnose as run
+    from logscan.pipeline.diagnosing import diagnose as run
 
     begun = time.monotonic()
     common.check_choice("--format", output_format, FORMATS)
@@ -194,10 +194,10 @@ def asked_for(
     mgmt: str | None, mgmt_ca: str | None, alert: list[str] | None, since: str | None, until: str | None,
     tz: str | None, org: str | None, env: str | None, proxy: list[str] | None, host: list[str] | None,
     window: int, max_entry: int, workers: int, nice: bool, max_connections: int, max_open: int,
-) -> Asked:  # fmt: skip
+) -> EvidenceRequest:  # fmt: skip
     """What to read, from the options that ``diagnose`` and ``gather`` share."""
     from logscan import pipeline
-    from logscan.pipeline.evidence import Asked
+    from logscan.pipeline.evidence import EvidenceRequest
     from logscan.timerange import time_range
 
     selection = pipeline.Selection(
@@ -209,7 +209,7 @@ def asked_for(
         times=time_range(since, until, tz),
     )
     password = os.environ.get(PASSWORD)
-    return Asked(
+    return EvidenceRequest(
         paths, selection, keystore, tuple(backend_ca or ()), tuple(keylog or ()),
         (password,) if password is not None else (), _ask_password if sys.stdin.isatty() else None,
         pipeline.HostNames(host or ()), pipeline.Limits(window, max_entry, workers=workers, forget=nice),
@@ -266,13 +266,17 @@ def _put(text: str, output: str | None) -> None:
 
 
 def _simulate(
-    asked: Asked, alias: str | None, accept: list[str] | None, output_format: str, output: str | None
+    asked: EvidenceRequest,
+    alias: str | None,
+    accept: list[str] | None,
+    output_format: str,
+    output: str | None,
 ) -> Diagnosis:
     """Java's choice for each keystore that was given."""
     import json
 
     from logscan.diagnosis.keymanager import choose
-    from logscan.pipeline.diagnose import judged
+    from logscan.pipeline.diagnosing import judged
     from logscan.pipeline.evidence import collect
     from logscan.render import diagnosis as render
 

@@ -50,7 +50,7 @@ def gather(
     an input that could not be read (the rest is in the zip).
     """
     from logscan.pipeline import gather as pack
-    from logscan.pipeline.diagnose import judged
+    from logscan.pipeline.diagnosing import judged
     from logscan.pipeline.evidence import collect
     from logscan.render import diagnosis as render
     from logscan.render.text import safe

@@ -5,6 +5,7 @@
 ``report``   paths → incidents, and what lies outside the selection
 ``find``     message ids, paths → their entries
 ``entry_batches``  paths → all entries in Arrow columns
+``diagnose`` evidence → verdicts: why a client certificate was refused
 ``watch``    live paths → failed handshakes as they happen
 ===========  ==================================================================================
 
@@ -17,8 +18,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logscan.diagnosis.verdict import Verdict
     from logscan.pipeline.batch import Report, read_failures, read_incidents, report
     from logscan.pipeline.counting import scan
+    from logscan.pipeline.diagnosing import Diagnosis, diagnose
+    from logscan.pipeline.evidence import EvidenceRequest
     from logscan.pipeline.export import entry_batches
     from logscan.pipeline.live import Live, Watched, Watcher, watch
     from logscan.pipeline.reading import Limits, Progress, blocks, read_entries
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "Report": "batch", "read_failures": "batch", "read_incidents": "batch", "report": "batch",
     "scan": "counting",
+    "Diagnosis": "diagnosing", "Verdict": "diagnosing", "diagnose": "diagnosing",
+    "EvidenceRequest": "evidence",
     "entry_batches": "export",
     "Live": "live", "Watched": "live", "Watcher": "live", "watch": "live",
     "Limits": "reading", "Progress": "reading", "blocks": "reading", "read_entries": "reading",
@@ -36,6 +42,8 @@ _HOME_OF = {
 }  # fmt: skip
 
 __all__ = [
+    "Diagnosis",
+    "EvidenceRequest",
     "Found",
     "HostNames",
     "Limits",
@@ -43,9 +51,11 @@ __all__ = [
     "Progress",
     "Report",
     "Selection",
+    "Verdict",
     "Watched",
     "Watcher",
     "blocks",
+    "diagnose",
     "entry_batches",
     "find",
     "read_entries",

@@ -44,11 +44,12 @@ LOG, CAPTURE, BUNDLE, KEYSTORE, CERTIFICATES, S_CLIENT, KEY_LOG, TRACE, ANSWER =
 
 
 @dataclass(slots=True)
-class Asked:
+class EvidenceRequest:
     """What to read, and how."""
 
     paths: Sequence[str]
-    selection: Selection
+    selection: Selection = field(default_factory=lambda: Selection(alerts=frozenset()))
+    """Which failures of logs. Without alerts or a family: all that a refused client certificate can cause."""
     keystore: str | None = None
     """The file of the keystore that is used."""
     backend_ca: Sequence[str] = ()
@@ -59,7 +60,7 @@ class Asked:
     hosts: HostNames = field(default_factory=HostNames)
     limits: Limits = field(default_factory=Limits)
     management: Management | None = None
-    """Asked live for what the cases need."""
+    """EvidenceRequest live for what the cases need."""
     org: str | None = None
     env: str | None = None
     """Organization and environment, where no log names them."""
@@ -81,7 +82,7 @@ class Read:
     """What the management API answered live, by path."""
 
 
-def collect(asked: Asked, progress: Progress | None = None) -> Read:
+def collect(asked: EvidenceRequest, progress: Progress | None = None) -> Read:
     """Read all evidence.
 
     Raises:
@@ -121,7 +122,7 @@ def collect(asked: Asked, progress: Progress | None = None) -> Read:
 
 
 def _fetch(
-    asked: Asked, management: Management, groups: Groups, reader: _Reader, counters: Counters
+    asked: EvidenceRequest, management: Management, groups: Groups, reader: _Reader, counters: Counters
 ) -> dict[str, bytes]:
     """Ask the management API for what the failures need: bundle, target servers, keystore of each proxy."""
     from logscan.evidence.management_live import Fetcher
@@ -170,7 +171,7 @@ def _fetch_environment(fetcher: Fetcher, reader: _Reader, org: str, env: str) ->
 
 
 def _scan_logs(
-    paths: list[str], asked: Asked, groups: Groups, counters: Counters, progress: Progress | None
+    paths: list[str], asked: EvidenceRequest, groups: Groups, counters: Counters, progress: Progress | None
 ) -> None:
     selection = asked.selection
     try:
@@ -240,7 +241,7 @@ def whole(path: str) -> bytes:
 class _Reader:
     """Takes files one by one."""
 
-    def __init__(self, asked: Asked, counters: Counters) -> None:
+    def __init__(self, asked: EvidenceRequest, counters: Counters) -> None:
         self._asked, self._counters = asked, counters
         self.evidence = Evidence()
         self.answers = management_api.Answers()

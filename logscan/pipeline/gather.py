@@ -23,7 +23,7 @@ from logscan.evidence import bundle
 from logscan.evidence.cutting import cut
 from logscan.evidence.keystores import Keystore
 from logscan.models import Counters, Problem
-from logscan.pipeline.diagnose import Diagnosis
+from logscan.pipeline.diagnosing import Diagnosis
 from logscan.pipeline.evidence import ANSWER, BUNDLE, CERTIFICATES, KEY_LOG, KEYSTORE, S_CLIENT, TRACE, whole
 from logscan.pipeline.search import find
 

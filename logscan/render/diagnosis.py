@@ -15,7 +15,7 @@ from logscan.diagnosis.verdict import FINE, Verdict
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.keystores import Keystore
 from logscan.incidents import failure_id
-from logscan.pipeline.diagnose import Diagnosis
+from logscan.pipeline.diagnosing import Diagnosis
 from logscan.render import sequence
 from logscan.render.text import counted, safe, show_mapping
 
@@ -327,6 +327,7 @@ def _connection_dict(verdict: Verdict) -> dict[str, Any] | None:
 def verdict_dict(verdict: Verdict) -> dict[str, Any]:
     """One verdict in JSON; the fields are in docs/diagnose.md."""
     case, facts, group = verdict.case, verdict.facts, verdict.case.group
+    stored = facts.entry.chain if facts.entry else ()
     authorities = None if facts.authorities is None else [str(name) for name in facts.authorities]
     return {
         "org": facts.org,
@@ -360,7 +361,7 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
         "keystore": facts.keystore.name if facts.keystore else facts.keystore_name,
         "alias": facts.alias,
         "client_chain": [certificate_dict(certificate) for certificate in facts.sent_chain],
-        "keystore_chain": [certificate_dict(certificate) for certificate in (facts.entry.chain if facts.entry else ())],
+        "keystore_chain": [certificate_dict(certificate) for certificate in stored],
         "accepted_authorities": authorities,
         "notes": [*facts.incomplete, *case.notes],
         "connection": _connection_dict(verdict),

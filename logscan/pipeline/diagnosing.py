@@ -10,7 +10,7 @@ from logscan.diagnosis.verdict import Verdict, verdict_of
 from logscan.evidence.capture import CaptureCounters
 from logscan.evidence.collected import Evidence
 from logscan.models import Counters
-from logscan.pipeline.evidence import Asked, Read, collect
+from logscan.pipeline.evidence import EvidenceRequest, Read, collect
 from logscan.pipeline.reading import Progress
 
 
@@ -41,7 +41,7 @@ class Diagnosis:
         return sum(len(verdict.findings) != 1 for verdict in self.verdicts)
 
 
-def diagnose(asked: Asked, alias: str | None = None, progress: Progress | None = None) -> Diagnosis:
+def diagnose(asked: EvidenceRequest, alias: str | None = None, progress: Progress | None = None) -> Diagnosis:
     """Read the evidence and judge every case in it.
 
     Args:
@@ -54,7 +54,7 @@ def diagnose(asked: Asked, alias: str | None = None, progress: Progress | None =
     return judged(collect(asked, progress), asked, alias)
 
 
-def judged(read: Read, asked: Asked, alias: str | None = None) -> Diagnosis:
+def judged(read: Read, asked: EvidenceRequest, alias: str | None = None) -> Diagnosis:
     """Judge what was read."""
     selection = asked.selection
     groups = read.groups.emit()
