@@ -158,7 +158,7 @@ class Answers:
                 info.get("certInfo"), _text(label), _text(item.get("keyName")), keystore, source, True
             )
         elif isinstance(info, list):
-            self._chain(info, _text(item.get("certName")) or name, None, keystore, source, False)
+            self._chain(info, name or _text(item.get("certName")), None, keystore, source, False)
         elif "refers" in item and isinstance(item.get("name"), str):
             self._reference(
                 item["name"], str(item["refers"]), str(item.get("resourceType") or "KeyStore"), source
@@ -378,7 +378,10 @@ def is_answer(head: bytes) -> bool:
             )
         )
     return bool(
-        re.search(rb"<(?:ResourceRef|TargetServer|CertInfo|KeyStore|CertificateInfo|Certificate)\b", head)
+        re.search(
+            rb"<(?:ResourceRef|ResourceReference|TargetServer|CertInfo|KeyStore|CertificateInfo|Certificate)\b",
+            head,
+        )
     )
 
 

@@ -26,8 +26,8 @@ _MARKS = (
     b"SSL handshake has read",
 )
 _COMMAND = re.compile(
-    r"s_client\b[^\n]*?-connect[ =]\[?([^\s\]'\"]+?)\]?:(\d+)|s_client\b[^\n]*?-host[ =](\S+)\s+-port["
-    r" =](\d+)"
+    r"s_client\b[^\n]*?(?:-connect[ =]['\"]?(?:\[([^\]\s]+)\]|([^\s:'\"]+)):(\d+)|-host[ =](\S+)\s+-port["
+    r" =](\d+))"
 )
 _SNI = re.compile(r"s_client\b[^\n]*?-servername[ =](\S+)")
 _ALERT = re.compile(r"SSL alert number (\d+)")
@@ -102,8 +102,8 @@ def read_s_client(data: bytes, source: str) -> SClient:
     numbers = (int(number) for number in _ALERT.findall(text))
     return SClient(
         source,
-        (command[1] or command[3]) if command else None,
-        int(command[2] or command[4]) if command else None,
+        (command[1] or command[2] or command[4]) if command else None,
+        int(command[3] or command[5]) if command else None,
         sni[1].strip("'\"") if sni else None,
         protocols[-1].replace("TLSv", "TLS ").replace("TLS 1\n", "TLS 1.0") if protocols else None,
         asked,
