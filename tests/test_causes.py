@@ -172,6 +172,7 @@ TABLE: dict[str, tuple[str, list[Made], list[Made]]] = {
         [lambda: facts("good", sent="sent", chain=pem("good"), trusts=("root",)),
          lambda: facts("good", sent="sent", chain=pem("good"), trusts=("fake",)),
          lambda: facts("good", sent="sent", accepts=(), chain=pem("good")),
+         lambda: facts("good", sent=None, accepts=None, trusts=("other",), wire=False),
          lambda: facts("good", accepts=("other",), trusts=("other",))],
     ),
     "ca_same_name_other_key": (

@@ -63,10 +63,15 @@ class Groups:
         self._groups: dict[Key, Group] = {}
         self.left_out = 0
         """Failures beyond :data:`MAX_GROUPS` groups."""
+        self.northbound = 0
+        """Failures between Router and Message Processor: here the Message Processor is no client."""
 
     def feed(self, failures: Iterable[FailedHandshake]) -> None:
         """Count failures."""
         for failure in failures:
+            if failure.side == "northbound":
+                self.northbound += 1
+                continue
             info = failure.ssl_info
             keystore = None if info is None else "null" if info.keystore == "null" else "set"
             alias = None if info is None or info.key_alias in ("null", "-", "") else info.key_alias

@@ -108,6 +108,18 @@ def _wire_needs(facts: Facts) -> tuple[str, ...]:
     return ("capture",)
 
 
+def _surely_sent(facts: Facts) -> bool:
+    """Whether the certificate was sent: as seen, or because Java would."""
+    would = facts.choice is not None and facts.choice.certain and facts.choice.alias is not None
+    return facts.sent == SENT or would
+
+
+def _unseen(facts: Facts) -> Answer:
+    """A certificate was sent, or may have been, and nothing shows it."""
+    needs = ("keystore", *_wire_needs(facts))
+    return Answer(POSSIBLE, "the certificate that was sent is not known", facts.quote("sent"), needs)
+
+
 def no_keystore(facts: Facts) -> Answer:
     """The target's TLS settings name no keystore."""
     if out := _empty_is_out(facts):
@@ -440,12 +452,7 @@ def _validity(facts: Facts, which: str) -> Answer:
         return out
     chain = facts.presented
     if not chain:
-        return Answer(
-            POSSIBLE,
-            "the certificate that was sent is not known",
-            facts.quote("sent"),
-            ("keystore", *_wire_needs(facts)),
-        )
+        return _unseen(facts)
     time = facts.begun or datetime.now(UTC)
     quotes = facts.quote("sent") or facts.quote("keystore")
     for certificate in chain:
@@ -472,12 +479,7 @@ def wrong_key_usage(facts: Facts) -> Answer:
         return out
     chain = facts.presented
     if not chain:
-        return Answer(
-            POSSIBLE,
-            "the certificate that was sent is not known",
-            facts.quote("sent"),
-            ("keystore", *_wire_needs(facts)),
-        )
+        return _unseen(facts)
     leaf = chain[0]
     quotes = facts.quote("sent") or facts.quote("keystore")
     if leaf.extended_key_usages is None:
@@ -510,18 +512,16 @@ def unknown_ca(facts: Facts) -> Answer:
             POSSIBLE, "the backend's trusted authorities are not known", facts.quote("sent"), ("backend-ca",)
         )
     if not chain:
-        return Answer(
-            POSSIBLE,
-            "the certificate that was sent is not known",
-            facts.quote("sent"),
-            ("keystore", *_wire_needs(facts)),
-        )
+        return _unseen(facts)
     if _anchor(chain, facts.backend_cas) is not None:
         return _no("the chain reaches an authority of the backend")
     if _namesake(chain, facts.backend_cas) is not None:
         return _no("an authority of the same name is trusted, with another key")
     if _link_to(chain[-1], facts, tuple(item.subject for item in facts.backend_cas)):
         return _no("only an intermediate is missing")
+    if not _surely_sent(facts):
+        why = "the backend trusts none of the issuers, but whether the certificate was sent is not known"
+        return Answer(POSSIBLE, why, facts.quote("keystore", "backend_ca"), ("s_client", *_wire_needs(facts)))
     issuers = "; ".join(dict.fromkeys(str(item.issuer) for item in chain))
     trusted = "; ".join(str(item.subject) for item in facts.backend_cas[:5])
     return Answer(
@@ -538,13 +538,12 @@ def ca_same_name_other_key(facts: Facts) -> Answer:
     chain = facts.presented
     if facts.backend_cas:
         if not chain:
-            return Answer(
-                POSSIBLE,
-                "the certificate that was sent is not known",
-                facts.quote("sent"),
-                ("keystore", *_wire_needs(facts)),
-            )
+            return _unseen(facts)
         if _anchor(chain, facts.backend_cas) is None and (other := _namesake(chain, facts.backend_cas)):
+            if not _surely_sent(facts):
+                why = f"{other.subject} has another key there, but whether the certificate was sent is"
+                f" not known"
+                return Answer(POSSIBLE, why, facts.quote("backend_ca"), ("s_client", *_wire_needs(facts)))
             return Answer(
                 PROVEN, f"the backend's {other.subject} did not sign this chain: same name, another key",
                 facts.quote("sent", "keystore", "backend_ca"),

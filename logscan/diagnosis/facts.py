@@ -45,7 +45,6 @@ class Facts:
     """As the log or the wire names it."""
     received: bool | None = None
     """Whether the backend sent the alert (``False``: this side raised it)."""
-    northbound: bool = False
     log_keystore: str | None = None
     """``KeyStore:`` of the log's SSLInfo line: ``null`` where none is configured."""
     begun: datetime | None = None

@@ -75,7 +75,6 @@ def _from_log(facts: Facts, case: Case) -> None:
         return
     facts.alert = group.alert
     facts.org, facts.env, facts.target = group.org, group.env, group.target
-    facts.northbound = group.side == "northbound"
     facts.begun, facts.ended = group.first, group.last
     facts.alias = group.alias
     facts.received = {"peer": True, "us": False}.get(group.refused_by)

@@ -34,6 +34,8 @@ class Diagnosis:
     lost_alerts: int
     """Alerts on the wire that the log does not name."""
     failures_left_out: int
+    northbound: int
+    """Failures of the log between Router and Message Processor, which are not diagnosed."""
 
     @property
     def open(self) -> int:
@@ -82,4 +84,5 @@ def judged(read: Read, asked: EvidenceRequest, alias: str | None = None) -> Diag
         len(accepted), sum(connection.client_certificate == "empty" for connection in accepted),
         sum(c.client_certificate is None and c.accepted is None for c in connections),
         sum(verdict.case.lost for verdict in verdicts), read.groups.left_out,
+        read.groups.northbound,
     )  # fmt: skip

@@ -115,6 +115,12 @@ def footer(diagnosis: Diagnosis) -> list[str]:
             f"{counted(diagnosis.lost_alerts, 'alert')} on the wire that the log does not name: its count"
             f" is a lower bound"
         )
+    if diagnosis.northbound:
+        lines.append(
+            f"{counted(diagnosis.northbound, 'failure')} between Router and Message Processor"
+            f" (northbound): not"
+            " diagnosed"
+        )
     if diagnosis.failures_left_out:
         lines.append(
             f"{counted(diagnosis.failures_left_out, 'failure')} beyond the number of groups that is kept"
