@@ -542,7 +542,7 @@ def ca_same_name_other_key(facts: Facts) -> Answer:
         if _anchor(chain, facts.backend_cas) is None and (other := _namesake(chain, facts.backend_cas)):
             if not _surely_sent(facts):
                 why = f"{other.subject} has another key there, but whether the certificate was sent is"
-                f" not known"
+                " not known"
                 return Answer(POSSIBLE, why, facts.quote("backend_ca"), ("s_client", *_wire_needs(facts)))
             return Answer(
                 PROVEN, f"the backend's {other.subject} did not sign this chain: same name, another key",
