@@ -129,7 +129,7 @@ class Lock:
             self._file.close()
             raise UsageError(
                 f"{path}: is in use by another run (process {owner or 'unknown'})",
-                "end that run, or give each its own checkpoint",
+                "wait for that run or end it, or give each its own",
             ) from error
         except OSError as error:
             raise UsageError(f"{path}: {reason_of(error)}", "is its directory there and writable?") from error

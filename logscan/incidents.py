@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +26,8 @@ SAMPLES = 3
 MAX_DISTINCT = 200
 """Distinct combinations of keystore, alias, truststore, target, revision and host counted of an
 incident; those beyond are left out of its lists."""
+MAX_HOURS = 24 * 366
+"""Hours counted one by one of an incident; failures in others count in its sum only."""
 SHOWN = 10
 """How many of them an incident lists."""
 
@@ -60,13 +62,15 @@ _Shape = tuple[tuple[str, ...], SslInfo | None, str | None, str | None, str]
 class _Tally:
     """The running counts of one incident."""
 
-    __slots__ = ("_latest", "first", "handshakes", "last", "messages", "samples", "shapes")
+    __slots__ = ("_latest", "first", "handshakes", "hours", "last", "messages", "samples", "shapes")
 
     def __init__(self) -> None:
         self.handshakes = 0
         self.messages = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
+        self.hours: dict[int, int] = {}
+        """Hours since the first day of the calendar → failed handshakes."""
         self.shapes: Counter[_Shape] = Counter()
         """What came together with what: families, SSLInfo, target, revision, host."""
         self.samples: dict[str, datetime] = {}
@@ -82,6 +86,9 @@ class _Tally:
                 self.first = time
             if self.last is None or time > self.last:
                 self.last = time
+            hour = time.toordinal() * 24 + time.hour
+            if hour in self.hours or len(self.hours) < MAX_HOURS:
+                self.hours[hour] = self.hours.get(hour, 0) + 1
         shape = (failure.families, failure.ssl_info, failure.target, failure.revision, failure.host)
         if shape in self.shapes or len(self.shapes) < MAX_DISTINCT:
             self.shapes[shape] += 1
@@ -94,6 +101,8 @@ class _Tally:
         self.first = min(filter(None, (self.first, other.first)), default=None)
         self.last = max(filter(None, (self.last, other.last)), default=None)
         self.shapes.update(other.shapes)
+        for hour, number in other.hours.items():
+            self.hours[hour] = self.hours.get(hour, 0) + number
         for name, time in other.samples.items():
             self._sample(name, time)
 
@@ -209,6 +218,10 @@ class Incidents:
             hosts,
             tuple(tally.earliest()),
             hint,
+            tuple(
+                (datetime.fromordinal(hour // 24) + timedelta(hours=hour % 24), number)
+                for hour, number in sorted(tally.hours.items())
+            ),
         )
 
 

@@ -188,6 +188,8 @@ class Incident:
     """The first few by time."""
     hint: str
     """What the log alone says of the cause, and what to look at next."""
+    hours: tuple[tuple[datetime, int], ...] = ()
+    """Failed handshakes by the hour in which they happened, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,8 @@ class Counters:
     """Files that cannot hold entries of the time range, by the times in and around them."""
     skipped_bytes: int = 0
     """What was not read for that reason, as it lies on disk."""
+    copies: int = 0
+    """Files that hold the text of another, and were not read again."""
     lines: int = 0
     """Counted only with ``--stats``."""
     candidates: int = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,3 +92,118 @@ def test_diagnosis_is_accessible(browser: Any, diagnosis_page: Path, scheme: str
         for rule in found
         if rule["impact"] in ("serious", "critical")
     ] == []
+
+
+@pytest.fixture(scope="module")
+def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of generated logs, compared with an earlier run, with a hostile name in it."""
+    folder = tmp_path_factory.mktemp("report")
+    script = ROOT / "benchmarks/generate.py"
+    subprocess.run(
+        [sys.executable, script, "--size", "2M", "--failing", "0.05", "--milliseconds", "60000", "--start", "2026-11-01",
+         folder / "system.log"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    whole = (folder / "system.log").read_bytes()
+    first = folder / "first"
+    first.mkdir()
+    (first / "system.log").write_bytes(whole[: len(whole) // 3])
+    line = (ROOT / "sample_logs/no-keystore/system.log").read_text().replace("payments-v1", HOSTILE)
+    (folder / "system.log").write_bytes(whole + line.replace("2026-11-23", "2026-11-30").encode())
+    history = ("--history", "kept", "--alert", "all")
+    for args in (
+        ("first", *history, "--until", "2026-11-02", "--format", "csv", "-o", "first.csv"),
+        (
+            "system.log",
+            *history,
+            "--until",
+            "2026-12-01",
+            "--compare",
+            "previous",
+            "--format",
+            "html",
+            "-o",
+            "page.html",
+        ),
+    ):
+        done = logscan("report", *args, cwd=folder)
+        assert done.returncode == 0, done.stderr.decode()
+    return folder / "page.html"
+
+
+HOSTILE = "<script>alert(1)</script><b>x"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
+def test_report(browser: Any, report_page: Path, width: int, scheme: str) -> None:
+    """Filter, sort, open a row; on a phone nothing is cut off; nothing is asked of the network."""
+    assert report_page.stat().st_size < 2_000_000
+    page, told = open_page(browser, report_page, width, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("ul.now li").first.inner_text().startswith(f"acme / prod / {HOSTILE}")
+    assert page.locator("svg.bars rect").count() > 20
+    assert page.locator("svg.heat rect").count() == 30 * 24
+    assert page.locator(".state.new").count() > 0
+    rows = page.locator("tr.row")
+    number = rows.count()
+    assert number > 20
+    # Details are closed until they are asked for; then they hold the entries.
+    first = rows.first
+    name = first.locator("button")
+    detail = page.locator("#" + name.get_attribute("aria-controls"))
+    assert not detail.is_visible()
+    name.focus()
+    page.keyboard.press("Enter")
+    assert name.get_attribute("aria-expanded") == "true"
+    assert "messageid:" in detail.locator("pre").first.inner_text()
+    page.locator("#filter").fill("script alert")
+    assert page.locator("tr.row:visible").count() == 1
+    assert page.locator("#shown").inner_text() == f"1 of {number} shown"
+    page.locator("#filter").fill("")
+    if width > 700:
+        head = page.locator("th", has_text="Failed")
+        for order in ("descending", "ascending"):
+            head.locator("button").click()
+            assert head.get_attribute("aria-sort") == order
+            cells = [
+                int(cell.replace(",", ""))
+                for cell in page.locator("tr.row td:nth-child(3)").all_inner_texts()
+            ]
+            assert cells == sorted(cells, reverse=order == "descending")
+    page.close()
+    assert told == []
+
+
+def test_report_without_scripts(browser: Any, report_page: Path) -> None:
+    """A mail program runs none: everything is open then."""
+    page, _ = open_page(browser, report_page, java_script_enabled=False)
+    assert page.locator("tr.detail").first.is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_report_is_accessible(browser: Any, report_page: Path, scheme: str) -> None:
+    """Nothing serious by axe's rules; and it prints."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page, _ = open_page(browser, report_page, color_scheme=scheme, bypass_csp=True)
+    assert page.pdf().startswith(b"%PDF")
+    found = axe.Axe().run(page).response["violations"]
+    page.close()
+    bad = [
+        f"{rule['id']}: {rule['nodes'][0]['html']}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert bad == []
+
+
+def test_a_report_of_nothing(browser: Any, tmp_path: Path) -> None:
+    """Says so."""
+    (tmp_path / "system.log").write_text("2026-11-25 00:00:00,000 main INFO X - quiet\n")
+    assert (
+        logscan("report", "system.log", "--format", "html", "-o", "page.html", cwd=tmp_path).returncode == 0
+    )
+    page, told = open_page(browser, tmp_path / "page.html")
+    assert "Nothing failed" in page.locator("main").inner_text()
+    page.close()
+    assert told == []

@@ -14,9 +14,11 @@ from logscan.cli import common
 from logscan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from logscan.pipeline import Report
+    from logscan.history import Comparison
+    from logscan.pipeline import Limits, Report
 
-FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet")
+FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet", "html")
+BINARY = ("parquet",)
 
 
 @common.guarded
@@ -43,16 +45,48 @@ def report(
     side: common.Side = None,
     host: common.Hosts = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json, jsonl, parquet.")
+        str,
+        typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json, jsonl, parquet, html."),
     ] = "table",
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to a file, as a whole or not at all."),
     ] = None,
     fail_on: Annotated[
-        int | None,
-        typer.Option("--fail-on", min=1, metavar="N", help="Exit 1 at N or more selected failures."),
+        str | None,
+        typer.Option(
+            "--fail-on",
+            metavar="N|new|growing",
+            help="Exit 1 at N or more selected failures; at incidents that are new, or new or growing,"
+            " since the"
+            " run of --compare.",
+        ),
     ] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            "--history",
+            metavar="DIR",
+            help="Keep this run's incidents there as Parquet, to compare later runs with; the same time range"
+            " again replaces it.",
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="previous|DATE",
+            help="Mark what is new, growing, shrinking or gone since the run before, or since that of a"
+            " date, in"
+            " --history.",
+        ),
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples", min=0, max=3, help="html: messages of each incident shown with their entries."
+        ),
+    ] = 1,
     details: Annotated[
         int, typer.Option("--details", min=0, metavar="N", help="Incidents told in detail by the table.")
     ] = 10,
@@ -71,19 +105,15 @@ def report(
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the rest is reported).
     """
-    from logscan import catalog, pipeline
+    from logscan import pipeline
+    from logscan.cli import keeping
     from logscan.render.text import warnings
     from logscan.timerange import time_range
 
+    threshold = keeping.fail_threshold(fail_on, compare, history)
     begun = time.monotonic()
     gc.disable()  # values in flight hold no cycles, and looking for some takes a fifth of a busy run
-    common.check_choice("--format", output_format, FORMATS)
-    common.check_choice("--family", family, catalog.FAMILIES)
-    common.check_choice("--side", side, ("southbound", "northbound"))
-    if alert and family:
-        raise UsageError("--alert and --family select in two ways", "leave one of them out")
-    if output_format == "parquet" and output is None:
-        raise UsageError("--format parquet is no text", "say where to with --output FILE")
+    _check(output_format, family, side, alert, output)
     columns = [name.strip() for text in by or () for name in text.split(",") if name.strip()]
     alerts = pipeline.select_alerts(alert or ["bad_certificate"])
     selection = pipeline.Selection(
@@ -97,12 +127,15 @@ def report(
     )
     names = common.paths_or_default(paths)
     common.stand_back(nice)
+    what = family or (", ".join(sorted(alerts)) if alerts else "TLS")
+    kept = keeping.Keeping(history, compare, selection, what, columns)
+    limits = pipeline.Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice)
     with common.progress_line(names, quiet) as progress:
         done = pipeline.report(
             names,
             selection,
             columns,
-            pipeline.Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice),
+            limits,
             pipeline.HostNames(host or ()),
             each,
             progress,
@@ -110,30 +143,87 @@ def report(
         )
     complaints = common.Complaints(done.counters)
     complaints.tell()
+    changed = kept.compared(done.incidents)
     selected = sum(incident.failed_handshakes for incident in done.incidents)
     if selected or not quiet:
-        what = family or (", ".join(sorted(alerts)) if alerts else "TLS")
         colour = common.wants_colour(color, sys.stdout) if output is None else False
-        data = _rendered(done, what, columns, each, output_format, colour, details)
-        if output is not None:
-            common.write_atomically(output, data)
+        if output_format == "html":
+            data = _page(done, what, names, limits, samples, changed)
         else:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(data)
-        if output_format not in ("table", "json"):
-            from logscan.render.table import footer
-
-            for line in footer(done):
-                print(line, file=sys.stderr)
-    elif quiet:
+            data = _rendered(done, what, columns, each, output_format, colour, details)
+        _write(data, output)
+        _tell(done, output_format, output, changed)
+    else:
         for line in warnings(done.counters):
             common.complain(line)
+    kept.keep(done.incidents, complete=not complaints.fatal)
     if stats:
         common.print_statistics(done.counters, time.monotonic() - begun)
     if complaints.fatal:
         raise typer.Exit(ExitCode.FAULT)
-    if fail_on is not None and selected >= fail_on:
+    if threshold is not None and threshold.matched(selected, changed):
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _write(data: bytes, output: str | None) -> None:
+    if output is not None:
+        common.write_atomically(output, data)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+
+
+def _tell(done: Report, output_format: str, output: str | None, changed: Comparison | None) -> None:
+    """What belongs to a report whose format has no room for it."""
+    from logscan.cli import keeping
+    from logscan.render.table import footer
+
+    if changed is not None and output_format != "html":
+        beside = output_format == "table" and output is None
+        for line in keeping.lines(changed):
+            print(line, file=sys.stdout if beside else sys.stderr)
+    if output_format not in ("table", "json", "html"):
+        for line in footer(done):
+            print(line, file=sys.stderr)
+
+
+def _check(
+    output_format: str, family: str | None, side: str | None, alert: list[str] | None, output: str | None
+) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        UsageError: it does.
+    """
+    from logscan import catalog
+
+    common.check_choice("--format", output_format, FORMATS)
+    common.check_choice("--family", family, catalog.FAMILIES)
+    common.check_choice("--side", side, ("southbound", "northbound"))
+    if alert and family:
+        raise UsageError("--alert and --family select in two ways", "leave one of them out")
+    if output_format in BINARY and output is None:
+        raise UsageError(f"--format {output_format} is no text", "say where to with --output FILE")
+
+
+def _page(
+    done: Report,
+    what: str,
+    paths: list[str],
+    limits: Limits,
+    samples: int,
+    changed: Comparison | None,
+) -> bytes:
+    from logscan.history import name_of
+    from logscan.pipeline.samples import sample_entries
+    from logscan.render.page import to_html
+
+    entries = sample_entries(done.incidents, paths, limits, samples) if samples else {}
+    if changed is None:
+        return to_html(done, what, entries).encode("utf-8", "backslashreplace")
+    gone = [f"{name_of(key)} ({count:,} then)" for key, count in changed.gone]
+    text = to_html(done, what, entries, changed.states, gone, changed.label)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _rendered(

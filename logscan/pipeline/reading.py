@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from logscan.blocks import BLOCK, BlockReader
+from logscan.copies import without_copies
 from logscan.entries import PLAIN, Layout, begins_entry, layout_of, parse
 from logscan.finders import EveryEntryFinder, Finder
 from logscan.messages import DEFAULT_WINDOW
@@ -69,7 +70,8 @@ def parts_of(paths: Sequence[str], counters: Counters, times: TimeRange) -> list
     Raises:
         NoLogsError: no path gave anything to read.
     """
-    parts = [part_of(stream, times) for stream in discover(paths, counters.problems)]
+    streams = without_copies(discover(paths, counters.problems), counters)
+    parts = [part_of(stream, times) for stream in streams]
     for part in parts:
         counters.skipped_files += part.skipped_files
         counters.skipped_bytes += part.skipped_bytes

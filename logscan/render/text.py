@@ -100,6 +100,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("bytes scanned", counters.bytes),
         ("files skipped by time", counters.skipped_files),
         ("bytes skipped by time", counters.skipped_bytes),
+        ("files that are copies", counters.copies),
         ("lines", counters.lines),
         ("entries examined", counters.candidates),
         ("failed handshakes", counters.failures),

@@ -1,0 +1,116 @@
+"""Copies: files of one run that hold the same text, so that it is read once.
+
+A rotated file and its packed form, or a log and an earlier copy of it, begin alike, and the shorter
+ends where the longer has the same bytes. Told by content, whatever the files are called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from logscan.errors import InputError
+from logscan.identity import HEAD, TAIL
+from logscan.models import Counters, Problem
+from logscan.sources import STDIN, LogFile, Stream, first_bytes, open_bytes, plain_size, unpacking_errors
+
+LEAST = 256
+"""Bytes of a file from which on its beginning tells it from others."""
+
+
+class _End(NamedTuple):
+    """How long a text is, and its last bytes."""
+
+    size: int
+    tail: bytes
+
+
+def without_copies(streams: Sequence[Stream], counters: Counters) -> list[Stream]:
+    """The streams without files whose text stands in another file as well; those are counted and told."""
+    groups: dict[bytes, list[LogFile]] = {}
+    files = [file for stream in streams for file in stream if file.path != STDIN]
+    if len(files) > 1:
+        for file in files:
+            head = first_bytes(file.path, HEAD)
+            if len(head) >= LEAST:
+                groups.setdefault(head[:LEAST], []).append(file)
+    dropped: dict[str, str] = {}
+    for alike in groups.values():
+        if len(alike) > 1:
+            dropped |= _copies(alike)
+    for path, kept in dropped.items():
+        counters.copies += 1
+        counters.problems.append(Problem(path, f"holds the same text as {kept}: counted once", fatal=False))
+    if not dropped:
+        return list(streams)
+    left = [tuple(file for file in stream if file.path not in dropped) for stream in streams]
+    return [stream for stream in left if stream]
+
+
+def _copies(alike: list[LogFile]) -> dict[str, str]:
+    """Of files that begin alike those that another holds: path → the other's path."""
+    ends = {file.path: _end(file.path) for file in alike}
+    known = {path: end for path, end in ends.items() if end is not None}
+    # The longest first, and of two that are as long the plain one: it is read faster.
+    order = sorted(known, key=lambda path: (-known[path].size, plain_size(path) is None))
+    dropped: dict[str, str] = {}
+    for number, path in enumerate(order):
+        for longer in order[:number]:
+            if longer not in dropped and _holds(longer, known[longer], known[path]):
+                dropped[path] = longer
+                break
+    return dropped
+
+
+def _end(path: str) -> _End | None:
+    """A text's end; a packed one is unpacked for it. ``None`` where it cannot be read whole."""
+    size = plain_size(path)
+    if size is not None:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            file.seek(max(0, size - TAIL))
+            return _End(size, file.read(TAIL))
+        return None
+    return _read_until(path, None)
+
+
+def _holds(longer: str, whole: _End, part: _End) -> bool:
+    """Whether the longer text has the shorter one's end where that ends."""
+    if whole.size == part.size:
+        return whole.tail == part.tail
+    found = _at(longer, part.size)
+    return found is not None and found == part.tail
+
+
+def _at(path: str, position: int) -> bytes | None:
+    """The bytes in front of a position."""
+    if plain_size(path) is not None:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            file.seek(max(0, position - TAIL))
+            return file.read(min(TAIL, position))
+        return None
+    end = _read_until(path, position)
+    return end.tail if end is not None else None
+
+
+def _read_until(path: str, position: int | None) -> _End | None:
+    """Unpack to a position, or to the end: how far that went, and the last bytes."""
+    size, tail = 0, b""
+    try:
+        stream = open_bytes(path)
+    except InputError:
+        return None
+    try:
+        with memoryview(bytearray(1 << 18)) as view:
+            while position is None or size < position:
+                wanted = len(view) if position is None else min(len(view), position - size)
+                count = stream.readinto(view[:wanted]) or 0
+                if not count:
+                    break
+                size += count
+                tail = (tail + bytes(view[max(0, count - TAIL) : count]))[-TAIL:]
+    except unpacking_errors():
+        return None
+    finally:
+        stream.close()
+    return _End(size, tail) if position is None or size == position else None
