@@ -6,6 +6,7 @@ import gc
 import io
 import sys
 import time
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from logscan.history import Comparison
     from logscan.pipeline import Limits, Report
 
-FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet", "html")
-BINARY = ("parquet",)
+FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet", "html", "xlsx", "ecs", "otel")
+BINARY = ("parquet", "xlsx")
+EACH = ("ecs", "otel")
+"""Formats that have failed handshakes one by one."""
 
 
 @common.guarded
@@ -46,7 +49,12 @@ def report(
     host: common.Hosts = None,
     output_format: Annotated[
         str,
-        typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json, jsonl, parquet, html."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, markdown, csv, json, jsonl, parquet,"
+            " html, xlsx; ecs and otel: each failure for a SIEM.",
+        ),
     ] = "table",
     output: Annotated[
         str | None,
@@ -114,6 +122,7 @@ def report(
     begun = time.monotonic()
     gc.disable()  # values in flight hold no cycles, and looking for some takes a fifth of a busy run
     _check(output_format, family, side, alert, output)
+    each |= output_format in EACH
     columns = [name.strip() for text in by or () for name in text.split(",") if name.strip()]
     alerts = pipeline.select_alerts(alert or ["bad_certificate"])
     selection = pipeline.Selection(
@@ -150,7 +159,8 @@ def report(
         if output_format == "html":
             data = _page(done, what, names, limits, samples, changed)
         else:
-            data = _rendered(done, what, columns, each, output_format, colour, details)
+            zone = selection.times.zone
+            data = _rendered(done, what, columns, each, output_format, colour, details, zone)
         _write(data, output)
         _tell(done, output_format, output, changed)
     else:
@@ -227,8 +237,9 @@ def _page(
 
 
 def _rendered(
-    done: Report, what: str, by: list[str], each: bool, output_format: str, colour: bool, details: int
-) -> bytes:
+    done: Report, what: str, by: list[str], each: bool, output_format: str, colour: bool, details: int,
+    zone: tzinfo | None,
+) -> bytes:  # fmt: skip
     if output_format == "table":
         from logscan.render.table import print_report
 
@@ -242,8 +253,17 @@ def _rendered(
         return data.to_parquet(done, by, each)
     if output_format == "json":
         return data.to_json(done, each).encode("utf-8", "backslashreplace")
+    if output_format in EACH:
+        from logscan.render import siem
+
+        made = siem.to_ecs if output_format == "ecs" else siem.to_otel
+        return "".join(made(done.failures, zone)).encode()
     rows = data.rows_of(done, each)
     columns = data.columns_of(by, each)
+    if output_format == "xlsx":
+        from logscan.render.workbook import to_xlsx
+
+        return to_xlsx(rows, columns, "failures" if each else "incidents")
     if output_format == "csv":
         return data.to_csv(rows, columns).encode("utf-8", "backslashreplace")
     if output_format == "markdown":
