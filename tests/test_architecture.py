@@ -20,8 +20,8 @@ ORDER = (
     "evidence.management_live", "evidence.collected", "diagnosis", "diagnosis.keymanager", "diagnosis.facts", "diagnosis.causes", "diagnosis.cases", "diagnosis.join", "diagnosis.needs", "diagnosis.verdict", "diagnosis.redact",
     "pipeline.selection", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.batch",
     "pipeline.search", "pipeline.samples", "pipeline.following", "pipeline.live", "pipeline.export", "pipeline.evidence", "pipeline.diagnosing", "pipeline.gather", "pipeline", "render", "render.text", "render.data", "render.table", "render.files", "render.siem", "render.workbook", "render.charts", "render.page", "render.sequence", "render.diagnosis",
-    "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics", "alerts.board",
-    "cli.common", "cli.search", "cli.keeping", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli.diagnose", "cli.gather", "cli", "__main__",
+    "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics", "alerts.mail", "alerts.board",
+    "cli.common", "cli.commands", "cli.search", "cli.keeping", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli.diagnose", "cli.gather", "cli.config", "cli", "__main__",
 )  # fmt: skip
 """Each module imports only those in front of it (``logscan`` itself, the façade, apart)."""
 

@@ -8,50 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from typing import Any
 
-import typer
+from logscan.cli.commands import COMMANDS, build, grouped
+from logscan.errors import ExitCode, LogscanError
 
-from logscan import __version__
-
-COMMANDS = ("report", "search", "tail", "export", "diagnose", "gather")
-"""Each is a function in the module of its name."""
-_SETTINGS = {"search": {"help_option_names": ["--help"]}}  # there -h is grep's
-
-
-def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
-    """The command line with these commands (all of them for help and completion)."""
-    app = typer.Typer(
-        name="logscan",
-        help="Find and explain TLS handshake failures in Apigee Edge Message Processor logs.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_root)
-    for name in names:
-        command = getattr(import_module(f"logscan.cli.{name}"), name)
-        app.command(name, context_settings=_SETTINGS.get(name))(command)
-    return app
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"logscan {__version__}")
-        raise typer.Exit
-
-
-def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
-    ),
-) -> None:
-    """Find and explain TLS handshake failures in Apigee Edge Message Processor logs.
-
-    Exit status: 0 ran or found, 1 not found or --fail-on matched, 2 usage or unreadable input.
-    """
+_CONFIGURATIONS = ("logscan.toml", "~/.config/logscan/logscan.toml", "/etc/logscan/logscan.toml")
+_VARIABLES = (*(f"LOGSCAN_{name.upper()}_" for name in COMMANDS), "LOGSCAN_CONFIG")
 
 
 def main() -> None:
@@ -61,4 +24,23 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     asked = [name for name in sys.argv[1:2] if name in COMMANDS]
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
-    build(COMMANDS if completing or not asked else asked)()
+    if completing:
+        build()()
+        return
+    group = grouped(asked or COMMANDS)
+    group(default_map=_configured(group))
+
+
+def _configured(group: Any) -> dict[str, Any]:
+    """The defaults of logscan.toml; nothing is imported for them where there is no such file."""
+    files = map(os.path.expanduser, _CONFIGURATIONS)
+    named = any(name.startswith(_VARIABLES) for name in os.environ)
+    if not named and not any(map(os.path.isfile, files)):
+        return {}
+    from logscan.cli import common, config
+
+    try:
+        return config.all_defaults(group, COMMANDS)
+    except LogscanError as error:
+        common.complain(str(error), error.hint)
+        sys.exit(ExitCode.FAULT)

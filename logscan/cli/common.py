@@ -78,6 +78,9 @@ Family = Annotated[
 Orgs = Annotated[list[str] | None, typer.Option("--org", help="Only these organizations (patterns).")]
 Envs = Annotated[list[str] | None, typer.Option("--env", help="Only these environments (patterns).")]
 Proxies = Annotated[list[str] | None, typer.Option("--proxy", help="Only these API proxies (patterns).")]
+NotProxies = Annotated[
+    list[str] | None, typer.Option("--not-proxy", help="Without these API proxies (patterns).")
+]
 Side = Annotated[str | None, typer.Option("--side", help="Only southbound or northbound.")]
 Colour = Annotated[
     str, typer.Option("--color", metavar="WHEN", help="auto, always or never; NO_COLOR is obeyed.")

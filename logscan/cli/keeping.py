@@ -81,7 +81,8 @@ class Keeping:
         selection = self._selection
         parts = [
             self._what, selection.family or "", ",".join(selection.orgs), ",".join(selection.envs),
-            ",".join(selection.proxies), selection.side or "", ",".join(self._by),
+            ",".join(selection.proxies), ",".join(selection.not_proxies), selection.side or "",
+            ",".join(self._by),
         ]  # fmt: skip
         return Run(selection.times.since, selection.times.until, "|".join(parts), datetime.now())
 

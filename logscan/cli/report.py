@@ -45,6 +45,7 @@ def report(
     org: common.Orgs = None,
     env: common.Envs = None,
     proxy: common.Proxies = None,
+    not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
     output_format: Annotated[
@@ -89,6 +90,16 @@ def report(
             " --history.",
         ),
     ] = None,
+    email: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--email",
+            metavar="ADDRESS",
+            help="Send the report there as well, as text and page; may be repeated. The mail server is"
+            " LOGSCAN_SMTP_URL, else smtp://localhost:25. With --quiet nothing is sent when nothing was"
+            " selected.",
+        ),
+    ] = None,
     samples: Annotated[
         int,
         typer.Option(
@@ -131,6 +142,7 @@ def report(
         orgs=tuple(org or ()),
         envs=tuple(env or ()),
         proxies=tuple(proxy or ()),
+        not_proxies=tuple(not_proxy or ()),
         side=side,
         times=time_range(since, until, tz),
     )
@@ -163,6 +175,9 @@ def report(
             data = _rendered(done, what, columns, each, output_format, colour, details, zone)
         _write(data, output)
         _tell(done, output_format, output, changed)
+        if email:
+            page = _page(done, what, names, limits, samples, changed).decode()
+            _mail(done, what, columns, page, email, changed)
     else:
         for line in warnings(done.counters):
             common.complain(line)
@@ -195,6 +210,19 @@ def _tell(done: Report, output_format: str, output: str | None, changed: Compari
     if output_format not in ("table", "json", "html"):
         for line in footer(done):
             print(line, file=sys.stderr)
+
+
+def _mail(
+    done: Report, what: str, by: list[str], page: str, receivers: list[str], changed: Comparison | None
+) -> None:
+    from logscan.alerts import mail
+    from logscan.cli import keeping
+    from logscan.render.table import headline, print_report
+
+    text = _Text(terminal=False)
+    print_report(done, what, by, False, text, False)
+    more = "".join(f"{line}\n" for line in keeping.lines(changed)) if changed is not None else ""
+    mail.send(mail.compose(headline(done, what), text.getvalue() + more, page, receivers))
 
 
 def _check(

@@ -38,6 +38,7 @@ def tail(
     org: common.Orgs = None,
     env: common.Envs = None,
     proxy: common.Proxies = None,
+    not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
     checkpoint: Annotated[
@@ -138,6 +139,7 @@ def tail(
         orgs=tuple(org or ()),
         envs=tuple(env or ()),
         proxies=tuple(proxy or ()),
+        not_proxies=tuple(not_proxy or ()),
         side=side,
     )
     printed = output is None and not entries and not dashboard

@@ -25,6 +25,8 @@ class Selection:
     orgs: tuple[str, ...] = ()
     envs: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    not_proxies: tuple[str, ...] = ()
+    """Proxies that are left out."""
     side: str | None = None
     times: TimeRange = TimeRange(None, None, None)
 
@@ -46,6 +48,7 @@ class Selection:
             _any_matches(self.orgs, failure.org)
             and _any_matches(self.envs, failure.env)
             and _any_matches(self.proxies, failure.proxy)
+            and not (self.not_proxies and _any_matches(self.not_proxies, failure.proxy))
             and (self.side is None or failure.side == self.side)
         )
 
