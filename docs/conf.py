@@ -1,0 +1,17 @@
+"""The site (``sphinx-build docs site``) and the man page (``sphinx-build -b man docs man``)."""
+
+from importlib.metadata import version as installed
+
+project = "logscan"
+author = "the logscan developers"
+copyright = author  # noqa: A001 (Sphinx calls it so)
+release = version = installed("logscan")
+extensions = ["myst_parser"]
+source_suffix = {".md": "markdown"}
+root_doc = "index"
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header", "misc.highlighting_failure"]
+html_theme = "furo"
+html_title = "logscan"
+man_pages = [("reference", "logscan", "find and explain TLS handshake failures of Apigee Edge", [author], 1)]
+exclude_patterns = ["site", "man"]

@@ -1,0 +1,98 @@
+"""The documentation: its commands run and print what they show, its site and man page build, its reference is the program's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, environment, logscan
+
+DOCS = ROOT / "docs"
+
+
+def commands() -> list[tuple[str, str, str]]:
+    """Page, command and the output that is shown for it."""
+    found = []
+    for path in sorted(DOCS.glob("*.md")):
+        for block in re.findall(r"```console\n(.*?)```", path.read_text(), re.DOTALL):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                found.append((path.name, command, output))
+    return found
+
+
+@pytest.fixture(scope="module")
+def with_logscan(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with the command."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "logscan").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logscan "$@"\n')
+    (folder / "logscan").chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(("page", "command", "output"), commands())
+def test_commands(page: str, command: str, output: str, with_logscan: str) -> None:
+    """Every command of the pages."""
+    env = environment()
+    env["PATH"] = f"{with_logscan}:{env['PATH']}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=ROOT, env=env, timeout=120)
+    assert done.stdout.decode() == output
+
+
+def test_reference() -> None:
+    """Written from the program as it is."""
+    done = subprocess.run(
+        [sys.executable, DOCS / "make_reference.py", "--check"],
+        capture_output=True,
+        env=environment(),
+        timeout=60,
+    )
+    assert done.returncode == 0, "run python docs/make_reference.py"
+
+
+@pytest.mark.parametrize("builder", ["html", "man"])
+def test_site(builder: str, tmp_path: Path) -> None:
+    """Site and man page, without a warning."""
+    pytest.importorskip("sphinx")
+    pytest.importorskip("furo")
+    pytest.importorskip("myst_parser")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "-q", "-b", builder, "-d", tmp_path / "trees", DOCS, tmp_path / "out"],
+        capture_output=True, env=environment(), timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    if builder == "man":
+        page = (tmp_path / "out/logscan.1").read_text()
+        assert ".TH" in page
+        assert "diagnose" in page
+    else:
+        assert (tmp_path / "out/diagnose.html").is_file()
+
+
+def test_examples_of_configuration(tmp_path: Path) -> None:
+    """The example file is taken as it stands."""
+    (text,) = re.findall(r"```toml\n(.*?)```", (DOCS / "configuration.md").read_text(), re.DOTALL)
+    assert tomllib.loads(text)["report"]["history"] == "/var/lib/logscan"
+    (tmp_path / "logscan.toml").write_text(text)
+    done = logscan("config", "show", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert 'history   = "/var/lib/logscan"' in done.stdout.decode()
+
+
+def test_crontab_lines_are_understood(tmp_path: Path) -> None:
+    """The commands of crontab, systemd and logrotate have options that there are."""
+    page = (DOCS / "cron.md").read_text().replace("\\\n", " ")
+    lines = re.findall(r"logscan (report [^\n|]*)", page)
+    (tmp_path / "system.log").write_text("2026-11-25 00:00:00,000 main INFO X - quiet\n")
+    tried = 0
+    for line in lines:
+        if "--since yesterday" in line:
+            args = line.replace("/var/lib/logscan", str(tmp_path)).split()
+            done = logscan(*args, "system.log", cwd=tmp_path)
+            assert done.returncode == 0, (line, done.stderr.decode())
+            tried += 1
+    assert tried == 3
