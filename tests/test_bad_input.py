@@ -280,6 +280,16 @@ def test_control_characters_never_reach_a_terminal_raw(tmp_path: Path) -> None:
         assert "\\x1b]0;evil\\x07" in "".join(shown.split()) or "evil" in shown
 
 
+def test_the_day_on_one_line() -> None:
+    """On a terminal, failures over time; not where they are all in one hour, and not in a pipe."""
+    shown = on_terminal("report", "sample_logs", "--since", "2026-11-24")
+    (line,) = [line for line in shown.splitlines() if "at most" in line]
+    assert line.rstrip().endswith("at most 2 in an hour")
+    assert set(line.split("  ")[0]) <= set(" ▁▂▃▄▅▆▇█")
+    assert "█" in line
+    assert "at most" not in on_terminal("report", "sample_logs/no-keystore")
+
+
 def test_colours_on_a_terminal_only(run: Run) -> None:
     """And not when NO_COLOR says so, or into a pipe."""
     assert "\x1b[31mERROR\x1b[0m" in on_terminal("search", "--prefix", "router02", "sample_logs/interleaved")

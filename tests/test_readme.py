@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, environment
 
+from logscan.cli.commands import COMMANDS
+
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
 PYTHON = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", TEXT, re.DOTALL)
@@ -84,7 +86,7 @@ def test_python_examples(code: str, output: str) -> None:
 
 def test_every_command_and_document_is_named() -> None:
     """Each command has a chapter, each page of docs/ that the README links is there."""
-    for command in ("report", "search", "tail"):
+    for command in COMMANDS:
         assert f"logscan {command}" in TEXT
     for link in re.findall(r"\]\(([\w/.-]+)\)", TEXT):
         assert (ROOT / link).exists(), link

@@ -16,6 +16,8 @@ ENTRIES = 12
 """Entries kept of one message."""
 CHARACTERS = 4_000
 """Characters kept of one entry."""
+ALL = 500_000
+"""Characters kept of all: a page has to pass through mail servers."""
 
 
 def sample_entries(
@@ -27,10 +29,12 @@ def sample_entries(
     if not ids or not again:
         return {}
     found: dict[str, list[str]] = {name: [] for name in ids}
+    room = ALL
     for one in find(ids, again, Counters(), limits=limits):
         text = decode(one.span.data).rstrip("\r\n")
         owner = next((name for name in found if name in text), None)
-        if owner is not None and len(found[owner]) < ENTRIES:
+        if owner is not None and len(found[owner]) < ENTRIES and room > 0:
             cut = f"\n… {len(text) - CHARACTERS:,} more characters" if len(text) > CHARACTERS else ""
             found[owner].append(text[:CHARACTERS] + cut)
+            room -= len(found[owner][-1])
     return {name: entries for name, entries in found.items() if entries}

@@ -32,15 +32,23 @@ class Bins(NamedTuple):
         """The span that a time lies in."""
         return min(self.number - 1, max(0, (time - self.start) // self.width))
 
+    @property
+    def words(self) -> str:
+        """How long one of them is: ``an hour``, ``a day``, ``6 hours``."""
+        hours = self.width // timedelta(hours=1)
+        if hours < 24:
+            return "an hour" if hours == 1 else f"{hours} hours"
+        return "a day" if hours == 24 else f"{hours // 24} days"
 
-def bins_for(first: datetime, last: datetime) -> Bins:
-    """Hours, quarters of days, days or weeks: what gives a readable number of bars."""
-    for hours in (1, 2, 6, 24, 24 * 7, 24 * 28):
+
+def bins_for(first: datetime, last: datetime, most: int = BARS) -> Bins:
+    """Hours, quarters of days, days, weeks … years: what gives ``most`` bars or fewer (of a few years)."""
+    for hours in (1, 2, 6, 24, 24 * 7, 24 * 28, 24 * 364):
         width = timedelta(hours=hours)
         start = first.replace(minute=0, second=0, microsecond=0)
         start = start.replace(hour=0) if hours >= 24 else start.replace(hour=start.hour // hours * hours)
         count = (last - start) // width + 1
-        if count <= BARS:
+        if count <= most:
             break
     return Bins(start, width, count)
 
@@ -81,7 +89,7 @@ def stacked(series: Mapping[str, Sequence[tuple[datetime, int]]]) -> tuple[str, 
                 )
     grid = _grid(highest, left, width, height - bottom, room)
     labels = _labels(bins, left, step, height)
-    words = f"Failed handshakes over time, {_width(bins)} a bar, at most {highest:,}; by " + ", ".join(names)
+    words = f"Failed handshakes over time, {bins.words} a bar, at most {highest:,}; by " + ", ".join(names)
     return _svg("bars", width, height, words, [*grid, *parts, *labels]), names
 
 
@@ -115,13 +123,6 @@ def _labels(bins: Bins, left: int, step: float, height: int) -> list[str]:
 def _moment(bins: Bins, number: int) -> str:
     time = bins.start + number * bins.width
     return f"{time:%m-%d %H:00}" if bins.width < timedelta(days=1) else f"{time:%Y-%m-%d}"
-
-
-def _width(bins: Bins) -> str:
-    hours = bins.width // timedelta(hours=1)
-    if hours < 24:
-        return "an hour" if hours == 1 else f"{hours} hours"
-    return "a day" if hours == 24 else f"{hours // 24} days"
 
 
 def heat_map(points: Sequence[tuple[datetime, int]]) -> str:
@@ -177,7 +178,7 @@ def sparkline(points: Sequence[tuple[datetime, int]], first: datetime, last: dat
         for number, count in enumerate(counts)
         if count
     ]
-    return _svg("spark", 120, 22, f"at most {highest:,} in {_width(bins)}", bars)
+    return _svg("spark", 120, 22, f"at most {highest:,} in {bins.words}", bars)
 
 
 def _svg(kind: str, width: int, height: int, words: str, parts: Sequence[str]) -> str:

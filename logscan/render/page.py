@@ -19,7 +19,7 @@ from logscan.render.text import counted, safe, safe_lines, show_time
 
 STILL = timedelta(hours=1)
 """An incident whose last failure lies so close to the newest is told as going on."""
-ROWS = 2_000
+ROWS = 1_000
 """Incidents in the table; later ones are counted."""
 
 

@@ -116,6 +116,8 @@ def print_report(
     """
     page: Page = TerminalPage(file, colour) if file.isatty() else PlainPage(file, colour)
     page.line(headline(report, what), bold=bool(report.incidents))
+    if file.isatty() and (spark := sparkline(report.incidents)):
+        page.line(spark)
     if each:
         page.line()
         for failure in report.failures:
@@ -144,6 +146,28 @@ def headline(report: Report, what: str) -> str:
     span = f", {show_time(min(times))} to {show_time(max(times))}" if times else ""
     found = f"{counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
     return f"{what}: {found} ({read}){span}"
+
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(incidents: Sequence[Incident]) -> str:
+    """Failures over time on one line of 80 columns; empty where all of them are in one hour."""
+    from logscan.render.charts import bins_for
+
+    points = [point for incident in incidents for point in incident.hours]
+    if not points:
+        return ""
+    times = [time for time, _ in points]
+    bins = bins_for(min(times), max(times), most=48)
+    if bins.number < 2:
+        return ""
+    counts = [0] * bins.number
+    for time, number in points:
+        counts[bins.at(time)] += number
+    most = max(counts)
+    bars = "".join(BLOCKS[-(-count * len(BLOCKS) // most) - 1] if count else " " for count in counts)
+    return f"{bars}  at most {most:,} in {bins.words}"
 
 
 def footer(report: Report) -> list[str]:
