@@ -7,6 +7,7 @@ ends where the longer has the same bytes. Told by content, whatever the files ar
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from logscan.sources import STDIN, LogFile, Stream, first_bytes, open_bytes, pla
 
 LEAST = 256
 """Bytes of a file from which on its beginning tells it from others."""
+_TIME = re.compile(rb"\d\d:\d\d:\d\d")
+"""What a beginning must hold: without a time it may be a part of one line that repeats itself."""
 
 
 class _End(NamedTuple):
@@ -33,7 +36,7 @@ def without_copies(streams: Sequence[Stream], counters: Counters) -> list[Stream
     if len(files) > 1:
         for file in files:
             head = first_bytes(file.path, HEAD)
-            if len(head) >= LEAST:
+            if len(head) >= LEAST and _TIME.search(head):
                 groups.setdefault(head[:LEAST], []).append(file)
     dropped: dict[str, str] = {}
     for alike in groups.values():

@@ -181,6 +181,15 @@ def test_what_is_alike_is_not_the_same(tmp_path: Path) -> None:
     assert count(tmp_path, "a.log", "b.log") == (46, "")
 
 
+def test_repeated_words_are_no_copy(tmp_path: Path) -> None:
+    """Parts of one long line, cut by rotation, begin and end alike."""
+    line = night(1, a=1).rstrip("\n") + " word" * 300 + "\n"
+    for number, (start, end) in enumerate(((0, 400), (400, 800), (800, None))):
+        (tmp_path / ("system.log" + f".{2 - number}" * (number < 2))).write_text(line[start:end])
+    done = logscan("report", ".", "--format", "json", "--stats", cwd=tmp_path)
+    assert f"bytes scanned{len(line):>39,}" in done.stderr.decode()
+
+
 def test_sample_page_opens_without_history(tmp_path: Path) -> None:
     """html needs nothing but the logs."""
     done = logscan("report", ROOT / "sample_logs", "--format", "html", cwd=tmp_path)
