@@ -78,14 +78,13 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
         max_entry: bytes kept of an entry.
     """
     counters = Counters()
-    text = _Text(chunk.data)
+    text = Text(chunk.data)
     if chunk.orphan or layout is not PLAIN:
-        starts = np.zeros(1, np.int64) if chunk.orphan else _openers(text, layout)
+        starts = np.zeros(1, np.int64) if chunk.orphan else openers(text, layout)
         usual = None
     else:
-        header = _Header(text)
-        opens = header.usual | _opens(text, header.usual, layout)
-        rows = np.flatnonzero(opens)
+        header = Header(text)
+        rows = np.flatnonzero(header.usual | opens(text, header.usual, layout))
         starts = text.starts[rows]
         usual = header
     ends = np.append(starts[1:], text.size)
@@ -93,10 +92,10 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
     if usual is None:
         slow = np.ones(len(starts), bool)
     else:
-        slow = _unusual(text, usual, rows, starts, ends, max_entry)
-        batches.append(_cut_out(chunk, text, usual, rows[~slow], ends[~slow]))
+        slow = unusual(text, usual, rows, starts, ends, max_entry)
+        batches.append(cut_out(chunk, text, usual, rows[~slow], ends[~slow]))
     if slow.any():
-        batches.append(_parsed(chunk, starts[slow], ends[slow], max_entry, counters))
+        batches.append(parsed(chunk, starts[slow], ends[slow], max_entry, counters))
     if len(batches) == 1:
         return batches[0], counters
     table = pa.Table.from_batches(batches).combine_chunks()
@@ -105,7 +104,7 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
     return table.take(pa.array(order)).combine_chunks().to_batches()[0], counters
 
 
-class _Text:
+class Text:
     """A chunk's bytes, and where its lines are."""
 
     def __init__(self, data: bytes) -> None:
@@ -133,13 +132,13 @@ class _Text:
         return _same(self.word(at), literal)
 
 
-class _Header:
+class Header:
     """The headers of the lines that begin as usual: bounds of their parts, by line.
 
     Bounds of other lines are of no meaning; ``usual`` says which lines count.
     """
 
-    def __init__(self, text: _Text) -> None:
+    def __init__(self, text: Text) -> None:
         raw, all_starts = text.raw, text.starts
         stamps = text.word(all_starts), text.word(all_starts + 8), text.word(all_starts + 16)
         timed = np.flatnonzero(_usual_time(*stamps))
@@ -150,6 +149,8 @@ class _Header:
         good = np.ones(len(starts), bool)
         position = starts + 24
         twice = raw[position] == 0x20
+        self.twice = twice
+        """Whether two blanks stand behind the time, by row of ``bounds``."""
         at, position = at + twice, position + twice
         bounds = np.empty((len(starts), 2 * len(_CUT)), np.int32)
         self.has: dict[str, Bools] = {}
@@ -175,6 +176,8 @@ class _Header:
             position = np.minimum(np.where(has, end + 1, position), text.size)
         wide = raw[position] == 0x20
         at, position = np.minimum(at + wide, last), position + wide
+        self.wide = wide
+        """The same in front of the thread."""
         word = text.word(position)
         for key in _KEYS:  # out of their order, or twice
             good &= ~_same(word, key[:8])
@@ -226,7 +229,7 @@ class _Header:
         self.usual[timed[~exist]] = False
 
 
-def _cut_out(chunk: Span, text: _Text, header: _Header, lines: Ints, ends: Ints) -> pa.RecordBatch:
+def cut_out(chunk: Span, text: Text, header: Header, lines: Ints, ends: Ints) -> pa.RecordBatch:
     """The rows of usual entries: columns cut out of the bytes."""
     count = len(lines)
     at = header.row[lines]
@@ -278,7 +281,7 @@ def _cut_out(chunk: Span, text: _Text, header: _Header, lines: Ints, ends: Ints)
     )  # fmt: skip
 
 
-def _parsed(chunk: Span, starts: Ints, ends: Ints, max_entry: int, counters: Counters) -> pa.RecordBatch:
+def parsed(chunk: Span, starts: Ints, ends: Ints, max_entry: int, counters: Counters) -> pa.RecordBatch:
     """The rows of other entries, through the grammar."""
     rows = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
@@ -328,7 +331,7 @@ def within(batch: pa.RecordBatch, times: TimeRange, counters: Counters) -> pa.Re
     return batch.filter(keep)
 
 
-def _unusual(text: _Text, header: _Header, rows: Ints, starts: Ints, ends: Ints, max_entry: int) -> Bools:
+def unusual(text: Text, header: Header, rows: Ints, starts: Ints, ends: Ints, max_entry: int) -> Bools:
     """Which entries must go through the grammar."""
     slow = ~header.usual[rows] | (ends - starts > max_entry)
     if b"\r" in text.data:
@@ -345,7 +348,7 @@ def _unusual(text: _Text, header: _Header, rows: Ints, starts: Ints, ends: Ints,
     return slow
 
 
-def _opens(text: _Text, usual: Bools, layout: Layout) -> Bools:
+def opens(text: Text, usual: Bools, layout: Layout) -> Bools:
     """Which of the other lines open an entry: by the layout's own expression, where it can be at all."""
     starts = text.starts
     word = text.word(starts)
@@ -356,14 +359,15 @@ def _opens(text: _Text, usual: Bools, layout: Layout) -> Bools:
         if len(literal) == 8:
             found &= text.has(starts + 8, b"y" if literal[0] == 0x43 else b"ed")
         never |= found
-    opens = np.zeros(len(starts), bool)
+    found = np.zeros(len(starts), bool)
     match = layout.opener.match
     for number in np.flatnonzero(~(usual | never)).tolist():
-        opens[number] = match(text.data, int(starts[number])) is not None
-    return opens
+        found[number] = match(text.data, int(starts[number])) is not None
+    return found
 
 
-def _openers(text: _Text, layout: Layout) -> Ints:
+def openers(text: Text, layout: Layout) -> Ints:
+    """Where entries begin, line by line."""
     match = layout.opener.match
     found = [start for start in text.starts.tolist() if match(text.data, start)]
     return np.array(found, np.int64)
@@ -469,7 +473,7 @@ def _ends_oddly(byte: npt.NDArray[np.uint8]) -> Bools:
     return np.asarray((byte >= 0x80) & np.isin(byte, list(_BLANK_ENDS)))
 
 
-def _odd_within(text: _Text, begins: Ints, ends: Ints) -> Bools:
+def _odd_within(text: Text, begins: Ints, ends: Ints) -> Bools:
     """Whether anything but visible ASCII and blanks stands between offsets."""
     odd = np.append(text.odd, text.size + 1)
     return np.asarray(odd[np.searchsorted(odd, begins)] < ends)

@@ -14,11 +14,20 @@ from typing import NamedTuple
 from logscan.errors import InputError
 from logscan.identity import HEAD, TAIL
 from logscan.models import Counters, Problem
-from logscan.sources import STDIN, LogFile, Stream, first_bytes, open_bytes, plain_size, unpacking_errors
+from logscan.sources import (
+    STDIN,
+    LogFile,
+    Stream,
+    first_bytes,
+    open_bytes,
+    plain_size,
+    read_at,
+    unpacking_errors,
+)
 
 LEAST = 256
 """Bytes of a file from which on its beginning tells it from others."""
-_TIME = re.compile(rb"\d\d:\d\d:\d\d")
+TIME = re.compile(rb"\d\d:\d\d:\d\d")
 """What a beginning must hold: without a time it may be a part of one line that repeats itself."""
 
 
@@ -36,7 +45,7 @@ def without_copies(streams: Sequence[Stream], counters: Counters) -> list[Stream
     if len(files) > 1:
         for file in files:
             head = first_bytes(file.path, HEAD)
-            if len(head) >= LEAST and _TIME.search(head):
+            if len(head) >= LEAST and TIME.search(head):
                 groups.setdefault(head[:LEAST], []).append(file)
     dropped: dict[str, str] = {}
     for alike in groups.values():
@@ -70,9 +79,8 @@ def _end(path: str) -> _End | None:
     """A text's end; a packed one is unpacked for it. ``None`` where it cannot be read whole."""
     size = plain_size(path)
     if size is not None:
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            file.seek(max(0, size - TAIL))
-            return _End(size, file.read(TAIL))
+        with contextlib.suppress(OSError, InputError):
+            return _End(size, read_at(path, max(0, size - TAIL), TAIL))
         return None
     return _read_until(path, None)
 
@@ -81,16 +89,15 @@ def _holds(longer: str, whole: _End, part: _End) -> bool:
     """Whether the longer text has the shorter one's end where that ends."""
     if whole.size == part.size:
         return whole.tail == part.tail
-    found = _at(longer, part.size)
+    found = bytes_before(longer, part.size)
     return found is not None and found == part.tail
 
 
-def _at(path: str, position: int) -> bytes | None:
-    """The bytes in front of a position."""
+def bytes_before(path: str, position: int) -> bytes | None:
+    """The last bytes of a text in front of a position; ``None`` where it does not reach that far."""
     if plain_size(path) is not None:
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            file.seek(max(0, position - TAIL))
-            return file.read(min(TAIL, position))
+        with contextlib.suppress(OSError, InputError):
+            return read_at(path, max(0, position - TAIL), min(TAIL, position))
         return None
     end = _read_until(path, position)
     return end.tail if end is not None else None

@@ -16,9 +16,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from logscan import remote
 from logscan.entries import Layout, layout_of, parse
+from logscan.errors import InputError
 from logscan.models import Counters, Place, Span
-from logscan.sources import STDIN, Stream, first_bytes, plain_size
+from logscan.sources import STDIN, Stream, first_bytes, plain_size, read_at
 from logscan.timerange import TimeRange, in_zone
 
 SLACK = timedelta(minutes=90)
@@ -105,10 +107,10 @@ def _bounds(
     size = plain_size(path)
     if size is None or size < WORTH_WHILE:
         return 0, None
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    with contextlib.suppress(OSError, InputError):
 
         def time_at(offset: int) -> datetime | None:
-            data = os.pread(file.fileno(), _LOOK, offset)
+            data = read_at(path, offset, _LOOK)
             return time_in(data[data.find(b"\n") + 1 :] if offset else data)
 
         offsets = [size * number // SAMPLES for number in range(SAMPLES)]
@@ -163,9 +165,8 @@ def _reaches(path: str, moment: datetime, layout: Layout, times: TimeRange) -> b
     if not size:
         return False
     try:
-        with open(path, "rb") as file:
-            data = os.pread(file.fileno(), _LOOK, max(0, size - _LOOK))
-    except OSError:
+        data = read_at(path, max(0, size - _LOOK), _LOOK)
+    except (OSError, InputError):
         return False
     if size > _LOOK:
         data = data[data.find(b"\n") + 1 :]
@@ -188,6 +189,6 @@ def _times(data: bytes, layout: Layout, times: TimeRange) -> Iterator[datetime]:
 
 
 def _size(path: str) -> int:
-    with contextlib.suppress(OSError):
-        return os.path.getsize(path)
+    with contextlib.suppress(OSError, InputError):
+        return (remote.size(path) or 0) if remote.is_remote(path) else os.path.getsize(path)
     return 0

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from logscan.errors import InputError, NoLogsError
 from logscan.models import Problem
+from logscan.remote import is_remote
 
 STDIN = "-"
 DEFAULT_PATHS = (
@@ -75,7 +76,7 @@ def discover(paths: Sequence[str], problems: list[Problem]) -> list[Stream]:
     for path in paths:
         names = [path] if path == STDIN else _expand(path, problems)
         for name in names:
-            key = name if name == STDIN else os.path.realpath(name)
+            key = name if name == STDIN or is_remote(name) else os.path.realpath(name)
             found.setdefault(key, describe(name))
     if not found and problems:
         first = problems[0]
@@ -120,6 +121,8 @@ def _joined(family: list[LogFile]) -> Iterator[Stream]:
 
 
 def _expand(path: str, problems: list[Problem]) -> list[str]:
+    if is_remote(path):
+        return _expand_remote(path, problems)
     if os.path.isdir(path):
         names = sorted(_logs_below(path, problems))
         if not names:
@@ -137,6 +140,22 @@ def _expand(path: str, problems: list[Problem]) -> list[str]:
     for match in matches:
         expanded += _expand(match, problems) if os.path.isdir(match) else [match]
     return expanded
+
+
+def _expand_remote(path: str, problems: list[Problem]) -> list[str]:
+    from logscan import remote
+
+    try:
+        names = remote.expand(path)
+    except InputError as error:
+        problems.append(Problem(path, str(error).removeprefix(f"{path}: "), error.hint))
+        return []
+    if names == [path]:
+        return names
+    found = [name for name in names if _LOG_NAME.search(name.rpartition("/")[2])]
+    if not found:
+        problems.append(Problem(path, "no logs there", "looked for *.log, *.log.1, *.log.gz …"))
+    return found
 
 
 def _logs_below(directory: str, problems: list[Problem]) -> Iterator[str]:
@@ -198,10 +217,35 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
+class _Behind(io.RawIOBase):
+    """The same for bytes that come from elsewhere."""
+
+    def __init__(self, rest: ByteStream, head: bytes) -> None:
+        super().__init__()
+        self._rest = rest
+        self._head = head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any, /) -> int:
+        if self._head:
+            count = min(len(self._head), len(view))
+            view[:count] = self._head[:count]
+            self._head = self._head[count:]
+            return count
+        return self._rest.readinto(view) or 0
+
+    def close(self) -> None:
+        if not self.closed:
+            self._rest.close()
+        super().close()
+
+
 class _Transcoded(io.RawIOBase):
     """UTF-16 turned into UTF-8, so that the same needles are found."""
 
-    def __init__(self, raw: _Raw, encoding: str) -> None:
+    def __init__(self, raw: io.RawIOBase, encoding: str) -> None:
         super().__init__()
         self._raw = raw
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
@@ -243,7 +287,7 @@ class _Unpacked(io.RawIOBase):
 
     CHUNK = 1 << 17
 
-    def __init__(self, raw: _Raw, make: Callable[[], _Decompressor]) -> None:
+    def __init__(self, raw: io.RawIOBase, make: Callable[[], _Decompressor]) -> None:
         super().__init__()
         self._raw = raw
         self._make = make
@@ -393,12 +437,14 @@ def open_bytes(path: str, skip: int = 0, forget: bool = False, ahead: bool = Fal
             while skip and (count := stream.readinto(dropped[: min(skip, len(dropped))])):
                 skip -= count
         return stream
+    if is_remote(path):
+        return _open_remote(path, skip, ahead)
     descriptor = _open(path)
     if skip:
         os.lseek(descriptor, skip, os.SEEK_SET)
         return _Raw(descriptor, forget=forget)
     head = b""
-    while len(head) < 32:
+    while len(head) < _MAGIC:
         try:
             more = os.read(descriptor, 64)
         except OSError as error:
@@ -406,14 +452,60 @@ def open_bytes(path: str, skip: int = 0, forget: bool = False, ahead: bool = Fal
         if not more:
             break
         head += more
+    return _unpacked(head, lambda kept: _Raw(descriptor, kept, forget), ahead)
+
+
+_MAGIC = 32
+"""Bytes of a beginning that tell what packs a file."""
+Opener = Callable[[str], "ByteStream"]
+_OPENERS: dict[str, Opener] = {}
+
+
+def register(scheme: str, opener: Opener) -> None:
+    """Let addresses of a scheme be read by other means than fsspec: their text, from its beginning."""
+    _OPENERS[scheme] = opener
+
+
+def _open_remote(path: str, skip: int, ahead: bool) -> ByteStream:
+    own = _OPENERS.get(path.partition("://")[0])
+    if own is not None:
+        return own(path)
+    from logscan.remote import RemoteFile
+
+    file = RemoteFile(path, skip)
+    if skip:
+        return file
+    head = b""
+    while len(head) < _MAGIC and (more := file.read(64)):
+        head += more
+    return _unpacked(head, lambda kept: _Behind(file, kept), ahead)
+
+
+def _unpacked(head: bytes, raw_of: Callable[[bytes], io.RawIOBase], ahead: bool) -> ByteStream:
+    """A file's text, by what its first bytes say of it."""
     for magic, unpack in _UNPACKERS:
         if head.startswith(magic):
-            packed = _Unpacked(_Raw(descriptor, head), unpack)
+            packed = _Unpacked(raw_of(head), unpack)
             return _Ahead(packed) if ahead else packed
     encoding = _wide_encoding(head)
     if encoding:
-        return _Transcoded(_Raw(descriptor, head), encoding)
-    return _Raw(descriptor, head.removeprefix(codecs.BOM_UTF8), forget)
+        return _Transcoded(raw_of(head), encoding)
+    return cast("ByteStream", raw_of(head.removeprefix(codecs.BOM_UTF8)))
+
+
+def read_at(path: str, offset: int, size: int) -> bytes:
+    """Some bytes of a plain file, fewer at its end.
+
+    Raises:
+        OSError: a file that cannot be read.
+        InputError: the same, beyond the disk.
+    """
+    if is_remote(path):
+        from logscan import remote
+
+        return remote.read_at(path, offset, size)
+    with open(path, "rb") as file:
+        return os.pread(file.fileno(), size, offset)
 
 
 def first_bytes(path: str, size: int) -> bytes:
@@ -434,16 +526,33 @@ def first_bytes(path: str, size: int) -> bytes:
 
 def plain_size(path: str) -> int | None:
     """The size of a regular file whose bytes are the log's own, neither packed nor in another encoding."""
+    if is_remote(path):
+        return _remote_plain_size(path)
     try:
         with open(path, "rb") as file:
             about = os.fstat(file.fileno())
-            head = file.read(32)
+            head = file.read(_MAGIC)
     except OSError:
         return None
     if not stat.S_ISREG(about.st_mode) or head.startswith(codecs.BOM_UTF8):
         return None
+    return about.st_size if _is_plain(head) else None
+
+
+def _is_plain(head: bytes) -> bool:
     packed = any(head.startswith(magic) for magic, _ in _UNPACKERS)
-    return None if packed or _wide_encoding(head) else about.st_size
+    return not packed and not _wide_encoding(head) and not head.startswith(codecs.BOM_UTF8)
+
+
+def _remote_plain_size(path: str) -> int | None:
+    from logscan import remote
+
+    if path.partition("://")[0] in _OPENERS:
+        return None
+    try:
+        return remote.size(path) if _is_plain(remote.read_at(path, 0, _MAGIC)) else None
+    except InputError:
+        return None
 
 
 def _open(path: str) -> int:
@@ -479,7 +588,7 @@ def _wide_encoding(head: bytes) -> str | None:
 
 def unpacking_errors() -> tuple[type[Exception], ...]:
     """What the unpackers raise on damaged data."""
-    errors: list[type[Exception]] = [EOFError, lzma.LZMAError, OSError, ValueError, zlib.error]
+    errors: list[type[Exception]] = [EOFError, InputError, lzma.LZMAError, OSError, ValueError, zlib.error]
     for module, name in (
         ("isal.isal_zlib", "error"),
         ("isal.igzip_lib", "IsalError"),

@@ -31,6 +31,10 @@ Paths = Annotated[
         show_default=False,
     ),
 ]
+Stores = Annotated[
+    list[str] | None,
+    typer.Option("--store", metavar="DIR", help="Read what logscan ingest put there; may be repeated."),
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help="From then on: ISO, yesterday, '2 hours ago', -24h."),
@@ -164,12 +168,20 @@ def display(path: str) -> str:
     return "standard input" if path == "-" else path
 
 
-def paths_or_default(paths: Sequence[str] | None) -> list[str]:
-    """The paths given, or where a Message Processor of this machine writes.
+def paths_or_default(paths: Sequence[str] | None, stores: Sequence[str] | None = None) -> list[str]:
+    """The stores and paths given, or where a Message Processor of this machine writes.
 
     Raises:
         UsageError: none were given and none is there.
+        InputError: a store is none.
     """
+    if stores:
+        from logscan.store.manifest import is_store, load
+
+        for folder in stores:
+            if not is_store(folder):
+                load(folder)
+        return [*stores, *(paths or ())]
     if paths:
         return list(paths)
     for path in DEFAULT_PATHS:

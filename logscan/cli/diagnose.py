@@ -74,6 +74,7 @@ MaxOpen = Annotated[
 @common.guarded
 def diagnose(
     paths: Evidences = None,
+    store: common.Stores = None,
     keystore: KeystoreFile = None,
     alias: Alias = None,
     backend_ca: BackendCa = None,
@@ -151,6 +152,7 @@ def diagnose(
     common.check_choice("--fail-on", fail_on, ("fault", "open"))
     if accept and not simulate:
         raise UsageError("--accept belongs to --simulate", "add --simulate")
+    paths = common.paths_or_default(paths, store) if store else paths
     if not paths and not keystore and not mgmt:
         raise UsageError("no evidence given", "name logs, captures, keystores …, or a directory of them")
     common.stand_back(nice)

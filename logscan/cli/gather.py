@@ -14,6 +14,7 @@ from logscan.errors import ExitCode, UsageError
 @common.guarded
 def gather(
     paths: options.Evidences = None,
+    store: common.Stores = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")
     ] = None,
@@ -57,6 +58,7 @@ def gather(
 
     if output is None and not review:
         raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")
+    paths = common.paths_or_default(paths, store) if store else paths
     if not paths and not keystore and not mgmt:
         raise UsageError("no evidence given", "name logs, captures, keystores …, or a directory of them")
     asked = options.asked_for(

@@ -27,6 +27,7 @@ EACH = ("ecs", "otel")
 @common.guarded
 def report(
     paths: common.Paths = None,
+    store: common.Stores = None,
     alert: common.Alerts = None,
     family: common.Family = None,
     by: Annotated[
@@ -146,7 +147,7 @@ def report(
         side=side,
         times=time_range(since, until, tz),
     )
-    names = common.paths_or_default(paths)
+    names = common.paths_or_default(paths, store)
     common.stand_back(nice)
     what = family or (", ".join(sorted(alerts)) if alerts else "TLS")
     kept = keeping.Keeping(history, compare, selection, what, columns)

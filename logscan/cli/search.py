@@ -33,6 +33,7 @@ def search(
             show_default=False,
         ),
     ] = None,
+    store: common.Stores = None,
     file: Annotated[
         list[str] | None,
         typer.Option("--file", "-f", metavar="FILE", help="Read message ids from a file, one a line."),
@@ -82,7 +83,7 @@ def search(
 
     begun = time.monotonic()
     ids, names = _ids_and_paths(arguments or [], file or [])
-    paths = common.paths_or_default(names)
+    paths = common.paths_or_default(names, store)
     common.stand_back(nice)
     counters = Counters()
     show_names = _several(paths) if with_filename is None else with_filename
@@ -324,9 +325,12 @@ def _several(paths: list[str]) -> bool:
     """Whether more than one file is searched, as grep judges it."""
     from logscan.errors import LogscanError
     from logscan.sources import discover
+    from logscan.store.manifest import is_store, load
 
     if len(paths) > 1:
         return True
+    if is_store(paths[0]):
+        return len(load(paths[0]).sources) > 1
     try:
         return sum(len(stream) for stream in discover(paths, [])) > 1
     except LogscanError:

@@ -22,6 +22,7 @@ from logscan.messages import MessageWindow
 from logscan.models import Counters, Entry, FailedHandshake, Message, Span
 from logscan.pipeline.reading import Limits, Progress, blocks
 from logscan.pipeline.selection import HostNames, Selection
+from logscan.pipeline.stored import failures_in, hosts_of, stores_among
 from logscan.timerange import TimeRange, in_zone
 
 PARTS = 4
@@ -67,7 +68,12 @@ def scan(
     """
     needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ())
     finder = finder_for(needles, rare=True)
-    joiner = Joiner(host_of or HostNames(), neighbours)
+    hosts = host_of or HostNames()
+    of_store = None
+    if stores_among(paths)[0]:
+        of_store = None if count_lines else failures_in(neighbours, times)
+        hosts = hosts.knowing(hosts_of(paths)) if isinstance(hosts, HostNames) else hosts
+    joiner = Joiner(hosts, neighbours)
     windows = [MessageWindow(counters, limits.window // PARTS) for _ in range(PARTS)]
     read = counters if share[0] == 0 else Counters()
 
@@ -79,7 +85,7 @@ def scan(
                 counters.failures += len(failures)
                 yield failures
 
-    for spans in blocks(paths, lambda _: finder, read, limits, progress, count_lines, times):
+    for spans in blocks(paths, lambda _: finder, read, limits, progress, count_lines, times, of_store):
         for span in spans:
             entry = _mine(span, share, counters)
             if entry is not None:

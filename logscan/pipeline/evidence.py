@@ -25,6 +25,8 @@ from logscan.models import Counters, Problem
 from logscan.pipeline.counting import scan
 from logscan.pipeline.reading import Limits, Progress
 from logscan.pipeline.selection import HostNames, Selection
+from logscan.pipeline.stored import stores_among
+from logscan.remote import expand, is_remote
 from logscan.sources import first_bytes, open_bytes, reason_of, unpacking_errors
 
 if TYPE_CHECKING:
@@ -90,7 +92,11 @@ def collect(asked: EvidenceRequest, progress: Progress | None = None) -> Read:
     """
     counters = Counters()
     reader = _Reader(asked, counters)
-    for path, named in _files(asked.paths, counters.problems):
+    folders, paths = stores_among(asked.paths)
+    for folder in folders:
+        reader.logs.append(folder)
+        reader.evidence.files[folder] = LOG
+    for path, named in _files(paths, counters.problems):
         reader.take(path, named)
     for path in asked.keylogs:
         if not reader.keys.add(whole(path)):
@@ -191,6 +197,12 @@ def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str,
     """Every file of the paths, and whether it was named itself. A folder that is a bundle is one."""
     count = 0
     for path in paths:
+        if is_remote(path):
+            try:
+                yield from ((name, name == path) for name in expand(path))
+            except InputError as error:
+                problems.append(Problem(path, str(error).removeprefix(f"{path}: "), error.hint))
+            continue
         if path == "-" or not os.path.isdir(path):
             if path != "-" and not os.path.exists(path):
                 problems.append(Problem(path, "no such file", "check the path"))

@@ -11,6 +11,7 @@ from logscan.entries import PLAIN, Layout, begins_entry, layout_of, parse
 from logscan.finders import EveryEntryFinder, Finder
 from logscan.messages import DEFAULT_WINDOW
 from logscan.models import Counters, Entry, Problem, Span
+from logscan.pipeline.stored import OfStore, scanned_text, spans_of, stores_among
 from logscan.scanner import DEFAULT_MAX_ENTRY, Scanner
 from logscan.skipping import Part, part_of
 from logscan.sources import Stream, discover, first_bytes
@@ -47,11 +48,31 @@ def blocks(
     progress: Progress | None = None,
     count_lines: bool = False,
     times: TimeRange = TimeRange(None, None, None),
+    of_store: OfStore | None = None,
 ) -> Iterator[list[Span]]:
-    """The spans of all paths, block by block, in the order of the log.
+    """The spans of all paths, block by block, in the order of the log; those of stores first.
 
     With ``times`` what cannot hold entries of that range is not read; more than it is.
+
+    Args:
+        of_store: gives the same spans of a store by shorter ways; without it its text is read like files.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        InputError: a store is damaged or of another version.
     """
+    folders, paths = stores_among(paths)
+
+    def of_streams(streams: Sequence[Stream]) -> Iterator[list[Span]]:
+        return _scan_streams(streams, finder_of, counters, limits, progress, count_lines)
+
+    for folder in folders:
+        if of_store is None:
+            yield from scanned_text(folder, of_streams, counters)
+        else:
+            yield from spans_of(folder, of_store, counters)
+    if folders and not paths:
+        return
     parts = parts_of(paths, counters, times)
     if not count_lines and worth_while([part.stream for part in parts], limits.workers):
         yield from _shared_out(parts, finder_of, counters, limits, progress)
@@ -60,6 +81,24 @@ def blocks(
     def scanner_of(layout: Layout) -> Scanner:
         return Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
 
+    for _, spans in scanned(parts, scanner_of, counters, limits, progress, count_lines):
+        yield spans
+
+
+def _scan_streams(
+    streams: Sequence[Stream],
+    finder_of: Callable[[Layout], Finder],
+    counters: Counters,
+    limits: Limits,
+    progress: Progress | None,
+    count_lines: bool,
+) -> Iterator[list[Span]]:
+    """The spans of whole streams, in this thread."""
+
+    def scanner_of(layout: Layout) -> Scanner:
+        return Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
+
+    parts = [Part(stream) for stream in streams]
     for _, spans in scanned(parts, scanner_of, counters, limits, progress, count_lines):
         yield spans
 

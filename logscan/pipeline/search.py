@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from logscan.entries import header_id, parse
 from logscan.finders import EveryEntryFinder, finder_for
 from logscan.models import Counters, Place, Span
 from logscan.pipeline.reading import Limits, Progress, blocks
+from logscan.pipeline.stored import OfStore
 from logscan.sources import describe
+
+if TYPE_CHECKING:
+    from logscan.store.reading import Store
 
 
 class Found(NamedTuple):
@@ -46,16 +50,19 @@ def find(
     Raises:
         NoLogsError: no path gave anything to read.
     """
-    wanted = tuple(dict.fromkeys(name.encode("utf-8", "surrogateescape") for name in ids))
+    ids = list(dict.fromkeys(ids))
+    wanted = tuple(name.encode("utf-8", "surrogateescape") for name in ids)
     belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
     finder = None if context else finder_for(wanted)
     held: deque[Span] = deque(maxlen=before)
     owed = 0
     stem = ""
+    short = None if context or prefix or mentions or lines else ids
     for spans in blocks(
-        paths, lambda layout: finder or EveryEntryFinder(layout), counters, limits, progress, lines
-    ):
+        paths, lambda layout: finder or EveryEntryFinder(layout), counters, limits, progress, lines,
+        of_store=_of_store(short),
+    ):  # fmt: skip
         for span in spans:
             if context and stem != (here := describe(span.place.path).stem):
                 stem, owed = here, 0  # context does not reach into another log
@@ -73,6 +80,17 @@ def find(
                 yield Found(span, False)
             elif context:
                 held.append(span)
+
+
+def _of_store(ids: Sequence[str] | None) -> OfStore | None:
+    """The short way to the entries of messages; what else is asked for needs the text."""
+    if ids is None:
+        return None
+
+    def found(store: Store, counters: Counters) -> Iterator[list[Span]]:
+        yield store.find(ids, counters)
+
+    return found
 
 
 _NOT, _MENTIONED, _MEMBER = range(3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -79,13 +79,15 @@ class HostNames:
 
     Args:
         rules: ``NAME`` for all files, or ``NAME=PATTERN`` for those whose path matches.
+        known: path → name of files for which no rule speaks.
 
     Raises:
         UsageError: a rule without a name.
     """
 
-    def __init__(self, rules: Sequence[str] = ()) -> None:
+    def __init__(self, rules: Sequence[str] = (), known: Mapping[str, str] | None = None) -> None:
         self._given = tuple(rules)
+        self._stored = dict(known or {})
         self._rules: list[tuple[str, str]] = []
         for rule in rules:
             name, _, pattern = rule.partition("=")
@@ -98,13 +100,19 @@ class HostNames:
         """The Message Processor that wrote a file."""
         return self._known(path)
 
-    def __reduce__(self) -> tuple[type[HostNames], tuple[tuple[str, ...]]]:
-        return HostNames, (self._given,)
+    def __reduce__(self) -> tuple[type[HostNames], tuple[tuple[str, ...], dict[str, str]]]:
+        return HostNames, (self._given, self._stored)
+
+    def knowing(self, known: Mapping[str, str]) -> HostNames:
+        """The same rules, with names for further files."""
+        return HostNames(self._given, {**self._stored, **known}) if known else self
 
     def _name(self, path: str) -> str:
         for name, pattern in self._rules:
             if fnmatch.fnmatchcase(path, pattern):
                 return name
+        if path in self._stored:
+            return self._stored[path]
         return describe(path).stem if path != "-" else "standard input"
 
 

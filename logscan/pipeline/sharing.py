@@ -24,6 +24,7 @@ from logscan.models import Problem
 from logscan.pipeline.counting import PARTS, Counted, count
 from logscan.pipeline.reading import Limits, Progress
 from logscan.pipeline.selection import Selection
+from logscan.pipeline.stored import stores_among
 from logscan.sources import STDIN, discover, first_bytes, plain_size
 from logscan.workers import counters_add
 
@@ -150,6 +151,11 @@ def _merge(done: Counted, other: Counted) -> None:
 def _is_busy(paths: Sequence[str]) -> bool:
     """Whether there are needles enough, and close enough, to share: judged by samples."""
     ignored: list[Problem] = []
+    folders, paths = stores_among(paths)
+    if folders:
+        from logscan.store.manifest import FAILURES, load
+
+        return sum(file.rows for folder in folders for file in load(folder).of_kind(FAILURES)) >= MANY
     try:
         files = [file.path for stream in discover(paths, ignored) for file in stream]
     except LogscanError:

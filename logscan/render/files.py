@@ -69,7 +69,9 @@ class _Parquet:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        self._writer.write_table(pa.Table.from_batches(self._held), row_group_size=2 * ROW_GROUP)
+        # Of a row group with several dictionaries the writer would keep plain strings.
+        table = pa.Table.from_batches(self._held).unify_dictionaries()
+        self._writer.write_table(table, row_group_size=2 * ROW_GROUP)
         self._held, self._rows = [], 0
 
 

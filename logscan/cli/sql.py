@@ -1,0 +1,80 @@
+"""``logscan sql``: questions to a store in SQL."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from logscan.cli import common
+from logscan.errors import ExitCode
+
+FORMATS = ("table", "markdown", "csv", "json", "jsonl")
+
+
+@common.guarded
+def sql(
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="A SELECT over entries, handshakes, incidents.")
+    ],
+    store: common.Stores = None,
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json, jsonl.")
+    ] = "table",
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a file, as a whole or not at all."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows printed at most.")] = 10_000,
+    memory: Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of the query.")] = "1GB",
+    workers: common.Workers = common.WORKERS,
+) -> None:
+    """Ask a store a question in SQL (DuckDB), read-only.
+
+    Views: entries (one row an entry), handshakes (one a failed handshake), incidents. Exit status: 0 ran,
+    2 usage or a store that could not be read.
+    """
+    from logscan.errors import UsageError
+    from logscan.pipeline.asking import ask
+    from logscan.render import data
+
+    common.check_choice("--format", output_format, FORMATS)
+    if not store:
+        raise UsageError("no store given", "name it with --store DIR")
+    common.paths_or_default(None, store)
+    answer = ask(query, store, memory, workers, limit)
+    complaints = common.Complaints(answer.counters)
+    complaints.tell()
+    rows: list[dict[str, Any]] = answer.rows
+    if output_format == "csv":
+        text = data.to_csv(rows, answer.columns)
+    elif output_format == "markdown":
+        text = data.to_markdown(rows, answer.columns)
+    elif output_format == "jsonl":
+        text = data.to_json_lines(rows)
+    elif output_format == "json":
+        text = "[" + ",\n ".join(map(data.json_line, rows)) + "]\n"
+    else:
+        text = _table(rows, answer.columns)
+    with common.output_file(output or "-") as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+    if answer.more:
+        print(f"logscan: only the first {limit:,} rows (--limit)", file=sys.stderr)
+    if complaints.fatal:
+        raise typer.Exit(ExitCode.FAULT)
+
+
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    import io
+
+    from logscan.render.table import PlainPage
+    from logscan.render.text import safe
+
+    text = io.StringIO()
+    shown = [["" if row[name] is None else safe(str(row[name])) for name in columns] for row in rows]
+    numbers = frozenset(
+        name for name in columns if rows and all(isinstance(row[name], int | float | None) for row in rows)
+    )
+    PlainPage(text).table(columns, numbers, shown)
+    return text.getvalue().lstrip("\n")

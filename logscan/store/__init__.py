@@ -1,0 +1,11 @@
+"""The store: logs as an open columnar data set, from which the same bytes come back.
+
+::
+
+    DIR/logscan-store.json                       what it holds: the truth, replaced in one step
+    DIR/entries/date=2026-11-23/host=mp01/*.parquet    every entry (docs/store.md)
+    DIR/failures/date=…/host=…/*.parquet         the entries that hold a needle, whole
+
+``manifest`` is what the file says, ``writing`` makes a part's Parquet files, ``blooms`` and ``reading`` find
+and merge rows. What is to be ingested, and when it counts, is decided in :mod:`logscan.pipeline.ingest`.
+"""
