@@ -546,7 +546,7 @@ class _Run:
         if keep is None:
             return
         oldest = (today - timedelta(days=keep)).isoformat()
-        old = [file for file in self._manifest.files if file.date[0] != "_" and file.date < oldest]
+        old = [file for file in self._manifest.files if file.date != NO_DATE and file.date < oldest]
         if old:
             names = {file.name for file in old}
             self._manifest.files = [file for file in self._manifest.files if file.name not in names]

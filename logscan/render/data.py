@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from logscan.errors import OutputError
@@ -114,7 +115,11 @@ def entry_row(entry: Entry, span: Span) -> dict[str, Any]:
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
-    raise TypeError(f"not for JSON: {type(value).__name__}")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, Decimal):
+        return str(value) if value % 1 else str(int(value))
+    return str(value)
 
 
 def _text(value: object) -> str:

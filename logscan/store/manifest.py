@@ -18,8 +18,9 @@ VERSION = 1
 """Of the layout: a reader refuses what it does not know."""
 NAME = "logscan-store.json"
 ENTRIES, FAILURES = "entries", "failures"
-NO_DATE = "__HIVE_DEFAULT_PARTITION__"
-"""The partition of rows in front of which no entry has a time; readers of Hive's layout take it for null."""
+NO_DATE = "0001-01-01"
+"""The date of rows in front of which no entry has a time (Hive's own name for that, null, is more than some
+readers can take)."""
 
 
 @dataclass(slots=True)

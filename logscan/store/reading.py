@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 BATCH = 8192
 """Rows in memory at once, of each file that is open."""
+WORDS = (
+    "org", "env", "proxy", "revision", "thread", "level", "logger", "class", "method", "file",
+)  # fmt: skip
+"""Columns of few different values, read as dictionaries."""
 _SHIFT = 44
 """Bits of a key that hold the offset: a source may have 16 TiB."""
 
@@ -80,7 +84,7 @@ class Store:
         files = [
             file
             for file in self.manifest.of_kind(FAILURES)
-            if file.date[0] == "_"
+            if file.date == NO_DATE
             or ((low is None or file.date >= low) and (high is None or file.date <= high))
         ]
         held: tuple[int, Span] | None = None
@@ -336,7 +340,11 @@ class _Cursor:
         import pyarrow.parquet as pq
 
         if self._batches is None:
-            reader = pq.ParquetFile(self._path, pre_buffer=False)
+            reader = pq.ParquetFile(
+                self._path,
+                pre_buffer=False,
+                read_dictionary=list(WORDS if self.file.kind == ENTRIES else WORDS[-1:]),
+            )
             groups = [n for n in range(reader.num_row_groups) if self._due(reader.metadata.row_group(n))]
             self._batches = iter(reader.iter_batches(BATCH, groups, use_threads=False) if groups else ())
         for batch in self._batches:

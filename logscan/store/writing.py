@@ -417,7 +417,7 @@ def writer_of(path: str, kind: str, table: pa.Table) -> Any:
             name: "DELTA_BINARY_PACKED" for name in ("time", "offset") if name in table.schema.names
         },
         write_statistics=statistics,
-        sorting_columns=None,
+        store_schema=False,  # readers get plain strings: not all of them join dictionaries
         **more,
     )
 
