@@ -31,7 +31,7 @@ from logscan.store.reading import Store
 
 ALL = Selection(alerts=frozenset())
 QUIET = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "60")),
+    max_examples=int(os.environ.get("EXAMPLES", "30")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -392,11 +392,11 @@ def test_faults(fault: str, store: Path) -> None:
         assert (done.returncode, b"knows logs by their files" in done.stderr) == (2, True)
         expected = {}
     for command, told in expected.items():
-        more_args = {
+        words: dict[str, list[object]] = {
             "search": ["router01.example.com-4321-1001-1"], "ingest": [ROOT / "sample_logs"],
             "sql": ["select * from entries"],
-        }.get(command, [])  # fmt: skip
-        done = logscan(command, *more_args, "--store", store, cwd=folder)
+        }  # fmt: skip
+        done = logscan(command, *words.get(command, ()), "--store", store, cwd=folder)
         assert (done.returncode, told in done.stderr) == (2, True), (command, done.stderr)
     if fault in ("missing", "cut"):
         done = logscan("ingest", "--repair", ROOT / "sample_logs", "--store", store, cwd=folder)

@@ -55,6 +55,14 @@ def groups_with(path: str, filters: Sequence[tuple[int, int]], sought: Sequence[
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        if len(sought) == 1:
+            find = sought[0].may_be_in
+            yield from (
+                number
+                for number, (offset, length) in enumerate(filters)
+                if not length or find(descriptor, offset, length)
+            )
+            return
         for number, (offset, length) in enumerate(filters):
             if not length or any(one.may_be_in(descriptor, offset, length) for one in sought):
                 yield number
