@@ -60,14 +60,6 @@ def size(path: str) -> int | None:
     return None if found is None else int(found)
 
 
-def changed(path: str) -> str:
-    """What changes when a file does, as the other side tells it: time, tag, size."""
-    fs, name = _system(path)
-    about = _told(path, lambda: fs.info(name))
-    keys = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "size")
-    return "|".join(str(about.get(key, "")) for key in keys)
-
-
 def read_at(path: str, offset: int, count: int) -> bytes:
     """Some bytes of a file, fewer at its end.
 
@@ -181,6 +173,10 @@ def _fault(path: str, error: Exception) -> InputError:
     name = type(error).__name__
     status = getattr(error, "status", None)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
+        if path.startswith("http"):  # fsspec tells a refusal as well as something that is not there so
+            return InputError(
+                f"{path}: not found, or not to be read without credentials", "check the address"
+            )
         return InputError(f"{path}: not found", "check the address")
     if isinstance(error, PermissionError) or status in (401, 403) or "Credential" in name or "Auth" in name:
         return InputError(

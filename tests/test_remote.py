@@ -1,0 +1,142 @@
+"""Logs beyond the disk: a server that speaks S3, and one of plain files that breaks off."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, logscan
+
+pytest.importorskip("s3fs")
+moto = pytest.importorskip("moto.server")
+NO_KEYSTORE = ROOT / "sample_logs/no-keystore/system.log"
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[dict[str, Any]]:
+    """A bucket with a rotated, packed family and another log; what the environment must say."""
+    import boto3
+
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    env = {
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+    }  # fmt: skip
+    client = boto3.client(
+        "s3", endpoint_url=env["AWS_ENDPOINT_URL"], region_name="us-east-1", aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )  # fmt: skip
+    client.create_bucket(Bucket="logs")
+    for path in sorted((ROOT / "sample_logs/rotation").glob("*.log*")):
+        client.put_object(Bucket="logs", Key=f"mp01/{path.name}", Body=path.read_bytes())
+    client.put_object(Bucket="logs", Key="mp02/system.log", Body=NO_KEYSTORE.read_bytes())
+    client.put_object(Bucket="logs", Key="mp02/readme.txt", Body=b"no log")
+    yield env
+    server.stop()
+
+
+def test_s3(bucket: dict[str, Any], tmp_path: Path) -> None:
+    """A folder, a pattern, one file; a rotated family is one; ingest knows what it has."""
+    done = logscan("report", "s3://logs/mp01/", "--format", "csv", cwd=tmp_path, **bucket)
+    files = logscan("report", ROOT / "sample_logs/rotation", "--format", "csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert [row.split(b",")[:8] for row in done.stdout.splitlines()] == [
+        row.split(b",")[:8] for row in files.stdout.splitlines()
+    ]
+    found = logscan(
+        "search", "-h", "router01.example.com-4321-5562-1", "s3://logs/*/*.log*", cwd=tmp_path, **bucket
+    )
+    plain = logscan(
+        "search", "-h", "router01.example.com-4321-5562-1", ROOT / "sample_logs/rotation", cwd=tmp_path
+    )
+    assert (found.returncode, found.stdout) == (0, plain.stdout), found.stderr.decode()
+    for told in (b"4 new files, 0 grown, 0 known", b"0 new files, 0 grown, 4 known"):
+        done = logscan("ingest", "s3://logs/", "--store", "store", cwd=tmp_path, **bucket)
+        assert (done.returncode, told in done.stderr) == (0, True), done.stderr.decode()
+    text = logscan("cat", "--store", "store", "s3://logs/mp02/system.log", cwd=tmp_path)
+    assert text.stdout == NO_KEYSTORE.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("s3://logs/mp03/system.log", b"not found"),
+        ("s3://nowhere/system.log", b"s3://nowhere/system.log: "),
+        ("s3://logs/mp02/*.txt", b"no logs there"),
+        ("nothing://x/y.log", b"is not known"),
+    ],
+)
+def test_what_is_not_there(address: str, told: bytes, bucket: dict[str, Any], tmp_path: Path) -> None:
+    """Said, with its address; the rest goes on."""
+    done = logscan("report", address, NO_KEYSTORE, "--format", "csv", cwd=tmp_path, **bucket)
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr.decode()
+    assert b"payments-v1" in done.stdout
+
+
+class Breaking(http.server.SimpleHTTPRequestHandler):
+    """Serves one log in ranges; each third answer of some length breaks off in the middle."""
+
+    text = b""
+    answers = 0
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, body: bool) -> None:
+        if "system.log" not in self.path:
+            self.send_error(403)
+            return
+        asked = self.headers.get("Range")
+        start, end = 0, len(self.text)
+        if asked:
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            start, end = int(first), min(end, int(last) + 1 if last else end)
+        data = self.text[start:end]
+        self.send_response(206 if asked else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(data)))
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(self.text)}")
+        self.end_headers()
+        if body:
+            Breaking.answers += 1
+            broken = len(data) > 10_000 and Breaking.answers % 3 == 0
+            self.wfile.write(data[: len(data) // 2] if broken else data)
+            if broken:
+                self.close_connection = True
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+def test_a_connection_that_breaks(tmp_path: Path) -> None:
+    """It is taken up again; nothing is lost or doubled. What is forbidden is said to be."""
+    line = (
+        "2026-11-25 10:00:{:02},{:03} org:o env:e api:p rev:1 messageid:m-{} main INFO A - B.c() : text {}\n"
+    )
+    text = "".join(line.format(n % 60, n % 1000, n, n) for n in range(60_000)).encode()
+    Breaking.text = gzip.compress(text, 1)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    env: dict[str, Any] = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    try:
+        done = logscan(
+            "search", "-c", "-h", "--prefix", "m-", f"{address}/system.log.gz", cwd=tmp_path, **env
+        )
+        assert (done.returncode, done.stdout) == (0, b"60000\n"), done.stderr.decode()
+        done = logscan("report", f"{address}/other.log", cwd=tmp_path, **env)
+        assert (done.returncode, b"not to be read without" in done.stderr) == (2, True), done.stderr.decode()
+    finally:
+        server.shutdown()
+        server.server_close()
