@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
 import time
@@ -36,6 +38,14 @@ def ingest(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say what was ingested.")] = False,
     stats: common.Stats = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="URL",
+            help="Run the tasks on a Dask cluster, whose workers reach logs and store by the same paths.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = common.WORKERS,
     nice: common.Nice = False,
 ) -> None:
@@ -65,8 +75,15 @@ def ingest(
                 f"{path}: taken out of {store}", "name it, or what it is called now, to ingest it again"
             )
     names = common.paths_or_default(paths) if paths or not (repair or days) else []
-    with common.progress_line(names, quiet) as progress:
-        done = run(names, store, HostNames(host or ()), workers, days, progress=progress)
+    with contextlib.ExitStack() as stack:
+        executor = None
+        if cluster is not None:
+            from logscan.pipeline.cluster import on_cluster
+
+            executor = stack.enter_context(on_cluster(cluster))
+        progress = stack.enter_context(common.progress_line(names, quiet))
+        done = run(names, os.path.abspath(store) if cluster else store, HostNames(host or ()), workers, days,
+                   progress=progress, executor=executor)  # fmt: skip
     complaints = common.Complaints(done.counters)
     complaints.tell()
     if not quiet:
