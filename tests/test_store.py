@@ -159,6 +159,20 @@ def test_commands(store: Path) -> None:
     assert logscan("cat", "--store", store, "nothing", cwd=folder).returncode == 1
 
 
+def test_a_search_imports_no_pandas(store: Path) -> None:
+    """It must start like grep."""
+    code = (
+        "import sys, atexit; sys.argv = ['logscan', 'search', '-c', '-h', '--store', sys.argv[1],"
+        " 'router01.example.com-4321-5562-1']\n"
+        "atexit.register(lambda: print(sys.modules.get('pandas'), sys.modules.get('duckdb')))\n"
+        "from logscan.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, store], capture_output=True, env=environment(), timeout=60
+    )
+    assert done.stdout.split() == [b"3", b"None", b"None"], done.stderr
+
+
 def test_the_library_takes_a_store(store: Path) -> None:
     """In place of paths."""
     frame = read_incidents(str(store))

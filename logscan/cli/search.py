@@ -84,6 +84,8 @@ def search(
     begun = time.monotonic()
     ids, names = _ids_and_paths(arguments or [], file or [])
     paths = common.paths_or_default(names, store)
+    if store:
+        sys.meta_path.insert(0, _NoPandas())
     common.stand_back(nice)
     counters = Counters()
     show_names = _several(paths) if with_filename is None else with_filename
@@ -118,6 +120,16 @@ def search(
         raise typer.Exit(ExitCode.FAULT)
     if not found:
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+class _NoPandas:
+    """Lets this process have no pandas: pyarrow would import it, a quarter of a second long, only to see
+    whether a list is one of its kind."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Find nothing; of pandas, say that it is not there."""
+        if name == "pandas":
+            raise ModuleNotFoundError("not for a search", name=name)
 
 
 def _tell(counters: Counters, found: int, no_messages: bool, no_mentions: bool) -> bool:
