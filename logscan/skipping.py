@@ -10,17 +10,15 @@ read.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from logscan import remote
 from logscan.entries import Layout, layout_of, parse
 from logscan.errors import InputError
 from logscan.models import Counters, Place, Span
-from logscan.sources import STDIN, Stream, first_bytes, plain_size, read_at
+from logscan.sources import STDIN, Stream, first_bytes, plain_size, read_at, size_of
 from logscan.timerange import TimeRange, in_zone
 
 SLACK = timedelta(minutes=90)
@@ -190,5 +188,5 @@ def _times(data: bytes, layout: Layout, times: TimeRange) -> Iterator[datetime]:
 
 def _size(path: str) -> int:
     with contextlib.suppress(OSError, InputError):
-        return (remote.size(path) or 0) if remote.is_remote(path) else os.path.getsize(path)
+        return size_of(path)
     return 0

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, cast
 
-from logscan.errors import InputError, NoLogsError
+from logscan.errors import InputError, LogscanError, NoLogsError
 from logscan.models import Problem
 from logscan.remote import is_remote
 
@@ -148,7 +148,7 @@ def _expand_remote(path: str, problems: list[Problem]) -> list[str]:
     try:
         names = remote.expand(path)
     except InputError as error:
-        problems.append(Problem(path, str(error).removeprefix(f"{path}: "), error.hint))
+        problems.append(problem_of(path, error))
         return []
     if names == [path]:
         return names
@@ -167,6 +167,11 @@ def _logs_below(directory: str, problems: list[Problem]) -> Iterator[str]:
         for name in names:
             if _LOG_NAME.search(name) and not name.startswith("."):
                 yield os.path.join(folder, name)
+
+
+def problem_of(path: str, error: LogscanError) -> Problem:
+    """An error that ended the reading of one input, told while the rest goes on."""
+    return Problem(path, str(error).removeprefix(f"{path}: "), error.hint)
 
 
 def reason_of(error: OSError) -> str:
@@ -188,23 +193,17 @@ class ByteStream(Protocol):
 
 
 class _Raw(io.RawIOBase):
-    """A descriptor, with the bytes that were already read from it to see what it is."""
+    """The bytes of a descriptor."""
 
-    def __init__(self, descriptor: int, head: bytes = b"", forget: bool = False) -> None:
+    def __init__(self, descriptor: int, forget: bool = False) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self._head = head
         self._forget = forget and hasattr(os, "posix_fadvise")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, view: Any, /) -> int:
-        if self._head:
-            count = min(len(self._head), len(view))
-            view[:count] = self._head[:count]
-            self._head = self._head[count:]
-            return count
         return os.readv(self._descriptor, [view])
 
     def close(self) -> None:
@@ -217,13 +216,13 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
-class _Behind(io.RawIOBase):
-    """The same for bytes that come from elsewhere."""
+class _Whole(io.RawIOBase):
+    """Bytes that were already read, to see what they are, and the rest behind them."""
 
-    def __init__(self, rest: ByteStream, head: bytes) -> None:
+    def __init__(self, head: bytes, rest: ByteStream) -> None:
         super().__init__()
-        self._rest = rest
         self._head = head
+        self._rest = rest
 
     def readable(self) -> bool:
         return True
@@ -452,7 +451,7 @@ def open_bytes(path: str, skip: int = 0, forget: bool = False, ahead: bool = Fal
         if not more:
             break
         head += more
-    return _unpacked(head, lambda kept: _Raw(descriptor, kept, forget), ahead)
+    return _unpacked(head, _Raw(descriptor, forget), ahead)
 
 
 _MAGIC = 32
@@ -478,19 +477,33 @@ def _open_remote(path: str, skip: int, ahead: bool) -> ByteStream:
     head = b""
     while len(head) < _MAGIC and (more := file.read(64)):
         head += more
-    return _unpacked(head, lambda kept: _Behind(file, kept), ahead)
+    return _unpacked(head, file, ahead)
 
 
-def _unpacked(head: bytes, raw_of: Callable[[bytes], io.RawIOBase], ahead: bool) -> ByteStream:
+def _unpacked(head: bytes, rest: ByteStream, ahead: bool) -> ByteStream:
     """A file's text, by what its first bytes say of it."""
     for magic, unpack in _UNPACKERS:
         if head.startswith(magic):
-            packed = _Unpacked(raw_of(head), unpack)
+            packed = _Unpacked(_Whole(head, rest), unpack)
             return _Ahead(packed) if ahead else packed
     encoding = _wide_encoding(head)
     if encoding:
-        return _Transcoded(raw_of(head), encoding)
-    return cast("ByteStream", raw_of(head.removeprefix(codecs.BOM_UTF8)))
+        return _Transcoded(_Whole(head, rest), encoding)
+    return _Whole(head.removeprefix(codecs.BOM_UTF8), rest)
+
+
+def size_of(path: str) -> int:
+    """The size of a file as it lies there; 0 where that cannot be told.
+
+    Raises:
+        OSError: a file that cannot be looked at.
+        InputError: the same, beyond the disk.
+    """
+    if is_remote(path):
+        from logscan import remote
+
+        return remote.size(path) or 0
+    return os.path.getsize(path)
 
 
 def read_at(path: str, offset: int, size: int) -> bytes:
@@ -534,9 +547,7 @@ def plain_size(path: str) -> int | None:
             head = file.read(_MAGIC)
     except OSError:
         return None
-    if not stat.S_ISREG(about.st_mode) or head.startswith(codecs.BOM_UTF8):
-        return None
-    return about.st_size if _is_plain(head) else None
+    return about.st_size if stat.S_ISREG(about.st_mode) and _is_plain(head) else None
 
 
 def _is_plain(head: bytes) -> bool:

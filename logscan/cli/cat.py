@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from logscan.cli import common
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError
 
 
 @common.guarded
@@ -55,7 +55,7 @@ def cat(
             sys.stdout.buffer.write(text)
         if size != source.size:
             sys.stdout.flush()
-            raise UsageError(
+            raise InputError(
                 f"{source.path}: {size:,} of {source.size:,} bytes are there",
                 "were dates dropped by --keep? else logscan ingest --repair reads it again",
             )

@@ -27,7 +27,7 @@ from logscan.pipeline.reading import Limits, Progress
 from logscan.pipeline.selection import HostNames, Selection
 from logscan.pipeline.stored import stores_among
 from logscan.remote import expand, is_remote
-from logscan.sources import first_bytes, open_bytes, reason_of, unpacking_errors
+from logscan.sources import first_bytes, open_bytes, problem_of, reason_of, unpacking_errors
 
 if TYPE_CHECKING:
     from logscan.evidence.management_live import Fetcher, Management
@@ -201,7 +201,7 @@ def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str,
             try:
                 yield from ((name, name == path) for name in expand(path))
             except InputError as error:
-                problems.append(Problem(path, str(error).removeprefix(f"{path}: "), error.hint))
+                problems.append(problem_of(path, error))
             continue
         if path == "-" or not os.path.isdir(path):
             if path != "-" and not os.path.exists(path):
@@ -292,7 +292,7 @@ class _Reader:
             evidence.files[path] = kind
             self._read(kind, path)
         except InputError as error:
-            self._problem(path, str(error).removeprefix(f"{path}: "), error.hint)
+            self._counters.problems.append(problem_of(path, error))
         except OSError as error:
             self._problem(path, reason_of(error))
         except ValueError as error:
@@ -385,7 +385,7 @@ class _Reader:
                 elif not self._make_room(connection):
                     counters.left_out += 1
         except InputError as error:
-            self._problem(path, str(error).removeprefix(f"{path}: "), error.hint)
+            self._counters.problems.append(problem_of(path, error))
 
     def _make_room(self, connection: Connection) -> bool:
         """A refused handshake takes the place of one that was accepted."""

@@ -22,10 +22,11 @@ from logscan.errors import InputError
 from logscan.evidence import bundle
 from logscan.evidence.cutting import cut
 from logscan.evidence.keystores import Keystore
-from logscan.models import Counters, Problem
+from logscan.models import Counters
 from logscan.pipeline.diagnosing import Diagnosis
 from logscan.pipeline.evidence import ANSWER, BUNDLE, CERTIFICATES, KEY_LOG, KEYSTORE, S_CLIENT, TRACE, whole
 from logscan.pipeline.search import find
+from logscan.sources import problem_of
 
 MAX_MESSAGES = 50
 """Failing messages whose entries go in."""
@@ -273,7 +274,7 @@ def _whole(path: str, counters: Counters) -> bytes | None:
     try:
         return whole(path)
     except InputError as error:
-        counters.problems.append(Problem(path, str(error).removeprefix(f"{path}: "), error.hint))
+        counters.problems.append(problem_of(path, error))
         return None
 
 

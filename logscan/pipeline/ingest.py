@@ -25,7 +25,17 @@ from logscan.finders import finder_for
 from logscan.identity import HEAD, TAIL
 from logscan.models import Counters, Place, Problem, Span
 from logscan.pipeline.reading import LAYOUT_SAMPLE, Progress
-from logscan.sources import STDIN, LogFile, Stream, discover, first_bytes, plain_size, reason_of
+from logscan.sources import (
+    STDIN,
+    LogFile,
+    Stream,
+    discover,
+    first_bytes,
+    open_bytes,
+    plain_size,
+    problem_of,
+    reason_of,
+)
 from logscan.store.manifest import (
     ENTRIES,
     FAILURES,
@@ -224,9 +234,7 @@ class _Run:
             try:
                 source, grown = self._source_of(file, before)
             except InputError as error:
-                self.done.counters.problems.append(
-                    Problem(file.path, str(error).removeprefix(f"{file.path}: "), error.hint)
-                )
+                self.done.counters.problems.append(problem_of(file.path, error))
                 before = None
                 continue
             before = source.id
@@ -259,8 +267,7 @@ class _Run:
             if self._holds(file.path, source):
                 return source, True
         if not head:
-            with open_or_raise(file.path):
-                pass
+            open_bytes(file.path).close()  # empty, or not to be opened: that raises
         host = self._host_of(file.path)
         fresh = Source(
             self._next, file.path, file.stem, host, layout_of(head).name, digest(head[:HEAD]),
@@ -334,8 +341,7 @@ class _Run:
                 try:
                     written.append(under_way.popleft().result())
                 except LogscanError as error:
-                    words = str(error).removeprefix(f"{planned.file.path}: ")
-                    self.done.counters.problems.append(Problem(planned.file.path, words, error.hint))
+                    self.done.counters.problems.append(problem_of(planned.file.path, error))
                 submit(1)
                 self.done.counters.bytes += written[-1].size if written else 0
                 if self._progress:
@@ -608,19 +614,6 @@ def _seen(path: str, source: int) -> dict[str, tuple[int, int, int, int, int]]:
             os.path.realpath(path): (about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size, source)
         }
     return {}
-
-
-@contextlib.contextmanager
-def open_or_raise(path: str) -> Iterator[None]:
-    """Whether a file can be opened.
-
-    Raises:
-        InputError: it cannot.
-    """
-    from logscan.sources import open_bytes
-
-    open_bytes(path).close()
-    yield
 
 
 def _make(folder: str) -> None:
