@@ -16,12 +16,10 @@ from hashlib import blake2b
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from logscan import catalog
 from logscan.checkpoint import Lock
 from logscan.copies import LEAST, TIME, bytes_before, without_copies
 from logscan.entries import LAYOUTS, Layout, layout_of, parse
 from logscan.errors import InputError, LogscanError, OutputError, UsageError
-from logscan.finders import finder_for
 from logscan.identity import HEAD, TAIL
 from logscan.models import Counters, Place, Problem, Span
 from logscan.pipeline.reading import LAYOUT_SAMPLE, Progress
@@ -46,9 +44,9 @@ from logscan.store.manifest import (
     Source,
     is_store,
     load,
-    needles_digest,
     save,
 )
+from logscan.store.needles import GONE, Needles, needles_digest
 
 if TYPE_CHECKING:
     from logscan.store.reading import Store
@@ -61,8 +59,6 @@ ALONE = 16 << 20
 SMALL, MANY = 8 << 20, 16
 """Files smaller than that are merged when a date has so many of them."""
 _INCOMING = ".incoming"
-_GONE = 4
-"""Bit of ``needles``: counts for nothing, but takes the place of an earlier row."""
 
 
 @dataclass(slots=True)
@@ -220,9 +216,7 @@ class _Run:
         self._last: dict[int, _Last] = {}
         self._planned: set[int] = set()
         """Sources that a file of this run is."""
-        self._finders = [
-            finder_for(needles, rare=True) for needles in (catalog.NEEDLES, catalog.NEIGHBOUR_NEEDLES)
-        ]
+        self._needles = Needles()
 
     # What there is to read.
 
@@ -457,7 +451,7 @@ class _Run:
     ) -> tuple[_Last | None, _Last]:
         """More lines of an entry. Where they finish a line that opens one: what is left of the entry, and the
         one that it opens."""
-        from logscan.store.writing import LONG, OVERLAP, Edge
+        from logscan.store.writing import LONG, Edge, lengthen
 
         edge = last.edge
         whole = edge.data + piece.data
@@ -475,34 +469,25 @@ class _Run:
                 [(owner, begin + within, size - within), *last.fragments[number + 1 :], (*row, piece.size)],
             )
             had = edge.found
-            left.edge.found, new.edge.found = self._needles(left.edge.data), self._needles(new.edge.data)
+            left.edge.found, new.edge.found = (
+                self._needles.within(left.edge.data),
+                self._needles.within(new.edge.data),
+            )
             if had:
-                left.edge.found |= _GONE  # what was told of it holds too much
+                left.edge.found |= GONE  # what was told of it holds too much
             cut = self._join(joins, (last.source, edge.offset), self._id(left.edge))
             rows, skip = cut.rows[number:], within + (0 if number else cut.skip)
             cut.size = line
             join = self._join(joins, (owner, new.edge.offset), self._id(new.edge))
             join.rows, join.skip = [*rows, row], skip
             return left, new
-        seam = (edge.data[-OVERLAP:] if edge.size <= LONG else b"") + piece.data
-        edge.found |= self._needles(seam) | piece.found
-        edge.data = whole[:LONG]
-        edge.size += piece.size
+        lengthen(edge, piece, self._needles)
         last.fragments.append((*row, piece.size))
         self._join(joins, (last.source, edge.offset), self._id(edge)).rows.append(row)
         return None, last
 
     def _id(self, edge: Edge) -> str | None:
         return parse(_span(edge), Counters()).message_id
-
-    def _needles(self, data: bytes) -> int:
-        """Which needles some bytes hold, as bits."""
-        from logscan.store.writing import NEIGHBOUR, TLS
-
-        found = 0
-        for bit, finder in zip((TLS, NEIGHBOUR), self._finders, strict=True):
-            found |= bit if finder.find(bytearray(data), 0, len(data)) else 0
-        return found
 
     def _last_of(self, source: Source) -> _Last | None:
         """The entry that the next bytes of a source go on with, if they open none."""
@@ -520,7 +505,7 @@ class _Run:
         span, fragments = store.entry(*where), store.fragments(*where)
         if span is None or not fragments:
             return None
-        found = self._needles(span.data)
+        found = self._needles.within(span.data)
         return _Last(where[0], Edge(where[1], span.data[:LONG], len(span.data), found), fragments)
 
     def _by_id(self, name: int) -> Source:

@@ -6,10 +6,8 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
 from typing import Any
 
-from logscan import catalog
 from logscan.errors import InputError
 from logscan.files import written
 from logscan.sources import reason_of
@@ -112,12 +110,6 @@ class Manifest:
             families.setdefault((source.host, source.stem), len(families))
         ranked = sorted(self.sources, key=lambda s: (families[s.host, s.stem], s.id))
         return {source.id: place for place, source in enumerate(ranked)}
-
-
-def needles_digest() -> str:
-    """What failures are picked by: another version of logscan may know more."""
-    words = b"\0".join((*catalog.NEEDLES, b"", *catalog.NEIGHBOUR_NEEDLES))
-    return blake2b(words, digest_size=8).hexdigest()
 
 
 def is_store(path: str) -> bool:

@@ -11,6 +11,7 @@ from logscan.errors import InputError
 from logscan.models import Counters, Place, Problem, Span
 from logscan.store.blooms import Sought, groups_with
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Join, Manifest, Source, load
+from logscan.store.needles import NEIGHBOUR, TLS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,6 +82,7 @@ class Store:
             counters: takes what cannot be read.
         """
         low, high = dates
+        bits = TLS | NEIGHBOUR if neighbours else TLS
         files = [
             file
             for file in self.manifest.of_kind(FAILURES)
@@ -96,7 +98,7 @@ class Store:
                 # Of rows of one entry the last is whole.
                 if held is not None and (held[0] != row["source"] or held[1].place != place):
                     spans.append(held[1])
-                wanted = row["needles"] & (3 if neighbours else 1)
+                wanted = row["needles"] & bits
                 held = (row["source"], span) if wanted else None
             yield spans
         if held is not None:
@@ -223,6 +225,8 @@ class Store:
 
     def bytes_before(self, source: int, offset: int, size: int) -> bytes:
         """Some bytes of a source in front of an offset; none where they cannot be read."""
+        from logscan.rows import to_bytes
+
         kept = b""
         counters = Counters()
         files = [
@@ -234,8 +238,6 @@ class Store:
             for batch in self._merged(
                 files, {source}, (source, max(0, offset - size)), counters, strict=True
             ):
-                from logscan.rows import to_bytes
-
                 first = batch.column("offset")[0].as_py()
                 text = b"".join(to_bytes(batch).to_pylist())
                 kept = (kept + text[: max(0, offset - first)])[-size:]

@@ -19,15 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from logscan import catalog
 from logscan.columns import WORDS
 from logscan.entries import LAYOUTS, Layout, begins_entry
-from logscan.finders import Finder, finder_for
 from logscan.identity import TAIL
 from logscan.rows import PIECE, ROW_SCHEMA, as_piece, to_rows
 from logscan.sources import open_bytes, read_at, unpacking_errors
 from logscan.store.blooms import options_for
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile
+from logscan.store.needles import Needles
 
 ROW_GROUP = 32_768
 """Rows of a row group: what a look-up has to unpack."""
@@ -40,8 +39,6 @@ LONG = 1 << 20
 OVERLAP = 4096
 """Bytes looked at again, so that no needle is cut in two."""
 LINE, FILE, MIDDLE = "line", "file", "middle"
-TLS, NEIGHBOUR = 1, 2
-"""Bits of ``needles`` in the failures: one of TLS, one of a fault next to it."""
 ENTRY_SCHEMA = pa.schema([pa.field("source", pa.int32()), *ROW_SCHEMA])
 """The columns of ``entries``; date and host are the directories."""
 FAILURE_SCHEMA = pa.schema(
@@ -56,6 +53,7 @@ FAILURE_SCHEMA = pa.schema(
     ]
 )
 """The columns of ``failures``: the entry's bytes, and how many it has beyond them."""
+SCHEMAS = {ENTRIES: ENTRY_SCHEMA, FAILURES: FAILURE_SCHEMA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +122,12 @@ def write_part(part: Part) -> Written:
     """
     done = Written(part)
     layout = next(layout for layout in LAYOUTS if layout.name == part.layout)
-    entries = _Partitions(part, ENTRIES, ENTRY_SCHEMA, done)
-    failures = _Partitions(part, FAILURES, FAILURE_SCHEMA, done)
-    tls = finder_for(catalog.NEEDLES, rare=True)
-    near = finder_for(catalog.NEIGHBOUR_NEEDLES, rare=True)
+    entries, failures = _Partitions(part, ENTRIES, done), _Partitions(part, FAILURES, done)
+    needles = Needles()
     try:
         for offset, data, begins in _chunks(part, layout, done):
             batch, starts = to_rows(data, part.shown, offset, layout)
-            found = _needles(tls, data, starts) * TLS | _needles(near, data, starts) * NEIGHBOUR
+            found = _found(needles, data, starts)
             ends = np.append(starts[1:], len(data))
             piece = batch.column("form")[0].as_py() & PIECE != 0
             alone = begins and not piece and _is_doubtful(part, data)
@@ -141,7 +137,7 @@ def write_part(part: Part) -> Written:
                 edge = Edge(offset, data[: min(size, LONG)], size, int(found[0]), own)
                 batch = as_piece(batch) if alone else batch
                 piece = True
-                _go_on(done, edge, failures, (tls, near), begins)
+                _go_on(done, edge, failures, needles, begins)
                 found[0] = 0
             entries.add(_with_source(batch, part.source))
             picked = np.flatnonzero(found)
@@ -168,29 +164,25 @@ def _is_doubtful(part: Part, data: bytes) -> bool:
     return part.start == MIDDLE
 
 
-def _go_on(
-    done: Written, piece: Edge, failures: _Partitions, finders: tuple[Finder, Finder], begins: bool
-) -> None:
+def _go_on(done: Written, piece: Edge, failures: _Partitions, needles: Needles, begins: bool) -> None:
     """Lines that go on with the entry before them: the one of the chunk before, or another part's."""
-    before = done.last
-    if before is None:
-        if begins:
-            done.head = piece
-            return
-        assert done.head is not None
-        before = done.head
-        done.pieces.append((before.offset, piece.offset))
-    else:
-        done.pieces.append((before.offset, piece.offset))
-    seam = bytearray(before.data[-OVERLAP:] + piece.data) if before.size <= LONG else bytearray(piece.data)
-    found = piece.found
-    for bit, finder in zip((TLS, NEIGHBOUR), finders, strict=True):
-        found |= bit if finder.find(seam, 0, len(seam)) else 0
-    before.data = (before.data + piece.data)[:LONG]
-    before.size += piece.size
-    if done.last is not None and (found | before.found) != 0:
-        before.found |= found
+    if done.last is None and begins:
+        done.head = piece
+        return
+    before = done.last or done.head
+    assert before is not None
+    done.pieces.append((before.offset, piece.offset))
+    lengthen(before, piece, needles)
+    if done.last is not None and before.found:
         failures.add(failure_rows(done.part, before))
+
+
+def lengthen(edge: Edge, piece: Edge, needles: Needles) -> None:
+    """Add lines to an entry that they go on with; a needle may stand across the seam."""
+    seam = (edge.data[-OVERLAP:] if edge.size <= LONG else b"") + piece.data
+    edge.found |= piece.found | needles.within(seam)
+    edge.data = (edge.data + piece.data)[:LONG]
+    edge.size += piece.size
 
 
 def failure_rows(part: Part, edge: Edge, orphan: bool = False) -> pa.RecordBatch:
@@ -252,12 +244,13 @@ def _last_opener(data: bytearray, layout: Layout) -> int:
     return 0
 
 
-def _needles(finder: Finder, data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Which rows hold a needle: 1 or 0 each."""
+def _found(needles: Needles, data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The bits of the needles in each row."""
     found = np.zeros(len(starts), np.int64)
-    hits = finder.find(bytearray(data), 0, len(data))
-    if hits:
-        found[np.searchsorted(starts, np.asarray(hits) - 1, "right") - 1] = 1
+    for bit, hits in needles.hits(data):
+        if hits:
+            rows = np.unique(np.searchsorted(starts, np.asarray(hits) - 1, "right") - 1)
+            found[rows] |= bit
     return found
 
 
@@ -295,17 +288,17 @@ def _failures(
 class _Partitions:
     """The Parquet files of one kind that a part is writing, one a date."""
 
-    def __init__(self, part: Part, kind: str, schema: pa.Schema, done: Written) -> None:
-        self._part, self._kind, self._schema, self._done = part, kind, schema, done
-        self._open: dict[str, _Output] = {}
+    def __init__(self, part: Part, kind: str, done: Written) -> None:
+        self._part, self._kind, self._done = part, kind, done
+        self._open: dict[str, Output] = {}
         self._date = NO_DATE
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Rows in the order of the log; those without a time go where the row before them went."""
         for date, rows in self._by_date(batch):
             if date not in self._open:
-                self._open[date] = _Output(self._part, self._kind, date, self._schema)
-            self._open[date].add(rows.select(self._schema.names))
+                self._open[date] = _output(self._part, self._kind, date)
+            self._open[date].add(rows.select(SCHEMAS[self._kind].names))
 
     def close(self) -> None:
         """Finish all files."""
@@ -336,43 +329,53 @@ class _Partitions:
             yield self._date, batch.slice(begin, end - begin)
 
 
-class _Output:
-    """One Parquet file that is being written."""
+class Output:
+    """One Parquet file of the store that is being written: rows of one kind, date and host.
 
-    def __init__(self, part: Part, kind: str, date: str, schema: pa.Schema) -> None:
-        where = f"{kind}/date={date}/host={quote(part.host, safe='.-_')}"
-        self._path = f"{where}/{part.name}.parquet"
-        self._file = os.path.join(part.folder, self._path)
+    Args:
+        folder: the directory aside.
+        kind: of the rows.
+        date: their partition.
+        host: the same.
+        name: of the file.
+    """
+
+    def __init__(self, folder: str, kind: str, date: str, host: str, name: str) -> None:
+        path = f"{kind}/date={date}/host={quote(host, safe='.-_')}/{name}.parquet"
+        self._file = os.path.join(folder, path)
         os.makedirs(os.path.dirname(self._file), exist_ok=True)
-        self._about = DataFile(self._path, kind, date, part.host, 0, 0, [])
-        self._source, self._kind, self._schema = part.source, kind, schema
+        self._about = DataFile(path, kind, date, host, 0, 0, [])
+        self._schema = SCHEMAS[kind]
         self._held: list[pa.RecordBatch] = []
         self._rows = 0
-        self._first = self._last = -1
         self._writer: Any = None
 
     def add(self, batch: pa.RecordBatch) -> None:
-        offsets = batch.column("offset")
-        if self._first < 0:
-            self._first = offsets[0].as_py()
-        self._last = offsets[-1].as_py()
+        """Rows of one source, behind those before."""
+        source, offsets = batch.column("source")[0].as_py(), batch.column("offset")
+        parts = self._about.parts
+        if parts and parts[-1][0] == source:
+            parts[-1] = (source, parts[-1][1], offsets[-1].as_py())
+        else:
+            parts.append((source, offsets[0].as_py(), offsets[-1].as_py()))
         self._held.append(batch)
         self._rows += batch.num_rows
         if self._rows >= ROW_GROUP:
             self._flush()
 
     def close(self) -> DataFile:
+        """Finish it; what it holds."""
         self._flush(everything=True)
         self._writer.close()
         self._writer = None
-        self._about.parts = [(self._source, self._first, self._last)]
         self._about.size = os.path.getsize(self._file)
-        self._about.blooms = filters_of(self._file)
+        self._about.blooms = _filters_of(self._file)
         with open(self._file, "rb") as file:
             os.fsync(file.fileno())
         return self._about
 
     def abandon(self) -> None:
+        """Leave it; nothing where it is finished."""
         if self._writer is not None:
             self._writer.close()
 
@@ -381,7 +384,7 @@ class _Output:
         table = pa.Table.from_batches(self._held, self._schema).unify_dictionaries()
         whole = len(table) if everything else len(table) // ROW_GROUP * ROW_GROUP
         if self._writer is None:
-            self._writer = writer_of(self._file, self._kind, table)
+            self._writer = _writer_of(self._file, self._about.kind, table)
         if whole:
             self._writer.write_table(table.slice(0, whole), row_group_size=ROW_GROUP)
             self._about.rows += whole
@@ -389,9 +392,13 @@ class _Output:
         self._held, self._rows = rest.to_batches(), len(rest)
 
 
+def _output(part: Part, kind: str, date: str) -> Output:
+    return Output(part.folder, kind, date, part.host, part.name)
+
+
 def write_rows(part: Part, date: str, batch: pa.RecordBatch) -> DataFile:
     """A file of some failures of one date."""
-    output = _Output(part, FAILURES, date, FAILURE_SCHEMA)
+    output = _output(part, FAILURES, date)
     try:
         output.add(batch)
         return output.close()
@@ -399,7 +406,7 @@ def write_rows(part: Part, date: str, batch: pa.RecordBatch) -> DataFile:
         output.abandon()
 
 
-def writer_of(path: str, kind: str, table: pa.Table) -> Any:
+def _writer_of(path: str, kind: str, table: pa.Table) -> Any:
     """A writer of one of the store's files, fitted to rows like these."""
     words = [name for name in table.schema.names if table.schema.field(name).type == WORDS]
     statistics = [name for name in table.schema.names if name not in ("message", "continuation", "raw")]
@@ -422,7 +429,7 @@ def writer_of(path: str, kind: str, table: pa.Table) -> Any:
     )
 
 
-def filters_of(path: str) -> list[tuple[int, int]]:
+def _filters_of(path: str) -> list[tuple[int, int]]:
     """Where a file's bloom filters of message ids stand, row group by row group."""
     about = pq.read_metadata(path)
     if "message_id" not in about.schema.names:
