@@ -96,12 +96,23 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
         batches.append(cut_out(chunk, text, usual, rows[~slow], ends[~slow]))
     if slow.any():
         batches.append(parsed(chunk, starts[slow], ends[slow], max_entry, counters))
+    return in_order(batches, [np.flatnonzero(~slow), np.flatnonzero(slow)]), counters
+
+
+def in_order(batches: Sequence[pa.RecordBatch], places: Sequence[Ints]) -> pa.RecordBatch:
+    """Batches as one whose rows stand where they belong.
+
+    Args:
+        batches: one at least.
+        places: which rows of the whole each batch has, those of absent ones empty.
+    """
     if len(batches) == 1:
-        return batches[0], counters
+        return batches[0]
+    belongs = np.concatenate(places)
+    order = np.empty(len(belongs), np.int64)
+    order[belongs] = np.arange(len(belongs))
     table = pa.Table.from_batches(batches).combine_chunks()
-    order = np.empty(len(starts), np.int64)
-    order[np.concatenate([np.flatnonzero(~slow), np.flatnonzero(slow)])] = np.arange(len(starts))
-    return table.take(pa.array(order)).combine_chunks().to_batches()[0], counters
+    return table.take(pa.array(order)).combine_chunks().to_batches()[0]
 
 
 class Text:

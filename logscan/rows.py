@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logscan.columns import SCHEMA, Header, Ints, Text, cut_out, openers, opens, parsed, unusual
+from logscan.columns import SCHEMA, Header, Ints, Text, cut_out, in_order, openers, opens, parsed, unusual
 from logscan.entries import PLAIN, Layout
 from logscan.models import Counters, Place, Span
 
@@ -65,12 +65,7 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
         batches.append(_piece(chunk._replace(data=data[:first])))
         order = [np.concatenate(order) + 1, np.zeros(1, np.int64)]
         starts = np.concatenate([np.zeros(1, np.int64), starts])
-    if len(batches) == 1:
-        return batches[0], starts
-    table = pa.Table.from_batches(batches)
-    places = np.empty(len(starts), np.int64)
-    places[np.concatenate(order)] = np.arange(len(starts))
-    return table.take(pa.array(places)).combine_chunks().to_batches()[0], starts
+    return in_order(batches, order), starts
 
 
 def to_bytes(batch: pa.RecordBatch) -> pa.BinaryArray:

@@ -80,11 +80,12 @@ def search(
     Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the rest is searched).
     """
     from logscan import pipeline
+    from logscan.store.manifest import is_store
 
     begun = time.monotonic()
     ids, names = _ids_and_paths(arguments or [], file or [])
     paths = common.paths_or_default(names, store)
-    if store:
+    if any(map(is_store, paths)):
         sys.meta_path.insert(0, _NoPandas())
     common.stand_back(nice)
     counters = Counters()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from logscan.errors import InputError, UsageError
 from logscan.models import Counters
-from logscan.pipeline.reading import Limits
 from logscan.store.manifest import ENTRIES
 from logscan.store.reading import Store
 
@@ -65,8 +64,7 @@ def ask(
 
 def _views(connection: Any, folders: Sequence[str], named: set[str], counters: Counters) -> None:
     files = [store.path(file) for store in map(Store, folders) for file in store.manifest.of_kind(ENTRIES)]
-    folders_allowed = [str(folder) for folder in folders]
-    connection.execute("SET allowed_directories = $folders", {"folders": folders_allowed})
+    connection.execute("SET allowed_directories = $folders", {"folders": list(folders)})
     if "entries" in named:
         if files:
             relation = connection.read_parquet(files, hive_partitioning=True)
@@ -74,16 +72,14 @@ def _views(connection: Any, folders: Sequence[str], named: set[str], counters: C
         else:
             connection.execute("CREATE VIEW entries AS SELECT NULL AS message_id WHERE false")
     if named & {"handshakes", "incidents"}:
+        import pyarrow as pa
+
         from logscan.incidents import failures_to_frame, to_frame
         from logscan.pipeline.batch import report
         from logscan.pipeline.selection import Selection
 
-        done = report(
-            list(folders), Selection(alerts=frozenset()), limits=Limits(), each="handshakes" in named
-        )
+        done = report(list(folders), Selection(alerts=frozenset()), each="handshakes" in named)
         counters.problems += done.counters.problems
-        import pyarrow as pa
-
         connection.register("incidents", pa.Table.from_pandas(to_frame(done.incidents), preserve_index=False))
         connection.register(
             "handshakes", pa.Table.from_pandas(failures_to_frame(done.failures), preserve_index=False)

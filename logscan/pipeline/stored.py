@@ -75,6 +75,7 @@ def scanned_text(
 
     register(SCHEME, opened)
     families: dict[tuple[str, str, int], list[LogFile]] = {}
+    names: dict[str, str] = {}
     first: dict[int, int] = {}
     for number, source in enumerate(store.ordered):
         # What a source goes on with is in the same stream.
@@ -82,10 +83,10 @@ def scanned_text(
             first.get(source.after, source.id) if source.after is not None else source.id
         )
         address = f"{SCHEME}://{folder}#{source.id}"
+        names[address] = source.path
         families.setdefault((source.host, source.stem, begin), []).append(
             LogFile(address, source.stem, (0, "", number))
         )
-    names = {f"{SCHEME}://{folder}#{source.id}": source.path for source in store.ordered}
     streams = [tuple(family) for family in families.values()]
     for found in scan(streams):
         yield [span._replace(place=span.place._replace(path=names[span.place.path])) for span in found]
