@@ -97,6 +97,12 @@ PREFIXED = Layout(
 )
 LAYOUTS = (PLAIN, PREFIXED)
 
+
+def layout_named(name: str) -> Layout:
+    """The layout of a name."""
+    return next(layout for layout in LAYOUTS if layout.name == name)
+
+
 _USUAL = re.compile(
     rf"""
     ({_TIME})\ {{1,2}}

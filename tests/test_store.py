@@ -27,7 +27,7 @@ from logscan.models import Counters, FailedHandshake
 from logscan.pipeline import HostNames, Limits, Selection
 from logscan.pipeline import ingest as ingesting
 from logscan.pipeline.ingest import Ingested, ingest
-from logscan.store import writing
+from logscan.store import upkeep, writing
 from logscan.store.manifest import load
 from logscan.store.reading import Store
 
@@ -107,7 +107,7 @@ def test_what_comes_out_is_what_went_in(
         patch.setattr(writing, "LONGEST", longest)
         patch.setattr(writing, "ROW_GROUP", rnd.choice([3, 50, 32_768]))
         patch.setattr(ingesting, "RANGE", rnd.choice([1 << 11, 1 << 20]))
-        patch.setattr(ingesting, "MANY", rnd.choice([2, 16]))
+        patch.setattr(upkeep, "MANY", rnd.choice([2, 16]))
         for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
             with log.open("ab") as file:
                 file.write(data[start:end])

@@ -58,8 +58,8 @@ def ingest(
     """
     from logscan.pipeline import HostNames
     from logscan.pipeline.ingest import ingest as run
-    from logscan.pipeline.ingest import repair as mend
     from logscan.render.text import counted, show_bytes
+    from logscan.store.upkeep import repair as mend
 
     begun = time.monotonic()
     days = None

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from logscan.columns import WORDS
-from logscan.entries import LAYOUTS, Layout, begins_entry
+from logscan.entries import Layout, begins_entry, layout_named
 from logscan.identity import TAIL
 from logscan.rows import PIECE, ROW_SCHEMA, as_piece, to_rows
 from logscan.sources import open_bytes, read_at, unpacking_errors
@@ -121,7 +121,7 @@ def write_part(part: Part) -> Written:
         InputError: the source cannot be opened.
     """
     done = Written(part)
-    layout = next(layout for layout in LAYOUTS if layout.name == part.layout)
+    layout = layout_named(part.layout)
     entries, failures = _Partitions(part, ENTRIES, done), _Partitions(part, FAILURES, done)
     needles = Needles()
     try:
