@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 
 from logscan.errors import InputError
@@ -17,6 +18,8 @@ from logscan.sources import ByteStream, LogFile, Stream, open_bytes, unpacking_e
 
 BLOCK = 1 << 20
 """Bytes read at once: small enough to stay in the processor's cache while it is scanned."""
+Opener = Callable[[str, int], ByteStream]
+"""Opens a file's text at an offset."""
 _HEADER_BYTES = 4096
 """Enough of a file to see whether an entry begins with it."""
 
@@ -121,6 +124,7 @@ class BlockReader(Buffer):
         start: where to begin: the index of a file in the stream, and a byte of that file.
         stop: the index and the byte from which on entries are another reader's.
         forget: tell the kernel that what was read will not be needed again.
+        opener: opens a file's text at an offset; by default :func:`logscan.sources.open_bytes`.
     """
 
     def __init__(
@@ -134,6 +138,7 @@ class BlockReader(Buffer):
         start: tuple[int, int] = (0, 0),
         stop: tuple[int, int] | None = None,
         forget: bool = False,
+        opener: Opener | None = None,
     ) -> None:
         super().__init__(keep + block + _HEADER_BYTES, counters, count_lines)
         self.final = False
@@ -145,8 +150,8 @@ class BlockReader(Buffer):
         self._stop_base: int | None = None
         """Offset in the stream of the stop, once its file has been reached."""
         self._files = list(stream[self._file_index :])
-        self._forget = forget
         self._begins_entry = begins_entry
+        self._opened_at = opener or partial(open_bytes, forget=forget, ahead=True)
         self._open: ByteStream | None = None
 
     def fill(self) -> bool:
@@ -186,7 +191,7 @@ class BlockReader(Buffer):
         index = self._file_index
         self._file_index += 1
         try:
-            self._open = open_bytes(file.path, skip, self._forget, ahead=True)
+            self._open = self._opened_at(file.path, skip)
         except InputError as error:
             self._fault(file, str(error).removeprefix(f"{file.path}: "), error.hint)
             return False

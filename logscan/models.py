@@ -218,6 +218,8 @@ class Counters:
     """Files that cannot hold entries of the time range, by the times in and around them."""
     skipped_bytes: int = 0
     """What was not read for that reason, as it lies on disk."""
+    indexed_bytes: int = 0
+    """Text that was not read because an index says that nothing sought stands there."""
     copies: int = 0
     """Files that hold the text of another, and were not read again."""
     lines: int = 0

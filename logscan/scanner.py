@@ -390,8 +390,15 @@ class Scanner:
 class WholeScanner(Scanner):
     """For jobs to which every entry matters: a span is all entries of a block that begin in one file."""
 
-    def __init__(self, layout: Layout, counters: Counters, max_entry: int = DEFAULT_MAX_ENTRY) -> None:
-        super().__init__(EverythingFinder(), layout, counters, max_entry)
+    def __init__(
+        self,
+        layout: Layout,
+        counters: Counters,
+        max_entry: int = DEFAULT_MAX_ENTRY,
+        inherits: bool = False,
+        fresh: bool = True,
+    ) -> None:
+        super().__init__(EverythingFinder(), layout, counters, max_entry, inherits=inherits, fresh=fresh)
 
     def _cut(self, reader: Buffer, cut: int, spans: list[Span]) -> None:
         start = 0

@@ -14,14 +14,14 @@ import logscan
 
 ORDER = (
     "errors", "models", "remote", "sources", "files", "catalog", "entries", "blocks", "identity", "copies", "family", "follow", "wake", "checkpoint", "finders", "scanner", "timerange", "skipping",
-    "workers", "messages", "lines", "handshakes", "hints", "incidents", "history", "columns", "rows", "store", "store.manifest", "store.needles", "store.blooms", "store.reading", "store.writing", "store.seams", "store.upkeep",
+    "workers", "processes", "messages", "lines", "handshakes", "hints", "incidents", "history", "columns", "rows", "store", "store.manifest", "store.needles", "store.blooms", "store.reading", "store.writing", "store.seams", "store.upkeep", "index", "index.postings", "index.packed", "index.catalogue",
     "evidence", "evidence.names", "evidence.packets", "evidence.segments", "evidence.reassembly", "evidence.tls", "evidence.keylog", "evidence.connections", "evidence.capture", "evidence.cutting",
     "evidence.certificates", "evidence.keystores", "evidence.s_client", "evidence.xml", "evidence.configuration", "evidence.management_api", "evidence.bundle", "evidence.trace",
     "evidence.management_live", "evidence.collected", "diagnosis", "diagnosis.keymanager", "diagnosis.facts", "diagnosis.causes", "diagnosis.cases", "diagnosis.join", "diagnosis.needs", "diagnosis.verdict", "diagnosis.redact",
     "pipeline.selection", "pipeline.stored", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.batch",
-    "pipeline.search", "pipeline.samples", "pipeline.following", "pipeline.live", "pipeline.export", "pipeline.evidence", "pipeline.diagnosing", "pipeline.gather", "pipeline.asking", "pipeline.cluster", "pipeline.ingest", "pipeline", "render", "render.text", "render.data", "render.charts", "render.table", "render.files", "render.siem", "render.workbook", "render.page", "render.sequence", "render.diagnosis",
+    "pipeline.indexing", "pipeline.indexed", "pipeline.search", "pipeline.samples", "pipeline.following", "pipeline.live", "pipeline.export", "pipeline.evidence", "pipeline.diagnosing", "pipeline.gather", "pipeline.asking", "pipeline.cluster", "pipeline.ingest", "pipeline", "render", "render.text", "render.data", "render.charts", "render.table", "render.files", "render.siem", "render.workbook", "render.page", "render.sequence", "render.diagnosis",
     "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics", "alerts.mail", "alerts.board",
-    "cli.common", "cli.commands", "cli.search", "cli.keeping", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli.diagnose", "cli.gather", "cli.ingest", "cli.cat", "cli.sql", "cli.config", "cli", "__main__",
+    "cli.common", "cli.commands", "cli.search", "cli.keeping", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli.diagnose", "cli.gather", "cli.ingest", "cli.cat", "cli.sql", "cli.index", "cli.config", "cli", "__main__",
 )  # fmt: skip
 """Each module imports only those in front of it (``logscan`` itself, the façade, apart)."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT, environment, logscan
+from growing import FIRST, grown
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_export import entries
@@ -96,33 +97,15 @@ def test_what_comes_out_is_what_went_in(
     logs_folder = folder / "logs"
     logs_folder.mkdir()
     rnd = random.Random(seed)
-    first = b"2026-11-22 23:00:00,000 main INFO FIRST - of its kind\n"  # by which the file is known
-    data = first + data
-    places = range(len(first), len(data))
-    cuts = sorted(rnd.sample(places, min(rnd.randrange(6), len(places))))
-    log = logs_folder / "system.log"
-    number = 0
+    data = FIRST + data
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writing, "BLOCK", block)
         patch.setattr(writing, "LONGEST", longest)
         patch.setattr(writing, "ROW_GROUP", rnd.choice([3, 50, 32_768]))
         patch.setattr(ingesting, "RANGE", rnd.choice([1 << 11, 1 << 20]))
         patch.setattr(upkeep, "MANY", rnd.choice([2, 16]))
-        for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
-            with log.open("ab") as file:
-                file.write(data[start:end])
-            if rnd.random() < 0.6:
-                put(folder, logs_folder)
-            if rnd.random() < 0.3 and end < len(data):
-                log.rename(logs_folder / f"system-2026-11-23.{number}.log")
-                if rnd.random() < 0.5:
-                    rotated = logs_folder / f"system-2026-11-23.{number}.log"
-                    (logs_folder / f"{rotated.name}.gz").write_bytes(gzip.compress(rotated.read_bytes()))
-                    rotated.unlink()
-                number += 1
-        if not log.exists():
-            log.write_bytes(b"")
-        put(folder, logs_folder)
+        for _ in grown(data, logs_folder, rnd):
+            put(folder, logs_folder)
         again = put(folder, logs_folder)
         assert (again.new, again.grown, again.rows) == (0, 0, 0)
     held = Store(str(folder / "store"))
@@ -246,7 +229,7 @@ def test_generated_logs_through_processes(tmp_path: Path) -> None:
     (folder / "system.log.1").write_bytes(whole[third : 2 * third])
     (folder / "system.log").write_bytes(whole[2 * third :])
     code = (
-        "import sys, logscan.pipeline.ingest as i; i.RANGE = 3 << 20; i.ALONE = 1;"
+        "import sys, logscan.pipeline.ingest as i, logscan.processes as p; i.RANGE = 3 << 20; p.ALONE = 1;"
         "from logscan.pipeline import HostNames\n"
         "if __name__ == '__main__': print(i.ingest(sys.argv[1:2], sys.argv[2], HostNames(), workers=2).rows)"
     )

@@ -10,7 +10,19 @@ import typer
 
 from logscan import __version__
 
-COMMANDS = ("report", "search", "tail", "export", "diagnose", "gather", "ingest", "cat", "sql", "config")
+COMMANDS = (
+    "report",
+    "search",
+    "tail",
+    "export",
+    "diagnose",
+    "gather",
+    "ingest",
+    "cat",
+    "sql",
+    "index",
+    "config",
+)
 """Each is a function in the module of its name."""
 _SETTINGS = {"search": {"help_option_names": ["--help"]}}  # there -h is grep's
 

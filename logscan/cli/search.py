@@ -70,6 +70,17 @@ def search(
     no_messages: Annotated[
         bool, typer.Option("--no-messages", "-s", help="No messages about unreadable files.")
     ] = False,
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index",
+            metavar="DIR",
+            help="Where logscan index --index put the index. Default: beside the logs.",
+        ),
+    ] = "",
+    no_index: Annotated[
+        bool, typer.Option("--no-index", help="Read all, as if there were no index.")
+    ] = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = common.WORKERS,
@@ -107,7 +118,7 @@ def search(
     for one in pipeline.find(
         ids, paths, counters, prefix, mentions, before or context, after or context,
         pipeline.Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
-        lines=line_number or as_json or stats,
+        lines=line_number or as_json or (stats and no_index), index=None if no_index else index,
     ):  # fmt: skip
         found += one.matches
         sink.take(one)
@@ -150,6 +161,11 @@ def _tell(counters: Counters, found: int, no_messages: bool, no_mentions: bool) 
             "no message of that id, but it stands in "
             f"{counted(counters.mentions, 'other entry', 'other entries')}, in the text or in a longer id",
             "--mentions prints them; --prefix takes the beginning of an id",
+        )
+    elif not found and counters.indexed_bytes and not no_mentions:
+        common.complain(
+            "no message of that id; the index knows no entries that only mention it, or only begin so",
+            "--mentions and --prefix read all",
         )
     return complaints.fatal
 

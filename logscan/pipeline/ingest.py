@@ -9,11 +9,10 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import blake2b
-from multiprocessing import get_context
 
 from logscan.copies import LEAST, TIME, bytes_before, without_copies
 from logscan.entries import layout_named, layout_of
@@ -21,6 +20,7 @@ from logscan.errors import InputError, LogscanError, OutputError, UsageError
 from logscan.identity import HEAD, TAIL
 from logscan.models import Counters, Problem
 from logscan.pipeline.reading import LAYOUT_SAMPLE, Progress
+from logscan.processes import executor_of
 from logscan.sources import (
     STDIN,
     LogFile,
@@ -49,8 +49,6 @@ from logscan.store.writing import FILE, LINE, MIDDLE, Part, Written, cut_at, wri
 
 RANGE = 256 << 20
 """Bytes of a plain file that one task ingests."""
-ALONE = 16 << 20
-"""Bytes on disk from which on processes are worth their start."""
 
 
 Stamp = tuple[int, int, int, int]
@@ -361,7 +359,7 @@ def _make(folder: str) -> None:
 def _executor(
     given: Executor | None, plans: Sequence[Sequence[_Planned]], workers: int
 ) -> Iterator[Executor]:
-    """Processes where that pays; else this one."""
+    """The one that was given, or this machine's."""
     if given is not None:
         yield given
         return
@@ -369,29 +367,6 @@ def _executor(
     size = 0
     for part in parts:
         with contextlib.suppress(OSError):
-            size += (
-                os.path.getsize(part.path) - part.begin
-                if part.end is not None
-                else os.path.getsize(part.path)
-            )
-    if workers < 2 or len(parts) < 2 or size < ALONE:
-        yield _Here()
-        return
-    pool = ProcessPoolExecutor(min(workers, len(parts)), mp_context=get_context("spawn"))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-class _Here(Executor):
-    """Runs a task when it is submitted, in this process."""
-
-    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
-        """See :class:`concurrent.futures.Executor`."""
-        future: Future[object] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - raised by result()
-            future.set_exception(error)
-        return future
+            size += os.path.getsize(part.path) - (part.begin if part.end is not None else 0)
+    with executor_of(len(parts), size, workers) as executor:
+        yield executor

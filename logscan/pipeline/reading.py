@@ -20,6 +20,8 @@ from logscan.workers import Plan, scan_units, units_of, worth_while
 
 Progress = Callable[[Counters], None]
 """Called now and then while a run goes on."""
+ByIndex = Callable[[list[Part], Callable[[list[Part]], Iterator[list[Span]]]], Iterator[list[Span]]]
+"""Spans of parts of streams, and what scans the parts that it cannot say anything of."""
 LAYOUT_SAMPLE = 1 << 16
 """Bytes at a stream's beginning by which its layout is judged."""
 
@@ -49,6 +51,7 @@ def blocks(
     count_lines: bool = False,
     times: TimeRange = TimeRange(None, None, None),
     of_store: OfStore | None = None,
+    by_index: ByIndex | None = None,
 ) -> Iterator[list[Span]]:
     """The spans of all paths, block by block, in the order of the log; those of stores first.
 
@@ -56,6 +59,7 @@ def blocks(
 
     Args:
         of_store: gives the same spans of a store by shorter ways; without it its text is read like files.
+        by_index: gives the same spans of files by shorter ways; takes what scans those that have none.
 
     Raises:
         NoLogsError: no path gave anything to read.
@@ -64,7 +68,8 @@ def blocks(
     folders, paths = stores_among(paths)
 
     def of_streams(streams: Sequence[Stream]) -> Iterator[list[Span]]:
-        return _scan_streams(streams, finder_of, counters, limits, progress, count_lines)
+        parts = [Part(stream) for stream in streams]
+        return _in_turn(parts, finder_of, counters, limits, progress, count_lines)
 
     for folder in folders:
         if of_store is None:
@@ -74,31 +79,29 @@ def blocks(
     if folders and not paths:
         return
     parts = parts_of(paths, counters, times)
-    if not count_lines and worth_while([part.stream for part in parts], limits.workers):
-        yield from _shared_out(parts, finder_of, counters, limits, progress)
-        return
 
-    def scanner_of(layout: Layout) -> Scanner:
-        return Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
+    def scan(parts: list[Part]) -> Iterator[list[Span]]:
+        if not count_lines and worth_while([part.stream for part in parts], limits.workers):
+            yield from _shared_out(parts, finder_of, counters, limits, progress)
+        else:
+            yield from _in_turn(parts, finder_of, counters, limits, progress, count_lines)
 
-    for _, spans in scanned(parts, scanner_of, counters, limits, progress, count_lines):
-        yield spans
+    yield from scan(parts) if by_index is None else by_index(parts, scan)
 
 
-def _scan_streams(
-    streams: Sequence[Stream],
+def _in_turn(
+    parts: Sequence[Part],
     finder_of: Callable[[Layout], Finder],
     counters: Counters,
     limits: Limits,
     progress: Progress | None,
     count_lines: bool,
 ) -> Iterator[list[Span]]:
-    """The spans of whole streams, in this thread."""
+    """The spans of streams, in this thread."""
 
     def scanner_of(layout: Layout) -> Scanner:
         return Scanner(finder_of(layout), layout, counters, limits.max_entry, count_lines)
 
-    parts = [Part(stream) for stream in streams]
     for _, spans in scanned(parts, scanner_of, counters, limits, progress, count_lines):
         yield spans
 
@@ -162,19 +165,20 @@ def _shared_out(
     ]
     plan = Plan(limits.max_entry, limits.block, limits.forget, finder_of)
     ended = iter(parts)
-    begun = 0
+    begun = counters.bytes
     for done in scan_units(units, plan, limits.workers, counters):
         yield done.spans
         if done.stream_has_entries is not None:
             part = next(ended)
             if not done.stream_has_entries and counters.bytes > begun:
-                counters.problems.append(_no_entries(part.stream[-1].path, counters.bytes - begun))
+                counters.problems.append(no_entries(part.stream[-1].path, counters.bytes - begun))
             begun = counters.bytes
         if progress:
             progress(counters)
 
 
-def _no_entries(path: str, size: int) -> Problem:
+def no_entries(path: str, size: int) -> Problem:
+    """Says that a file holds nothing of what is looked for."""
     return Problem(
         path,
         f"no entry of a Message Processor's log in its {size:,} bytes",
@@ -208,7 +212,7 @@ def _read(
     if progress:
         progress(counters)
     if not scanner.seen_entry and counters.bytes > begun:
-        counters.problems.append(_no_entries(reader.path, counters.bytes - begun))
+        counters.problems.append(no_entries(reader.path, counters.bytes - begun))
 
 
 def read_entries(

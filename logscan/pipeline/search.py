@@ -6,15 +6,20 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from logscan.entries import header_id, parse
-from logscan.finders import EveryEntryFinder, finder_for
+from logscan.entries import Layout, header_id, parse
+from logscan.finders import EveryEntryFinder, Finder, finder_for
 from logscan.models import Counters, Place, Span
+from logscan.pipeline.indexed import Lookup
 from logscan.pipeline.reading import Limits, Progress, blocks
 from logscan.pipeline.stored import OfStore
 from logscan.sources import describe
 
 if TYPE_CHECKING:
     from logscan.store.reading import Store
+
+
+MANY = 256
+"""Ids from which on scanning all is faster than looking up each in an index."""
 
 
 class Found(NamedTuple):
@@ -35,6 +40,7 @@ def find(
     limits: Limits = Limits(),
     progress: Progress | None = None,
     lines: bool = False,
+    index: str | None = "",
 ) -> Iterator[Found]:
     """The entries of these messages, whole, in the order of the log.
 
@@ -46,6 +52,8 @@ def find(
         mentions: also entries that name an id anywhere in their text.
         before: context: entries in front of each that matches.
         after: context: entries behind it.
+        index: the directory of an index (:mod:`logscan.index`); "" for those that lie beside the logs,
+            ``None`` for none. It answers for whole ids; for all else the logs are scanned.
 
     Raises:
         NoLogsError: no path gave anything to read.
@@ -59,10 +67,16 @@ def find(
     owed = 0
     stem = ""
     short = None if context or prefix or mentions or lines else ids
+
+    def finder_of(layout: Layout) -> Finder:
+        return finder or EveryEntryFinder(layout)
+
+    by_index = None
+    if short is not None and index is not None and len(ids) <= MANY:
+        by_index = Lookup(wanted, index, finder_of, counters, limits).spans
     for spans in blocks(
-        paths, lambda layout: finder or EveryEntryFinder(layout), counters, limits, progress, lines,
-        of_store=_of_store(short),
-    ):  # fmt: skip
+        paths, finder_of, counters, limits, progress, lines, of_store=_of_store(short), by_index=by_index
+    ):
         for span in spans:
             if context and stem != (here := describe(span.place.path).stem):
                 stem, owed = here, 0  # context does not reach into another log

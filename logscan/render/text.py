@@ -93,13 +93,14 @@ def warnings(counters: Counters) -> list[str]:
 
 
 def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
-    """Every counter by name, for ``--stats``."""
+    """Every counter by name, for ``--stats``; lines where they were counted."""
     rate = counters.bytes / seconds if seconds else 0.0
     numbers = [
         ("files read", counters.files),
         ("bytes scanned", counters.bytes),
         ("files skipped by time", counters.skipped_files),
         ("bytes skipped by time", counters.skipped_bytes),
+        ("bytes passed over by the index", counters.indexed_bytes),
         ("files that are copies", counters.copies),
         ("lines", counters.lines),
         ("entries examined", counters.candidates),
@@ -116,5 +117,6 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("NUL bytes skipped", counters.nul_bytes),
         ("inputs with a problem", len(counters.problems)),
     ]
-    rows = [(name, f"{number:,}") for name, number in numbers]
+    uncounted = {"lines"} if not counters.lines else set()
+    rows = [(name, f"{number:,}") for name, number in numbers if name not in uncounted]
     return [*rows, ("seconds", f"{seconds:.2f}"), ("speed", f"{show_bytes(int(rate))}/s")]
