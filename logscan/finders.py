@@ -11,6 +11,8 @@ interpreter's lock. A fourth finds every entry, for jobs to which every entry ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from logscan.entries import Layout
@@ -171,3 +173,24 @@ def finder_for(needles: Iterable[bytes], rare: bool = False) -> Finder:
         except ImportError:
             continue
     return PlainFinder(wanted)
+
+
+@dataclass(frozen=True)
+class Literals:
+    """What to look for, as a value that can travel to where it is looked for.
+
+    It makes the finder for a layout, compiled once in a process, for one thread.
+    """
+
+    needles: tuple[bytes, ...]
+    rare: bool = False
+    """Their first bytes are."""
+
+    def __call__(self, layout: Layout) -> Finder:  # noqa: ARG002 - the same for all
+        """The finder."""
+        return _literals(self).twin()
+
+
+@lru_cache(maxsize=16)
+def _literals(wanted: Literals) -> Finder:
+    return finder_for(wanted.needles, wanted.rare)

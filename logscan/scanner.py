@@ -140,6 +140,11 @@ class Scanner:
         return spans
 
     @property
+    def at_entry(self) -> bool:
+        """Whether the buffer begins with an entry, of which nothing was given yet."""
+        return not self._fresh and self._over is None
+
+    @property
     def begun(self) -> Place | None:
         """Where an entry begins whose beginning has left the buffer, and that may go on: because it is
         beyond the limit, or was flushed."""
@@ -395,10 +400,14 @@ class WholeScanner(Scanner):
         layout: Layout,
         counters: Counters,
         max_entry: int = DEFAULT_MAX_ENTRY,
+        mid_line: bool = False,
         inherits: bool = False,
         fresh: bool = True,
     ) -> None:
-        super().__init__(EverythingFinder(), layout, counters, max_entry, inherits=inherits, fresh=fresh)
+        super().__init__(
+            EverythingFinder(), layout, counters, max_entry,
+            mid_line=mid_line, inherits=inherits, fresh=fresh,
+        )  # fmt: skip
 
     def _cut(self, reader: Buffer, cut: int, spans: list[Span]) -> None:
         start = 0

@@ -12,11 +12,13 @@ Threads serve, not processes: reading, unpacking and the search for needles rele
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import NamedTuple
 
 from logscan.blocks import BlockReader
@@ -39,7 +41,6 @@ class Plan(NamedTuple):
     max_entry: int
     block: int
     forget: bool
-    finder: Callable[[Layout], Finder]
 
 
 class Unit(NamedTuple):
@@ -53,6 +54,10 @@ class Unit(NamedTuple):
     """The first of what is read of its stream."""
     inherits: bool
     """Lines before its first entry belong to an entry in front of it."""
+
+    def point(self, place: Place) -> tuple[int, int]:
+        """A place as a file of the stream and an offset."""
+        return next(n for n, file in enumerate(self.stream) if file.path == place.path), place.offset
 
 
 class Scanned(NamedTuple):
@@ -124,14 +129,16 @@ class _Work:
             raise self.error
 
 
-def units_of(part: Part, layout: Layout) -> list[Unit]:
-    """The units of a part of a stream."""
+def units_of(part: Part, layout: Layout, size_of_range: int = 0) -> list[Unit]:
+    """The units of a part of a stream, plain files in ranges of some bytes (:data:`RANGE`)."""
     starts: list[tuple[int, int]] = []
     last = len(part.stream) - 1
     for index, file in enumerate(part.stream):
         size = plain_size(file.path) if file.path != STDIN else None
         end = (size or 1) if part.stop is None or index < last else part.stop
-        starts += [(index, offset) for offset in range(part.start if index == 0 else 0, end, RANGE)]
+        starts += [
+            (index, offset) for offset in range(part.start if index == 0 else 0, end, size_of_range or RANGE)
+        ]
     if not starts:
         starts = [(0, part.start)]
     end_of_all = None if part.stop is None else (last, part.stop)
@@ -151,40 +158,80 @@ def worth_while(streams: Sequence[Stream], workers: int) -> bool:
     return sum(sizes) >= RANGE // 4 and (len(sizes) > 1 or max(sizes) > RANGE)
 
 
-def scan_units(units: Sequence[Unit], plan: Plan, workers: int, counters: Counters) -> Iterator[Scanned]:
+class Seams:
+    """Whether each unit begins where the one before it ended."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        """Whether the stream has shown any entry so far."""
+        self._expected: Place | None = None
+        self._broken = False
+
+    def again(self, unit: Unit, first: Place | None) -> Again | None:
+        """How the unit must be scanned once more; ``None`` where what it found is right.
+
+        Args:
+            unit: the next one.
+            first: where its first entry begins, as it was scanned by itself.
+        """
+        if unit.first:
+            self._expected, self._broken, self.seen = None, False, False
+        elif self._broken:
+            return Again(None, fresh=True)
+        elif self._expected is None or not _agrees(unit, first, self._expected):
+            return Again(self._expected)
+        return None
+
+    def ended(self, seen_entry: bool, last: Place | None, broken: bool) -> None:
+        """The unit is through: whether it has shown an entry, where the first begins that is not its own,
+        whether a file of it is missing or damaged."""
+        if seen_entry:
+            self.seen, self._expected = True, last
+        self._broken = broken
+
+
+class Again(NamedTuple):
+    """How a unit is scanned once more."""
+
+    at: Place | None
+    """Exactly from an entry that begins there; ``None``: there is nothing of it left, unless fresh."""
+    fresh: bool = False
+    """From its beginning: it continues nothing."""
+
+
+def scan_units(
+    units: Sequence[Unit],
+    plan: Plan,
+    finder_of: Callable[[Layout], Finder],
+    workers: int,
+    counters: Counters,
+) -> Iterator[Scanned]:
     """The spans of all units in order.
 
     Args:
         units: parts of streams, in order.
         plan: how they are read.
+        finder_of: what is looked for.
         workers: threads.
         counters: takes what the units counted, as if one worker had read all.
     """
-    crew = _Crew(units, plan, workers)
-    expected: Place | None = None
-    broken = False
-    seen = False
+    crew = _Crew(units, plan, finder_of, workers)
+    seams = Seams()
     try:
         for number, work in enumerate(crew.works):
             crew.turn(number)
-            begins_stream = work.unit.first
-            if begins_stream:
-                expected, broken, seen = None, False, False
             work.begun()
             files = work.counters.files  # counted where the file was opened, however often it is read
-            if not (begins_stream or broken or (expected is not None and _agrees(work, expected))):
-                work = _again(work, plan, crew.finders, expected)
-            elif broken:
-                work = _again(work, plan, crew.finders, None, fresh=True)
+            again = seams.again(work.unit, work.first)
+            if again is not None:
+                work = _again(work, plan, crew.finders, again)
             for spans in work.take():
                 yield Scanned(spans, None)
             work.counters.files = files
             counters_add(counters, work.counters)
-            if work.seen_entry:
-                seen, expected = True, work.last
-            broken = work.broken
+            seams.ended(work.seen_entry, work.last, work.broken)
             if number + 1 == len(units) or units[number + 1].first:
-                yield Scanned([], seen)
+                yield Scanned([], seams.seen)
     finally:
         crew.dismiss()
 
@@ -192,9 +239,11 @@ def scan_units(units: Sequence[Unit], plan: Plan, workers: int, counters: Counte
 class _Crew:
     """The threads, and the units they work through in order, not too far ahead of their use."""
 
-    def __init__(self, units: Sequence[Unit], plan: Plan, workers: int) -> None:
+    def __init__(
+        self, units: Sequence[Unit], plan: Plan, finder_of: Callable[[Layout], Finder], workers: int
+    ) -> None:
         self.works = [_Work(unit) for unit in units]
-        self.finders = {layout.name: plan.finder(layout) for layout in {unit.layout for unit in units}}
+        self.finders = {layout.name: finder_of(layout) for layout in {unit.layout for unit in units}}
         self._plan = plan
         self._ahead = 2 * workers
         self._upcoming = iter(enumerate(self.works))
@@ -231,30 +280,26 @@ class _Crew:
             return None if self._stopping else work
 
 
-def _again(
-    work: _Work, plan: Plan, finders: dict[str, Finder], at: Place | None, fresh: bool = False
-) -> _Work:
+def _again(work: _Work, plan: Plan, finders: dict[str, Finder], how: Again) -> _Work:
     """A unit once more, from where the one before it ended: ``None`` for its end of the stream."""
     work.abandon()
     again = _Work(work.unit)
-    if at is None and not fresh:
+    if how.at is None and not how.fresh:
         again.finish()
     else:
         finder = finders[work.unit.layout.name].twin()
         threading.Thread(
-            target=_guarded, name="scan-again", args=(again, plan, finder, False, at), daemon=True
+            target=_guarded, name="scan-again", args=(again, plan, finder, False, how.at), daemon=True
         ).start()
     return again
 
 
-def _agrees(work: _Work, expected: Place) -> bool:
+def _agrees(unit: Unit, first: Place | None, expected: Place) -> bool:
     """Whether a unit begins where the one before it ended."""
-    if work.first is not None:
-        return work.first == expected
+    if first is not None:
+        return first == expected
     # It saw no entry: right, unless the one before it says that one begins within.
-    unit = work.unit
-    place = (next(n for n, file in enumerate(unit.stream) if file.path == expected.path), expected.offset)
-    return unit.stop is not None and place >= unit.stop
+    return unit.stop is not None and unit.point(expected) >= unit.stop
 
 
 def _guarded(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place | None = None) -> None:
@@ -269,33 +314,83 @@ def _guarded(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place 
 
 def _scan(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place | None = None) -> None:
     """Scan one unit; with ``at``, exactly from an entry that begins there."""
-    unit = work.unit
-    start = unit.start
-    fresh = True
-    mid_line = False
-    if at is not None:
-        index = next(n for n, file in enumerate(unit.stream) if file.path == at.path)
-        start, fresh = (index, at.offset), False
-    elif inherits and start[1]:
-        # One byte earlier: it tells whether a line begins at the start.
-        start, mid_line = (start[0], start[1] - 1), True
-    reader = BlockReader(
-        unit.stream, work.counters, plan.max_entry, begins_entry, False, plan.block, start, unit.stop,
-        plan.forget,
-    )  # fmt: skip
-    scanner = Scanner(finder, unit.layout, work.counters, plan.max_entry, False, mid_line, inherits, fresh)
-    try:
-        for spans in scanner.scan(reader):
-            work.first = scanner.first
+    scan = UnitScan(work.unit, plan, partial(Scanner, finder), work.counters, inherits, at)
+    with contextlib.closing(scan):
+        for spans in scan:
+            work.first = scan.first
             if spans:
                 work.put(spans)
             if work.abandoned:
                 break
-    finally:
-        reader.close()
-    work.first, work.last = scanner.first, scanner.last
-    work.seen_entry = scanner.seen_entry or scanner.first is not None
-    work.broken = reader.broken
+    work.first, work.last, work.seen_entry, work.broken = scan.first, scan.last, scan.seen_entry, scan.broken
+
+
+class UnitScan:
+    """One unit as its spans, and then what the next one must know.
+
+    Args:
+        unit: the part of a stream.
+        plan: how it is read.
+        scanner_of: makes the scanner: layout, counters, longest entry, then what stands at its beginning.
+        counters: takes what is counted.
+        inherits: lines before the first entry belong to another unit's last.
+        at: begin exactly with an entry that begins there.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        plan: Plan,
+        scanner_of: Callable[..., Scanner],
+        counters: Counters,
+        inherits: bool,
+        at: Place | None = None,
+    ) -> None:
+        start, mid_line = unit.start, False
+        if at is not None:
+            start = unit.point(at)
+        elif inherits and start[1]:
+            # One byte earlier: it tells whether a line begins at the start.
+            start, mid_line = (start[0], start[1] - 1), True
+        self._reader = BlockReader(
+            unit.stream, counters, plan.max_entry, begins_entry, False, plan.block, start, unit.stop,
+            plan.forget,
+        )  # fmt: skip
+        self._scanner = scanner_of(
+            unit.layout, counters, plan.max_entry, mid_line=mid_line, inherits=inherits, fresh=at is None
+        )
+
+    def __iter__(self) -> Iterator[list[Span]]:
+        return self._scanner.scan(self._reader)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._reader.close()
+
+    @property
+    def first(self) -> Place | None:
+        """Where the first entry begins."""
+        return self._scanner.first
+
+    @property
+    def last(self) -> Place | None:
+        """Where the first entry begins that is the next unit's."""
+        return self._scanner.last
+
+    @property
+    def seen_entry(self) -> bool:
+        """Whether any line opened an entry."""
+        return self._scanner.seen_entry or self._scanner.first is not None
+
+    @property
+    def broken(self) -> bool:
+        """Whether a file was missing or damaged: what stands behind it continues nothing."""
+        return self._reader.broken
+
+    @property
+    def next_entry(self) -> Place | None:
+        """Between two blocks: where the entry begins that comes next, if that is known."""
+        return self._reader.place(0) if self._scanner.at_entry and self._reader.end else None
 
 
 def counters_add(total: Counters, part: Counters) -> None:

@@ -16,7 +16,7 @@ from test_scanner import logs
 from logscan import pipeline
 from logscan.errors import InputError
 from logscan.pipeline import Limits, Selection, batch, sharing
-from logscan.pipeline.counting import PARTS, Counted, part_of
+from logscan.pipeline.counting import PARTS, Counted, merge, part_of
 
 EVERYTHING = Selection(alerts=frozenset())
 
@@ -45,7 +45,7 @@ def test_shares_add_up(
     def in_shares(asked: sharing.Asked, progress: object = None) -> Counted:
         done = asked.count(0, of)
         for number in range(1, of):
-            sharing._merge(done, asked.count(number, of))
+            merge(done, asked.count(number, of))
         return done
 
     with pytest.MonkeyPatch.context() as patch:

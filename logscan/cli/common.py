@@ -54,6 +54,15 @@ Nice = Annotated[
     bool,
     typer.Option("--nice", help="Stand back for others: low priority, and nothing stays in the page cache."),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="URL",
+        help="Let the workers of a Dask cluster do it, which reach the files by the same paths:"
+        " tcp://scheduler:8786.",
+    ),
+]
 Stats = Annotated[bool, typer.Option("--stats", help="Print what was read and counted to standard error.")]
 Hosts = Annotated[
     list[str] | None,

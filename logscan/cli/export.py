@@ -37,6 +37,7 @@ def export(
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = common.WORKERS,
+    cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
     """Write every entry of the logs as typed columns: to Parquet, Arrow, CSV or JSON lines.
@@ -68,7 +69,7 @@ def export(
         common.output_file(output) as file,
     ):
         rows = files.write_entries(
-            pipeline.entry_batches(names, counters, times, limits, progress), file, kind
+            pipeline.entry_batches(names, counters, times, limits, progress, cluster), file, kind
         )
     complaints = common.Complaints(counters)
     complaints.tell()

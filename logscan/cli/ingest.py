@@ -38,14 +38,7 @@ def ingest(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say what was ingested.")] = False,
     stats: common.Stats = False,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="URL",
-            help="Run the tasks on a Dask cluster, whose workers reach logs and store by the same paths.",
-        ),
-    ] = None,
+    cluster: common.Cluster = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = common.WORKERS,
     nice: common.Nice = False,
 ) -> None:

@@ -118,6 +118,7 @@ def report(
     window: common.Window = common.WINDOW,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = common.WORKERS,
+    cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
     """Report bad_certificate incidents by organization, environment and API proxy.
@@ -162,6 +163,7 @@ def report(
             each,
             progress,
             stats,
+            cluster=cluster,
         )
     complaints = common.Complaints(done.counters)
     complaints.tell()

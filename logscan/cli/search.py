@@ -84,6 +84,7 @@ def search(
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = common.WORKERS,
+    cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
     """Print all entries of these messages, whole, in the order of the logs.
@@ -118,7 +119,8 @@ def search(
     for one in pipeline.find(
         ids, paths, counters, prefix, mentions, before or context, after or context,
         pipeline.Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
-        lines=line_number or as_json or (stats and no_index), index=None if no_index else index,
+        lines=line_number or as_json or (stats and no_index),
+        index=None if no_index else index, cluster=cluster,
     ):  # fmt: skip
         found += one.matches
         sink.take(one)

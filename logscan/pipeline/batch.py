@@ -43,20 +43,28 @@ def report(
     progress: Progress | None = None,
     count_lines: bool = False,
     now: datetime | None = None,
+    cluster: str | None = None,
 ) -> Report:
     """Count the selected failed handshakes, and what lies outside the selection.
 
     Args:
         each: also keep every selected failed handshake (memory then grows with their number).
         now: wall time of the log's zone, to notice a future clock; the machine's when ``None``.
+        cluster: address of a Dask scheduler whose workers do it; the same is found.
 
     Raises:
         NoLogsError: no path gave anything to read.
         UsageError: an unknown column in ``by``.
+        InputError: the cluster cannot be used, or was lost.
     """
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
     asked = Asked(tuple(paths), selection, tuple(by), limits, horizon, host_of, each, count_lines)
-    counted = count_shared(asked, progress)
+    if cluster is None:
+        counted = count_shared(asked, progress)
+    else:
+        from logscan.pipeline.cluster import count_on_cluster
+
+        counted = count_on_cluster(cluster, asked, progress)
     incidents = Incidents(by)
     for part in counted.incidents:
         incidents.merge(part)

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from logscan import catalog
 from logscan.entries import header_id, parse
-from logscan.finders import finder_for
+from logscan.finders import Literals
 from logscan.handshakes import Joiner
 from logscan.incidents import Incidents
 from logscan.messages import MessageWindow
@@ -24,6 +24,7 @@ from logscan.pipeline.reading import Limits, Progress, blocks
 from logscan.pipeline.selection import HostNames, Selection
 from logscan.pipeline.stored import failures_in, hosts_of, stores_among
 from logscan.timerange import TimeRange, in_zone
+from logscan.workers import counters_add
 
 PARTS = 4
 """Parts into which messages fall by their id; the most processes that can share the work."""
@@ -66,38 +67,65 @@ def scan(
     Raises:
         NoLogsError: no path gave anything to read.
     """
-    needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ())
-    finder = finder_for(needles, rare=True)
     hosts = host_of or HostNames()
     of_store = None
     if stores_among(paths)[0]:
         of_store = None if count_lines else failures_in(neighbours, times)
         hosts = hosts.knowing(hosts_of(paths)) if isinstance(hosts, HostNames) else hosts
-    joiner = Joiner(hosts, neighbours)
-    windows = [MessageWindow(counters, limits.window // PARTS) for _ in range(PARTS)]
+    joining = Joining(hosts, neighbours, limits.window, counters)
     read = counters if share[0] == 0 else Counters()
-
-    def joined(messages: Iterable[Message]) -> Iterator[list[FailedHandshake]]:
-        for message in messages:
-            failures = joiner.feed(message)
-            if failures:
-                counters.messages += 1
-                counters.failures += len(failures)
-                yield failures
-
-    for spans in blocks(paths, lambda _: finder, read, limits, progress, count_lines, times, of_store):
+    for spans in blocks(paths, needles_of(neighbours), read, limits, progress, count_lines, times, of_store):
         for span in spans:
             entry = _mine(span, share, counters)
             if entry is not None:
                 counters.candidates += 1
-                yield from joined(windows[part_of(entry.message_id)].feed(entry))
-    for window in windows:
-        yield from joined(window.drain())
-    rest = joiner.drain()
-    if rest:
-        counters.messages += len(rest)
-        counters.failures += len(rest)
-        yield rest
+                yield from joining.feed(entry)
+    yield from joining.drain()
+
+
+def needles_of(neighbours: bool) -> Literals:
+    """Finds the entries that may tell of a failure."""
+    return Literals(catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ()), rare=True)
+
+
+class Joining:
+    """Entries in, failed handshakes out, message by message.
+
+    Args:
+        host_of: names the Message Processor of a file path.
+        neighbours: also faults next to TLS.
+        window: messages open at once.
+        counters: takes what is joined.
+    """
+
+    def __init__(
+        self, host_of: Callable[[str], str], neighbours: bool, window: int, counters: Counters
+    ) -> None:
+        self._joiner = Joiner(host_of, neighbours)
+        self._windows = [MessageWindow(counters, window // PARTS) for _ in range(PARTS)]
+        self._counters = counters
+
+    def feed(self, entry: Entry) -> Iterator[list[FailedHandshake]]:
+        """The failed handshakes of each message that an entry completes."""
+        return self._joined(self._windows[part_of(entry.message_id)].feed(entry))
+
+    def drain(self) -> Iterator[list[FailedHandshake]]:
+        """Those of all messages that are still open."""
+        for window in self._windows:
+            yield from self._joined(window.drain())
+        rest = self._joiner.drain()
+        if rest:
+            self._counters.messages += len(rest)
+            self._counters.failures += len(rest)
+            yield rest
+
+    def _joined(self, messages: Iterable[Message]) -> Iterator[list[FailedHandshake]]:
+        for message in messages:
+            failures = self._joiner.feed(message)
+            if failures:
+                self._counters.messages += 1
+                self._counters.failures += len(failures)
+                yield failures
 
 
 def part_of(message_id: str | None) -> int:
@@ -139,12 +167,41 @@ def count(
         NoLogsError: no path gave anything to read.
         UsageError: an unknown column in ``by``.
     """
-    done = Counted([Incidents(by) for _ in range(PARTS)])
-    counters = done.counters
-    times = selection.times
+    tally = Tally(selection, by, horizon, each)
     for failures in scan(
-        paths, counters, limits, host_of, selection.neighbours, progress, count_lines, times, share
-    ):
+        paths, tally.done.counters, limits, host_of, selection.neighbours, progress, count_lines,
+        selection.times, share,
+    ):  # fmt: skip
+        tally.feed(failures)
+    return tally.done
+
+
+class Tally:
+    """Failed handshakes in, counts out.
+
+    Attributes:
+        done: what was counted so far.
+
+    Args:
+        selection: which are asked for.
+        by: further columns of incidents.
+        horizon: later failures are in the future.
+        each: also keep every selected failed handshake.
+
+    Raises:
+        UsageError: an unknown column in ``by``.
+    """
+
+    def __init__(self, selection: Selection, by: Sequence[str], horizon: datetime, each: bool) -> None:
+        self.done = Counted([Incidents(by) for _ in range(PARTS)])
+        self._selection = selection
+        self._horizon = horizon
+        self._each = each
+
+    def feed(self, failures: list[FailedHandshake]) -> None:
+        """Count the failed handshakes of one message."""
+        done, selection = self.done, self._selection
+        times, counters = selection.times, done.counters
         selected: list[FailedHandshake] = []
         for failure in failures:
             held = times.holds(failure.time, failure.zone)
@@ -153,7 +210,7 @@ def count(
             if not held:
                 continue
             when = failure.time
-            if when and in_zone(when, failure.zone, times.zone) > horizon:
+            if when and in_zone(when, failure.zone, times.zone) > self._horizon:
                 counters.future_times += 1
             if not selection.covers(failure):
                 done.elsewhere += 1
@@ -163,6 +220,15 @@ def count(
                 done.others[failure.alert] += 1
         if selected:
             done.incidents[part_of(selected[0].message_id)].feed(selected)
-            if each:
+            if self._each:
                 done.failures += selected
-    return done
+
+
+def merge(done: Counted, other: Counted) -> None:
+    """Add the counts of other messages."""
+    for ours, theirs in zip(done.incidents, other.incidents, strict=True):
+        ours.merge(theirs)
+    done.failures += other.failures
+    done.others.update(other.others)
+    done.elsewhere += other.elsewhere
+    counters_add(done.counters, other.counters)

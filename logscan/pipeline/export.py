@@ -30,14 +30,22 @@ def entry_batches(
     times: TimeRange = TimeRange(None, None, None),
     limits: Limits = Limits(),
     progress: Progress | None = None,
+    cluster: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """All entries in the order of the log, with the columns of :data:`logscan.columns.SCHEMA`.
 
-    One thread reads and unpacks while ``limits.workers`` others make columns.
+    One thread reads and unpacks while ``limits.workers`` others make columns; or the workers of a cluster do
+    it, by the address of its Dask scheduler.
 
     Raises:
         NoLogsError: no path gave anything to read.
+        InputError: the cluster cannot be used, or was lost.
     """
+    if cluster is not None:
+        from logscan.pipeline.cluster import batches_on_cluster
+
+        yield from batches_on_cluster(cluster, paths, counters, times, limits, progress)
+        return
     from logscan.columns import to_columns, within
 
     limits = replace(limits, block=max(limits.block, BLOCK))

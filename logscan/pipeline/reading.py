@@ -163,10 +163,10 @@ def _shared_out(
         for part in parts
         for unit in units_of(part, part.layout or layout_of(first_bytes(part.stream[0].path, LAYOUT_SAMPLE)))
     ]
-    plan = Plan(limits.max_entry, limits.block, limits.forget, finder_of)
+    plan = Plan(limits.max_entry, limits.block, limits.forget)
     ended = iter(parts)
     begun = counters.bytes
-    for done in scan_units(units, plan, limits.workers, counters):
+    for done in scan_units(units, plan, finder_of, limits.workers, counters):
         yield done.spans
         if done.stream_has_entries is not None:
             part = next(ended)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from logscan.entries import Layout, header_id, parse
-from logscan.finders import EveryEntryFinder, Finder, finder_for
+from logscan.errors import UsageError
+from logscan.finders import EveryEntryFinder, Finder, Literals
 from logscan.models import Counters, Place, Span
 from logscan.pipeline.indexed import Lookup
-from logscan.pipeline.reading import Limits, Progress, blocks
+from logscan.pipeline.reading import ByIndex, Limits, Progress, blocks
 from logscan.pipeline.stored import OfStore
 from logscan.sources import describe
 
@@ -41,6 +42,7 @@ def find(
     progress: Progress | None = None,
     lines: bool = False,
     index: str | None = "",
+    cluster: str | None = None,
 ) -> Iterator[Found]:
     """The entries of these messages, whole, in the order of the log.
 
@@ -54,29 +56,24 @@ def find(
         after: context: entries behind it.
         index: the directory of an index (:mod:`logscan.index`); "" for those that lie beside the logs,
             ``None`` for none. It answers for whole ids; for all else the logs are scanned.
+        cluster: address of a Dask scheduler whose workers scan; line numbers are not counted then.
 
     Raises:
         NoLogsError: no path gave anything to read.
+        UsageError: what a cluster cannot do.
+        InputError: the cluster cannot be used, or was lost.
     """
     ids = list(dict.fromkeys(ids))
     wanted = tuple(name.encode("utf-8", "surrogateescape") for name in ids)
     belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
-    finder = None if context else finder_for(wanted)
+    finder_of: Callable[[Layout], Finder] = EveryEntryFinder if context else Literals(wanted)
     held: deque[Span] = deque(maxlen=before)
     owed = 0
     stem = ""
-    short = None if context or prefix or mentions or lines else ids
-
-    def finder_of(layout: Layout) -> Finder:
-        return finder or EveryEntryFinder(layout)
-
-    by_index = None
-    if short is not None and index is not None and len(ids) <= MANY:
-        by_index = Lookup(wanted, index, finder_of, counters, limits).spans
-    for spans in blocks(
-        paths, finder_of, counters, limits, progress, lines, of_store=_of_store(short), by_index=by_index
-    ):
+    short = not (context or prefix or mentions or lines)
+    source = _Source(tuple(ids), short, finder_of, counters, limits, progress, lines)
+    for spans in source.spans(paths, index, cluster):
         for span in spans:
             if context and stem != (here := describe(span.place.path).stem):
                 stem, owed = here, 0  # context does not reach into another log
@@ -96,15 +93,50 @@ def find(
                 held.append(span)
 
 
-def _of_store(ids: Sequence[str] | None) -> OfStore | None:
-    """The short way to the entries of messages; what else is asked for needs the text."""
-    if ids is None:
-        return None
+class _Source(NamedTuple):
+    """Where spans come from."""
 
-    def found(store: Store, counters: Counters) -> Iterator[list[Span]]:
-        yield store.find(ids, counters)
+    ids: tuple[str, ...]
+    short: bool
+    """Nothing but the entries of whole ids is asked for: what knows ids may be asked."""
+    finder_of: Callable[[Layout], Finder]
+    counters: Counters
+    limits: Limits
+    progress: Progress | None
+    lines: bool
 
-    return found
+    def spans(self, paths: Sequence[str], index: str | None, cluster: str | None) -> Iterator[list[Span]]:
+        """Those that may belong to the messages, by the shortest way."""
+        if cluster is not None:
+            return self._on_cluster(paths, cluster)
+        by_index = None
+        if self.short and index is not None and len(self.ids) <= MANY:
+            wanted = [name.encode("utf-8", "surrogateescape") for name in self.ids]
+            by_index = Lookup(wanted, index, self.finder_of, self.counters, self.limits).spans
+        return self._blocks(paths, self._of_store if self.short else None, by_index)
+
+    def _on_cluster(self, paths: Sequence[str], address: str) -> Iterator[list[Span]]:
+        from logscan.pipeline.cluster import check_paths, connected, spans_on_cluster
+
+        check_paths(paths)
+        if self.lines:
+            raise UsageError(
+                "--cluster: lines are not counted there", "leave out -n and --json, or --cluster"
+            )
+        with connected(address) as client:
+            scan = spans_on_cluster(client, self.finder_of, self.limits, self.counters, self.progress)
+            yield from self._blocks(paths, None, scan)
+
+    def _blocks(
+        self, paths: Sequence[str], of_store: OfStore | None, instead: ByIndex | None
+    ) -> Iterator[list[Span]]:
+        return blocks(
+            paths, self.finder_of, self.counters, self.limits, self.progress, self.lines,
+            of_store=of_store, by_index=instead,
+        )  # fmt: skip
+
+    def _of_store(self, store: Store, counters: Counters) -> Iterator[list[Span]]:
+        yield store.find(self.ids, counters)
 
 
 _NOT, _MENTIONED, _MEMBER = range(3)

@@ -21,12 +21,11 @@ from logscan import catalog
 from logscan.errors import InputError, LogscanError
 from logscan.finders import finder_for
 from logscan.models import Problem
-from logscan.pipeline.counting import PARTS, Counted, count
+from logscan.pipeline.counting import PARTS, Counted, count, merge
 from logscan.pipeline.reading import Limits, Progress
 from logscan.pipeline.selection import Selection
 from logscan.pipeline.stored import stores_among
 from logscan.sources import STDIN, discover, first_bytes, plain_size
-from logscan.workers import counters_add
 
 MANY = 60_000
 """Needles from which on processes share the work: about a second of it, several times what one costs."""
@@ -82,7 +81,7 @@ def count_shared(asked: Asked, progress: Progress | None = None) -> Counted:
         others = [stack.enter_context(_Other(question, number, of)) for number in range(1, of)]
         done = alone.count(0, of, progress)
         for other in others:
-            _merge(done, other.answer())
+            merge(done, other.answer())
     return done
 
 
@@ -137,15 +136,6 @@ def serve() -> None:
     except LogscanError as error:
         answer = error
     sys.stdout.buffer.write(pickle.dumps(answer))
-
-
-def _merge(done: Counted, other: Counted) -> None:
-    for ours, theirs in zip(done.incidents, other.incidents, strict=True):
-        ours.merge(theirs)
-    done.failures += other.failures
-    done.others.update(other.others)
-    done.elsewhere += other.elsewhere
-    counters_add(done.counters, other.counters)
 
 
 def _is_busy(paths: Sequence[str]) -> bool:
