@@ -116,7 +116,7 @@ def _losses(address: str) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise InputError(
-            f"--cluster {address}: a task was lost with each of the workers that tried it ({error})",
+            f"--cluster {address}: every worker that tried a task was lost with it ({error.task})",
             "have they too little memory? the workers' own logs say more",
         ) from error
     except (CancelledError, CommClosedError) as error:
@@ -240,6 +240,9 @@ class Outcome(NamedTuple):
     """Where the entry begins with which a further task must go on."""
 
 
+_NOTHING = Outcome(Counters(), None, None, seen_entry=False, broken=False, rest=None)
+
+
 def scan_unit(
     job: Job, unit: Unit, shown: dict[str, str], plan: Plan, inherits: bool, at: Place | None = None
 ) -> tuple[Any, ...]:
@@ -323,20 +326,18 @@ class _Fleet:
                 files = outcome.counters.files  # counted where the file was opened, however often it is read
                 again = seams.again(unit, outcome.first)
                 if again is not None and again.at is None and not again.fresh:
-                    continue
-                if again is not None:
+                    outcome, pieces = _NOTHING, []  # all of it belongs to the entry in front
+                elif again is not None:
                     future = self._submit(unit, inherits=False, at=again.at)
                     outcome, pieces = self._ended(unit, future, inherits=False, at=again.at)
                 yield pieces
-                outcome.counters.files = files
-                counters_add(self._counters, outcome.counters)
+                counters_add(self._counters, replace(outcome.counters, files=files))
                 while outcome.rest is not None:
                     at = outcome.rest
                     future = self._submit(unit, inherits=False, at=at)
                     outcome, pieces = self._ended(unit, future, inherits=False, at=at)
                     yield pieces
-                    outcome.counters.files = 0
-                    counters_add(self._counters, outcome.counters)
+                    counters_add(self._counters, replace(outcome.counters, files=0))
                 seams.ended(outcome.seen_entry, outcome.last, outcome.broken)
                 if number + 1 == len(self._units) or self._units[number + 1].first:
                     if not seams.seen and self._counters.bytes > begun:
@@ -405,7 +406,8 @@ def spans_on_cluster(
 
     def spans(parts: list[Part], _scan: object) -> Iterator[list[Span]]:
         for pieces in _Fleet(client, Spans(finder_of), parts, limits, counters, progress).scanned():
-            yield from pieces[0].result()
+            for piece in pieces:
+                yield from piece.result()
 
     return spans
 
@@ -423,7 +425,8 @@ def batches_on_cluster(
     with connected(address) as client:
         job = Columns(limits.max_entry, times)
         for pieces in _Fleet(client, job, parts, limits, counters, progress).scanned():
-            yield from pieces[0].result()
+            for piece in pieces:
+                yield from piece.result()
 
 
 def count_on_cluster(address: str, asked: Asked, progress: Progress | None = None) -> Counted:
@@ -440,10 +443,10 @@ def count_on_cluster(address: str, asked: Asked, progress: Progress | None = Non
         job = Entries(needles_of(asked.selection.neighbours))
         fleet = _Fleet(client, job, parts, asked.limits, done.counters, progress)
         chains = [_Chain(client, asked) for _ in range(PARTS)]
-        for number, pieces in enumerate(fleet.scanned(), 1):
-            for chain, piece in zip(chains, pieces, strict=True):
+        for pieces in fleet.scanned():
+            for chain, piece in zip(chains, pieces, strict=bool(pieces)):
                 chain.held.append(piece)
-                if not number % (ROUND * fleet.threads):
+                if len(chain.held) >= ROUND * fleet.threads:
                     chain.fold()
         for chain in chains:
             merge(done, chain.end())
