@@ -39,7 +39,7 @@ SCRIPT = """
 import sys
 from distributed import LocalCluster
 if __name__ == '__main__':
-    c = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host='127.0.0.1')
+    c = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host='127.0.0.1')
     print(c.scheduler_address, *[w.pid for w in c.workers.values()], flush=True)
     sys.stdin.read()
 """
@@ -139,7 +139,7 @@ def threads() -> Iterator[str]:
         n_workers=2,
         threads_per_worker=1,
         processes=False,
-        dashboard_address=None,
+        dashboard_address=":0",
         protocol="tcp",
         host="127.0.0.1",
     ) as cluster:
@@ -238,7 +238,7 @@ def test_another_version(tmp_path: Path) -> None:
     code = (
         "import logscan, sys; logscan.__version__ = '0.0.9'\n"
         "from distributed import LocalCluster\n"
-        "c = LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol='tcp', host='127.0.0.1')\n"
+        "c = LocalCluster(n_workers=1, processes=False, dashboard_address=":0", protocol='tcp', host='127.0.0.1')\n"
         "print(c.scheduler_address, flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(

@@ -269,7 +269,8 @@ class FileState(NamedTuple):
     size: int
     """Of the file as it lies there."""
     word: str
-    """``indexed``, ``grown`` (what came since is scanned), ``not indexed`` (new, or changed since)."""
+    """``indexed``, ``grown`` (what came since is scanned), ``not indexed`` (new, or changed since),
+    ``no such file``."""
 
 
 def states(paths: Sequence[str], folder: str = "") -> Iterator[FileState]:
@@ -286,7 +287,10 @@ def states(paths: Sequence[str], folder: str = "") -> Iterator[FileState]:
             catalogue = Catalogue(place)
             known = catalogue.known(path, plain_size(path) is None)
             catalogue.close()
-        size = os.path.getsize(path) if os.path.exists(path) else 0
+        if not os.path.exists(path):
+            yield FileState(path, 0, 0, "no such file")
+            continue
+        size = os.path.getsize(path)
         if known is None:
             yield FileState(path, 0, size, "not indexed")
         else:
