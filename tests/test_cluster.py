@@ -238,7 +238,7 @@ def test_another_version(tmp_path: Path) -> None:
     code = (
         "import logscan, sys; logscan.__version__ = '0.0.9'\n"
         "from distributed import LocalCluster\n"
-        "c = LocalCluster(n_workers=1, processes=False, dashboard_address=":0", protocol='tcp', host='127.0.0.1')\n"
+        "c = LocalCluster(n_workers=1, processes=False, dashboard_address=':0', protocol='tcp', host='127.0.0.1')\n"
         "print(c.scheduler_address, flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(
