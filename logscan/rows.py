@@ -15,16 +15,13 @@ import pyarrow.compute as pc
 
 from logscan.columns import SCHEMA, Header, Ints, Text, cut_out, in_order, openers, opens, parsed, unusual
 from logscan.entries import PLAIN, Layout
+from logscan.forms import KEYS, OPEN_END, PIECE, POINT, TRAILING, TWO_BLANKS, WIDE
 from logscan.models import Counters, Place, Span
 
-POINT, TWO_BLANKS, WIDE, OPEN_END, TRAILING, PIECE = (1 << bit for bit in range(6))
-"""Bits of ``form``: a point in front of the milliseconds; two blanks behind the time; two in front of the
-thread; no line break at the end; one blank behind the message; goes on with the entry before."""
 ROW_SCHEMA = SCHEMA.append(pa.field("form", pa.int8())).append(pa.field("raw", pa.binary()))
 """The columns of an entry, and what else its bytes need."""
 PARSED = 1 << 20
 """Bytes of an entry that are understood; all are kept."""
-_KEYS = {"org": b"org:", "env": b"env:", "proxy": b"api:", "revision": b"rev:", "message_id": b"messageid:"}
 
 
 def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.RecordBatch, Ints]:
@@ -76,7 +73,7 @@ def to_bytes(batch: pa.RecordBatch) -> pa.BinaryArray:
         return pa.array([no, yes], pa.binary()).take(pa.array((form & bit != 0).astype(np.int8)))
 
     parts = [_times(batch.column("time"), form), flag(TWO_BLANKS, b"  ", b" ")]
-    parts += [_wrapped(batch.column(name), key, b" ") for name, key in _KEYS.items()]
+    parts += [_wrapped(batch.column(name), key.encode(), b" ") for name, key in KEYS.items()]
     parts.append(flag(WIDE, b" ", b""))
     parts += [_wrapped(batch.column(name), b"", b" ") for name in ("thread", "level")]
     parts.append(_wrapped(batch.column("logger"), b"", b" - "))
@@ -109,7 +106,7 @@ def _with_form(
     form |= np.where(header.twice[at], TWO_BLANKS, 0) | np.where(header.wide[at], WIDE, 0)
     form |= np.where(open_end, OPEN_END, 0)
     length = 24 + header.twice[at].astype(np.int64) + header.wide[at] + ~open_end
-    for name, key in _KEYS.items():
+    for name, key in KEYS.items():
         length += _lengths(batch.column(name), len(key) + 1)
     for name, more in (("thread", 1), ("level", 1), ("logger", 3), ("class", 1), ("method", 5)):
         length += _lengths(batch.column(name), more)

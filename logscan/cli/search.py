@@ -97,8 +97,10 @@ def search(
     begun = time.monotonic()
     ids, names = _ids_and_paths(arguments or [], file or [])
     paths = common.paths_or_default(names, store)
+    lines = line_number or as_json or (stats and no_index)
     if any(map(is_store, paths)):
-        sys.meta_path.insert(0, _NoPandas())
+        whole_ids = not (prefix or mentions or lines or context or before or after)
+        sys.meta_path.insert(0, _Without("pandas", *(("numpy",) if whole_ids else ())))
     common.stand_back(nice)
     counters = Counters()
     show_names = _several(paths) if with_filename is None else with_filename
@@ -119,7 +121,7 @@ def search(
     for one in pipeline.find(
         ids, paths, counters, prefix, mentions, before or context, after or context,
         pipeline.Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
-        lines=line_number or as_json or (stats and no_index),
+        lines=lines,
         index=None if no_index else index, cluster=cluster,
     ):  # fmt: skip
         found += one.matches
@@ -136,13 +138,16 @@ def search(
         raise typer.Exit(ExitCode.NOT_FOUND)
 
 
-class _NoPandas:
-    """Lets this process have no pandas: pyarrow would import it, a quarter of a second long, only to see
-    whether a list is one of its kind."""
+class _Without:
+    """Lets this process have no pandas, or numpy: pyarrow would import them, a third of a second long, only
+    to see whether a list is one of theirs."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
 
     def find_spec(self, name: str, *_: object) -> None:
-        """Find nothing; of pandas, say that it is not there."""
-        if name == "pandas":
+        """Find nothing; of these, say that they are not there."""
+        if name in self._names:
             raise ModuleNotFoundError("not for a search", name=name)
 
 

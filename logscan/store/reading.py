@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import array
+import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logscan.errors import InputError
+from logscan.forms import row_bytes
 from logscan.models import Counters, Place, Problem, Span
 from logscan.store.blooms import Sought, groups_with
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Join, Manifest, Source, load
@@ -162,17 +165,16 @@ class Store:
         counters: Counters,
     ) -> None:
         import pyarrow as pa
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         try:
-            reader = pq.ParquetFile(self.path(file), pre_buffer=False)
+            reader = pq.ParquetFile(self.path(file), pre_buffer=False, read_dictionary=["message_id"])
             for group in groups:
                 names = reader.read_row_group(group, ["message_id"], use_threads=False).column(0)
-                rows = pc.indices_nonzero(pc.is_in(names, pa.array(ids, pa.string())))
-                if len(rows):
-                    table = reader.read_row_group(group, use_threads=False).take(rows)
-                    found.update(_spans(table))
+                rows = _rows_with(names, ids)
+                if rows:
+                    table = reader.read_row_group(group, use_threads=False)
+                    found.update(_span(table, row) for row in rows)
         except (OSError, pa.ArrowException) as error:
             counters.problems.append(self._lost(file, error))
 
@@ -202,7 +204,6 @@ class Store:
     def _row(self, where: Where, counters: Counters) -> Span | None:
         """The row at a place."""
         import pyarrow as pa
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         for file in self.manifest.of_kind(ENTRIES, [where.source]):
@@ -212,13 +213,10 @@ class Store:
                 reader = pq.ParquetFile(self.path(file), pre_buffer=False)
                 for group in range(reader.num_row_groups):
                     keys = reader.read_row_group(group, ["source", "offset"], use_threads=False)
-                    mask = pc.and_(
-                        pc.equal(keys["source"], where.source), pc.equal(keys["offset"], where.offset)
-                    )
-                    rows = pc.indices_nonzero(mask)
-                    if len(rows):
-                        table = reader.read_row_group(group, use_threads=False).take(rows)
-                        return next(iter(_spans(table).values()))
+                    places = zip(keys["source"].to_pylist(), keys["offset"].to_pylist(), strict=True)
+                    row = next((n for n, place in enumerate(places) if place == where), None)
+                    if row is not None:
+                        return _span(reader.read_row_group(group, use_threads=False), row)[1]
             except (OSError, pa.ArrowException) as error:
                 counters.problems.append(self._lost(file, error))
         return None
@@ -380,16 +378,29 @@ class _Cursor:
         return statistics is None or statistics.max is None or statistics.max >= self._begin[1] - (16 << 20)
 
 
-def _spans(table: pa.Table) -> dict[Where, Span]:
-    """Entries by their places."""
-    from logscan.rows import to_bytes
+def _rows_with(names: pa.ChunkedArray, ids: Sequence[str]) -> list[int]:
+    """The rows of a column of dictionaries that have one of some values; without numpy, and without Arrow's
+    functions, which take long to import."""
+    wanted = frozenset(ids)
+    rows: list[int] = []
+    begin = 0
+    for chunk in names.chunks:
+        numbers = array.array("i")
+        numbers.frombytes(memoryview(chunk.indices.buffers()[1])[4 * chunk.offset :][: 4 * len(chunk)])
+        for number, value in enumerate(chunk.dictionary.to_pylist()):
+            if value in wanted:
+                at = -1
+                with contextlib.suppress(ValueError):
+                    while True:
+                        at = numbers.index(number, at + 1)
+                        if chunk.indices[at].is_valid:
+                            rows.append(begin + at)
+        begin += len(chunk)
+    return sorted(rows)
 
-    found: dict[Where, Span] = {}
-    for batch in table.combine_chunks().to_batches():
-        rows = zip(
-            to_bytes(batch).to_pylist(), batch.column("file").to_pylist(), batch.column("offset").to_pylist(),
-            batch.column("source").to_pylist(), strict=True,
-        )  # fmt: skip
-        for data, path, offset, source in rows:
-            found[Where(source, offset)] = Span(data, Place(path, offset))
-    return found
+
+def _span(table: pa.Table, row: int) -> tuple[Where, Span]:
+    """An entry, by its place."""
+    (values,) = table.slice(row, 1).to_pylist()
+    place = Place(values["file"], values["offset"])
+    return Where(values["source"], values["offset"]), Span(row_bytes(values), place)

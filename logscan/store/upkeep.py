@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logscan.checkpoint import Lock
-from logscan.rows import PIECE, to_bytes
+from logscan.forms import PIECE
+from logscan.rows import to_bytes
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Manifest, load, save
 from logscan.store.needles import Needles, needles_digest
 from logscan.store.reading import Store

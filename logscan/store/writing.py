@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from logscan.columns import WORDS
 from logscan.entries import Layout, begins_entry, layout_named
+from logscan.forms import PIECE
 from logscan.identity import TAIL
-from logscan.rows import PIECE, ROW_SCHEMA, as_piece, to_rows
+from logscan.rows import ROW_SCHEMA, as_piece, to_rows
 from logscan.sources import open_bytes, read_at, unpacking_errors
 from logscan.store.blooms import options_for
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile
