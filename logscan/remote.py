@@ -11,6 +11,7 @@ import io
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from logscan.errors import InputError
 
@@ -41,12 +42,20 @@ def expand(path: str) -> list[str]:
     """
     fs, name = _system(path)
     if _has_magic(name):
-        return sorted(fs.unstrip_protocol(found) for found in _told(path, lambda: fs.glob(name)))
+        return sorted(_address(fs, path, found) for found in _told(path, lambda: fs.glob(name)))
     if path.startswith(("http://", "https://")) and not path.endswith("/"):
         return [path]
     if _told(path, lambda: bool(fs.isdir(name))):
-        return sorted(fs.unstrip_protocol(found) for found in _told(path, lambda: fs.find(name)))
+        return sorted(_address(fs, path, found) for found in _told(path, lambda: fs.find(name)))
     return [path]
+
+
+def _address(fs: Any, path: str, found: str) -> str:
+    """The address of a file that was found at another: on the same host, which file systems leave out."""
+    host = urlsplit(path).netloc
+    if found.startswith("/") and host:
+        return f"{path.partition('://')[0]}://{host}{found}"
+    return str(fs.unstrip_protocol(found))
 
 
 def size(path: str) -> int | None:
@@ -130,7 +139,7 @@ def _system(path: str) -> tuple[Any, str]:
     except ImportError as error:
         raise InputError(f"{path}: fsspec is not installed", "pip install 'logscan[remote]'") from error
     try:
-        fs, name = fsspec.core.url_to_fs(path)
+        fsspec.get_filesystem_class(scheme)
     except ImportError as error:
         package = _PACKAGES.get(scheme, scheme)
         raise InputError(f"{path}: {package} is not installed", f"pip install {package}") from error
@@ -138,7 +147,8 @@ def _system(path: str) -> tuple[Any, str]:
         raise InputError(
             f"{path}: {scheme}:// is not known", "s3, gs, abfs, sftp and https are; fsspec lists all"
         ) from error
-    return fs, name
+    found: tuple[Any, str] = _told(path, lambda: fsspec.core.url_to_fs(path))  # some connect here
+    return found
 
 
 def _told(path: str, action: Callable[[], T]) -> T:
@@ -165,7 +175,12 @@ def _is_final(error: Exception) -> bool:
     """Whether trying again is of no use, by the error's name or status: file systems have no type for it."""
     status = getattr(error, "status", None)
     name = type(error).__name__
-    return status in (400, 401, 403, 404, 410) or "Credential" in name or "Auth" in name
+    return status in (400, 401, 403, 404, 410) or "Credential" in name or _is_of_keys(error)
+
+
+def _is_of_keys(error: Exception) -> bool:
+    """Whether nobody could prove who is asking: SSH has no type of its own for having no key at all."""
+    return "Auth" in type(error).__name__ or "uthentication" in str(error)
 
 
 def _fault(path: str, error: Exception) -> InputError:
@@ -178,7 +193,12 @@ def _fault(path: str, error: Exception) -> InputError:
                 f"{path}: not found, or not to be read without credentials", "check the address"
             )
         return InputError(f"{path}: not found", "check the address")
-    if isinstance(error, PermissionError) or status in (401, 403) or "Credential" in name or "Auth" in name:
+    if (
+        isinstance(error, PermissionError)
+        or status in (401, 403)
+        or "Credential" in name
+        or _is_of_keys(error)
+    ):
         return InputError(
             f"{path}: may not be read ({words})",
             "give credentials in the provider's usual way (environment, profile, role), or ask for the"

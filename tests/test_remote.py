@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import gzip
 import http.server
+import os
+import shutil
+import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,3 +147,79 @@ def test_a_connection_that_breaks(tmp_path: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+
+
+@pytest.fixture(scope="module")
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str], Path]]:
+    """An OpenSSH server: its address, what the environment must say, and the folder with logs."""
+    if not Path(SSHD).exists():
+        pytest.skip("there is no sshd")
+    folder = tmp_path_factory.mktemp("ssh")
+    home = folder / "home"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    for key in (folder / "host", home / ".ssh/id_ed25519"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    keys = folder / "keys"
+    keys.write_text((home / ".ssh/id_ed25519.pub").read_text())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {keys}\nStrictModes no\n"
+        f"PidFile {folder}/pid\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    logs = folder / "logs"
+    shutil.copytree(ROOT / "sample_logs/rotation", logs / "mp01")
+    shutil.copytree(ROOT / "sample_logs/no-keystore", logs / "mp02")
+    server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        user = getpass.getuser()
+        yield f"sftp://{user}@127.0.0.1:{port}", {"HOME": str(home), "SSH_AUTH_SOCK": ""}, logs
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def test_sftp(ssh: tuple[str, dict[str, str], Path], tmp_path: Path) -> None:
+    """A folder, a pattern, one file, over a real sshd."""
+    address, env, logs = ssh
+    for args in (
+        ("report", "--format", "csv", "--host", "mp"),
+        ("search", "-h", "router01.example.com-4321-5562-1"),
+        ("search", "-c", "-h", "--prefix", "router"),
+    ):
+        for where in ("", "/mp01", "/mp*/*.log*", "/mp02/system.log"):
+            there = logscan(*args, f"{address}{logs}{where}", cwd=tmp_path, **env)
+            local = f"{logs}{where}"
+            here = logscan(*args, local, cwd=tmp_path)
+            assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr.decode()
+    done = logscan("ingest", f"{address}{logs}", "--store", "store", cwd=tmp_path, **env)
+    assert (done.returncode, b"4 new files" in done.stderr) == (0, True), done.stderr.decode()
+    text = logscan("cat", "--store", "store", "*/mp02/system.log", cwd=tmp_path)
+    assert text.stdout == NO_KEYSTORE.read_bytes()
+
+
+def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, str], Path], tmp_path: Path) -> None:
+    """No such file, no key, nobody there."""
+    address, env, logs = ssh
+    port = address.rpartition(":")[2]
+    (tmp_path / "nobody").mkdir()
+    for where, more, told in (
+        (f"{address}{logs}/mp03/system.log", {}, b"not found"),
+        (f"{address}{logs}/mp02/system.log", {"HOME": str(tmp_path / "nobody")}, b"may not be read"),
+        (f"{address.removesuffix(port)}1{logs}/mp02/system.log", {}, b"is the network there"),
+    ):
+        done = logscan("report", where, NO_KEYSTORE, "--format", "csv", cwd=tmp_path, **{**env, **more})
+        assert (done.returncode, told in done.stderr) == (2, True), done.stderr.decode()
+        assert b"Traceback" not in done.stderr
+        assert b"payments-v1" in done.stdout
