@@ -153,7 +153,7 @@ SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
 
 @pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str], Path]]:
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any], Path]]:
     """An OpenSSH server: its address, what the environment must say, and the folder with logs."""
     if not Path(SSHD).exists():
         pytest.skip("there is no sshd")
@@ -190,7 +190,7 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
         server.wait(timeout=10)
 
 
-def test_sftp(ssh: tuple[str, dict[str, str], Path], tmp_path: Path) -> None:
+def test_sftp(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
     """A folder, a pattern, one file, over a real sshd."""
     address, env, logs = ssh
     for args in (
@@ -209,7 +209,7 @@ def test_sftp(ssh: tuple[str, dict[str, str], Path], tmp_path: Path) -> None:
     assert text.stdout == NO_KEYSTORE.read_bytes()
 
 
-def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, str], Path], tmp_path: Path) -> None:
+def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
     """No such file, no key, nobody there."""
     address, env, logs = ssh
     port = address.rpartition(":")[2]

@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from zlib import crc32
 
@@ -35,7 +35,7 @@ _RUN = 16
 """Bits of a bucket's number."""
 _SCHEMA = """
 CREATE TABLE files(
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL, device INTEGER, inode INTEGER, size INTEGER, modified INTEGER,
+    id INTEGER PRIMARY KEY, path BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, modified INTEGER,
     head BLOB, mark INTEGER, tail BLOB, layout TEXT, start INTEGER, stop INTEGER, whole INTEGER,
     rest BLOB
 );
@@ -146,11 +146,14 @@ class Catalogue:
 
     def __init__(self, path: str, write: bool = False) -> None:
         self.path = path
-        mode = "rwc" if write else "ro"
         try:
-            self._base = sqlite3.connect(
-                f"file:{quote(os.path.abspath(path))}?mode={mode}", PATIENCE, uri=True, isolation_level=None
-            )
+            if write:
+                self._open("rwc")
+            else:
+                try:
+                    self._open("ro")
+                except sqlite3.OperationalError:
+                    self._open("rw")  # a writer was killed: what it had begun must be taken back
             version = self._base.execute("PRAGMA user_version").fetchone()[0]
             if write and version == 0:
                 with self.change():
@@ -167,6 +170,11 @@ class Catalogue:
                 f"{path}: an index of version {version}, this logscan has {VERSION}",
                 "delete it, and logscan index makes it anew",
             )
+
+    def _open(self, mode: str) -> None:
+        address = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
+        self._base = sqlite3.connect(address, PATIENCE, uri=True, isolation_level=None)
+        self._base.execute("PRAGMA user_version").fetchone()
 
     def close(self) -> None:
         """Let it go."""
@@ -198,7 +206,7 @@ class Catalogue:
         Raises:
             InputError: it is damaged.
         """
-        return [Known(*row) for row in self._rows("SELECT * FROM files ORDER BY path")]
+        return [_known(row) for row in self._rows("SELECT * FROM files ORDER BY path")]
 
     def known(self, path: str, packed: bool) -> Known | None:
         """What is known of a file as it lies there now; ``None`` where it was changed or is new.
@@ -214,9 +222,9 @@ class Catalogue:
             now = state_of(path)
             for row in self._rows(
                 "SELECT * FROM files WHERE path = ? OR (inode = ? AND device = ?)",
-                (name, now.inode, now.device),
+                (os.fsencode(name), now.inode, now.device),
             ):
-                one = Known(*row)
+                one = _known(row)
                 if one.is_still(now, packed) and edges_of(path, one.mark) == (one.head, one.tail):
                     return one
         except OSError:
@@ -261,7 +269,7 @@ class Catalogue:
         with self.change():
             row = self._base.execute(
                 f"INSERT OR REPLACE INTO files VALUES({', '.join('?' * len(file))})",
-                (file.id or None, *file[1:]),
+                (file.id or None, os.fsencode(file.path), *file[2:]),
             )
             file = file._replace(id=file.id or int(row.lastrowid or 0))
             if instead is not None:
@@ -324,15 +332,25 @@ class Catalogue:
         return number, run, postings
 
     def forget(self, file: Known) -> None:
-        """Drop a file. Only within :meth:`change`."""
-        for (run,) in self._rows("SELECT id FROM runs WHERE file = ?", (file.id,)):
-            self._drop_run(run)
-        self._base.execute("DELETE FROM points WHERE file = ?", (file.id,))
-        self._base.execute("DELETE FROM files WHERE id = ?", (file.id,))
+        """Drop a file.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self.change():
+            for (run,) in self._rows("SELECT id FROM runs WHERE file = ?", (file.id,)):
+                self._drop_run(run)
+            self._base.execute("DELETE FROM points WHERE file = ?", (file.id,))
+            self._base.execute("DELETE FROM files WHERE id = ?", (file.id,))
 
     def rename(self, file: Known, path: str) -> None:
-        """Note a file's new name. Only within :meth:`change`."""
-        self._base.execute("UPDATE files SET path = ? WHERE id = ?", (path, file.id))
+        """Note a file's new name.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self.change():
+            self._base.execute("UPDATE files SET path = ? WHERE id = ?", (os.fsencode(path), file.id))
 
     def _drop_run(self, run: int) -> None:
         self._base.execute("DELETE FROM postings WHERE id >= ? AND id < ?", _ids(run))
@@ -372,6 +390,10 @@ class Catalogue:
         if write and not os.access(folder, os.W_OK):
             return f"{folder} must be writable; --index DIR puts the index elsewhere"
         return "is another logscan index at work? if it is damaged, delete it: logscan index makes it anew"
+
+
+def _known(row: Sequence[Any]) -> Known:
+    return Known(row[0], os.fsdecode(row[1]), *row[2:])
 
 
 def _sum(hashes: bytes, blocks: bytes) -> int:

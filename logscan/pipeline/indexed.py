@@ -22,7 +22,7 @@ from logscan.finders import Finder
 from logscan.index.catalogue import Catalogue, Known, place_of
 from logscan.index.packed import Point, open_at
 from logscan.index.postings import hash_of
-from logscan.models import Counters, Span
+from logscan.models import Counters, Problem, Span
 from logscan.pipeline.reading import LAYOUT_SAMPLE, Limits, no_entries
 from logscan.remote import is_remote
 from logscan.scanner import Scanner
@@ -90,16 +90,15 @@ class Lookup:
             return None
         place = place_of(path, self._index)
         try:
-            if place not in self._catalogues:
-                self._catalogues[place] = None
-                if os.path.exists(place):
-                    self._catalogues[place] = Catalogue(place)
-            catalogue = self._catalogues[place]
-            known = catalogue.known(path, plain_size(path) is None) if catalogue is not None else None
+            catalogue = self._catalogue(place)
+            packed = plain_size(path) is None
+            known = catalogue.known(path, packed) if catalogue is not None else None
             if catalogue is None or known is None:
                 return None
             ranges = catalogue.ranges(known, self._hashes)
             points = [point for begin, _ in ranges if (point := catalogue.point(known, begin))]
+            if packed and not points and ranges:
+                ranges = [(ranges[0][0], ranges[-1][1])]  # it is unpacked from its beginning: once
             return _Cover(known, ranges, {point.at: point for point in points})
         except InputError as error:
             self._catalogues[place] = None
@@ -108,6 +107,17 @@ class Lookup:
                 replace(problem, reason=f"{problem.reason}: not used", fatal=False)
             )
             return None
+
+    def _catalogue(self, place: str) -> Catalogue | None:
+        """An index, opened once; ``None`` where there is none."""
+        if place not in self._catalogues:
+            self._catalogues[place] = None
+            if os.path.exists(place):
+                self._catalogues[place] = Catalogue(place)
+            elif self._index:
+                hint = f"logscan index --index {self._index} PATH… makes one"
+                self._counters.problems.append(Problem(place, "no index is there: all is read", hint, False))
+        return self._catalogues[place]
 
 
 class _Cover(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from logscan.blocks import BlockReader
+from logscan.checkpoint import Lock
 from logscan.entries import begins_entry, layout_of
 from logscan.errors import OutputError, UsageError
 from logscan.index.catalogue import Catalogue, Known, Run, edges_of, place_of, state_of
@@ -68,7 +70,7 @@ def index(
         NoLogsError: no path gave anything to read.
         InputError: an index is damaged or of another version.
         OutputError: an index cannot be written.
-        UsageError: a path that is not on a disk.
+        UsageError: a path that is not on a disk, or another run is at work on an index.
     """
     for path in paths:
         if path == STDIN or is_remote(path):
@@ -79,10 +81,13 @@ def index(
     for stream in discover(paths, counters.problems):
         for file in stream:
             places.setdefault(place_of(file.path, folder), []).append(file.path)
-    if folder:
-        _make(folder)
-    tasks = [task for place, held in places.items() for task in _tasks(place, held, done)]
-    with executor_of(len(tasks), sum(task.size for task in tasks), workers) as executor:
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            _prepare(place)
+            stack.callback(Lock(place).release)
+        tasks = [task for place, held in places.items() for task in _tasks(place, held, done)]
+        size = sum(task.size for task in tasks)
+        executor = stack.enter_context(executor_of(len(tasks), size, workers))
         futures: dict[Future[Counters], _Task] = {
             executor.submit(index_file, task.place, task.path, task.known): task for task in tasks
         }
@@ -98,11 +103,15 @@ def index(
     return done
 
 
-def _make(folder: str) -> None:
+def _prepare(place: str) -> None:
+    """See that an index can be written."""
+    folder = os.path.dirname(place)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: {reason_of(error)}", "--index names a directory") from error
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: may not be written", "--index DIR puts the index elsewhere")
 
 
 def _tasks(place: str, paths: Sequence[str], done: Indexed) -> Iterator[_Task]:
@@ -118,19 +127,20 @@ def _tasks(place: str, paths: Sequence[str], done: Indexed) -> Iterator[_Task]:
                 done.counters.problems.append(Problem(path, reason_of(error)))
                 continue
             known = catalogue.known(path, packed)
+            if known is not None and packed and not known.whole:
+                catalogue.forget(known)  # a run was killed: it must be unpacked from its beginning
+                known = None
             if known is not None:
                 seen.add(known.id)
                 if known.path != os.path.realpath(path):
-                    with catalogue.change():
-                        catalogue.rename(known, os.path.realpath(path))
+                    catalogue.rename(known, os.path.realpath(path))
                 if known.whole and known.size == size:
                     done.known += 1
                     continue
-            yield _Task(place, path, size, None if packed else known)
+            yield _Task(place, path, size, known)
         for known in catalogue.files():
             if known.id not in seen and _is_gone(known):
-                with catalogue.change():
-                    catalogue.forget(known)
+                catalogue.forget(known)
                 done.removed += 1
     finally:
         catalogue.close()
@@ -193,8 +203,7 @@ class _File:
     def add(self, known: Known | None) -> None:
         """Read it from where it was indexed to, and write its runs."""
         if known is not None and known.layout != self._layout.name:
-            with self._catalogue.change():
-                self._catalogue.forget(known)
+            self._catalogue.forget(known)
             known = None
         with ThreadPoolExecutor(1) as beside:
             points = beside.submit(points_of, self._path) if self._packed else None
@@ -204,8 +213,7 @@ class _File:
         broken = bool(self._counters.problems) or (self._packed and state_of(self._path) != self._state)
         if broken:
             # To what is behind the damage a look-up cannot go, and the reader is to be told of it.
-            with self._catalogue.change():
-                self._catalogue.forget(known)
+            self._catalogue.forget(known)
             return
         found = points.result() if points else None
         usable = found.points if found is not None and found.size == end else []
