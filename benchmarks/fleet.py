@@ -162,9 +162,11 @@ class Bench:
         """Seconds of a report of all TLS failures."""
         return self.timed(self.logscan, "report", "--alert", "all", "--host", "mp", *where)
 
-    def reports(self, store: Path) -> None:
+    def reports(self, store: Path | None) -> None:
         """Of the store and of the files."""
-        places = {"store": ["--store", str(store)], "plain": [str(self.plain)], "gz": [str(self.gz)]}
+        places = {"plain": [str(self.plain)], "gz": [str(self.gz)]}
+        if store is not None:
+            places["store"] = ["--store", str(store)]
         asked = [self.logscan, "report", "--alert", "all", "--host", "mp", "--format", "csv"]
         if len({run(Command("", [*asked, *where]))[0] for where in places.values()}) != 1:
             raise SystemExit("the reports differ")
@@ -211,6 +213,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", type=Path, help="where the logs are kept; a temporary folder otherwise")
     parser.add_argument("--logscan", default=shutil.which("logscan"), help="the command to measure")
+    parser.add_argument("--cluster", action="store_true", help="only reports of files and the cluster")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     args = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed logscan is compiled
@@ -218,10 +221,13 @@ def main() -> None:
         begun = time.monotonic()
         bench = Bench(args.data or Path(temporary), args.files, args.size, args.rounds, args.logscan)
         print(f"data in {time.monotonic() - begun:.0f} s", flush=True)
-        store = bench.ingest()
-        bench.index()
-        bench.look_ups(store)
-        bench.reports(store)
+        if args.cluster:
+            bench.reports(None)
+        else:
+            store = bench.ingest()
+            bench.index()
+            bench.look_ups(store)
+            bench.reports(store)
         bench.cluster()
     title = f"## Store, index, cluster: {args.files} files of {args.size >> 20} MiB, {datetime.now().date()}"
     text = "\n".join([title, "", machine(), "", "| what | | |", "|---|---|---|", *bench.rows, ""])

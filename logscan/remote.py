@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,6 +26,11 @@ _PACKAGES = {
     "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs",
     "az": "adlfs", "sftp": "paramiko", "ssh": "paramiko", "http": "aiohttp", "https": "aiohttp",
 }  # fmt: skip
+_TAGS = (
+    "ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime",
+    "Last-Modified",
+)  # fmt: skip
+"""What file systems call that which changes with a file."""
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError)
 T = TypeVar("T")
 
@@ -67,6 +73,21 @@ def size(path: str) -> int | None:
     fs, name = _system(path)
     found = _told(path, lambda: fs.size(name))
     return None if found is None else int(found)
+
+
+def stamp(path: str) -> tuple[int, int] | None:
+    """What changes when a file does: a number of its tag or time, and its size; ``None`` where the other side
+    tells neither.
+
+    Raises:
+        InputError: it is not there, or may not be read.
+    """
+    fs, name = _system(path)
+    about: dict[str, Any] = _told(path, lambda: fs.info(name))
+    tag = next((about[key] for key in _TAGS if about.get(key)), None)
+    if tag is None or about.get("size") is None:
+        return None
+    return int.from_bytes(blake2b(str(tag).encode(), digest_size=7).digest(), "big"), int(about["size"])
 
 
 def read_at(path: str, offset: int, count: int) -> bytes:

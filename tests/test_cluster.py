@@ -165,7 +165,8 @@ def test_answers_are_those_of_one_machine(
         patch.setattr(clusters, "LEAST", unit)
         patch.setattr(clusters, "RANGE", unit)
         patch.setattr(clusters, "MOST", most)
-        patch.setattr(clusters, "ROUND", rnd.choice([1, 4]))
+        patch.setattr(clusters, "ROUND", rnd.choice([1, 64]))
+        patch.setattr(clusters, "HELD", rnd.choice([1, 64 << 20]))
         ids = ["m-1"]
         for ours, theirs in zip(answers(folder, threads, ids), answers(folder, None, ids), strict=True):
             assert ours == theirs
@@ -179,7 +180,7 @@ def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     with running(tmp_path) as (address, pids), pytest.MonkeyPatch.context() as patch:
         patch.setattr(clusters, "RANGE", 2 << 20)
         patch.setattr(clusters, "LEAST", 2 << 20)
-        patch.setattr(clusters, "ROUND", 1)
+        patch.setattr(clusters, "ROUND", 8)
         reports: list[int] = []
 
         def progress(counters: Counters) -> None:

@@ -7,6 +7,7 @@ import getpass
 import gzip
 import http.server
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,12 @@ from typing import Any
 import pytest
 from conftest import ROOT, logscan
 
+from logscan import remote
+from logscan.pipeline import HostNames
+from logscan.pipeline.ingest import ingest
+
 pytest.importorskip("s3fs")
+fsspec = pytest.importorskip("fsspec")
 moto = pytest.importorskip("moto.server")
 NO_KEYSTORE = ROOT / "sample_logs/no-keystore/system.log"
 
@@ -69,6 +75,47 @@ def test_s3(bucket: dict[str, Any], tmp_path: Path) -> None:
         assert (done.returncode, told in done.stderr) == (0, True), done.stderr.decode()
     text = logscan("cat", "--store", "store", "s3://logs/mp02/system.log", cwd=tmp_path)
     assert text.stdout == NO_KEYSTORE.read_bytes()
+
+
+def test_what_has_not_changed_is_not_read(
+    bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packed file is known by its tag; written again with other text it is read."""
+    import boto3
+
+    for name, value in bucket.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=bucket["AWS_ENDPOINT_URL"])
+    client.create_bucket(Bucket="months")
+    rnd = random.Random(5)
+
+    def put(lines: int) -> int:
+        text = "".join(
+            f"2026-11-23 00:00:{n % 60:02},000 main INFO X - {rnd.random()}\n" for n in range(lines)
+        )
+        packed = gzip.compress(text.encode())
+        client.put_object(Bucket="months", Key="system-2026-11-23.log.gz", Body=packed)
+        fsspec.filesystem("s3").invalidate_cache()
+        return len(packed)
+
+    size = put(40_000)
+    read = 0
+    usual = remote.RemoteFile.readinto
+
+    def counting(self: remote.RemoteFile, view: Any) -> int:
+        nonlocal read
+        count = usual(self, view)
+        read += count
+        return count
+
+    monkeypatch.setattr(remote.RemoteFile, "readinto", counting)
+    for new, least, most in ((1, size, 4 * size), (0, 0, size // 2)):
+        read = 0
+        done = ingest(["s3://months/*.gz"], str(tmp_path / "store"), HostNames(), workers=1)
+        assert (done.new, done.counters.problems) == (new, [])
+        assert least <= read <= most
+    put(30_000)
+    assert ingest(["s3://months/*.gz"], str(tmp_path / "store"), HostNames(), workers=1).new == 1
 
 
 @pytest.mark.parametrize(

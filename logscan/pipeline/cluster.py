@@ -56,8 +56,12 @@ MOST = 64 << 20
 """Bytes of entries that a task gives; where there are more a further task goes on behind them."""
 AHEAD = 3
 """Units under way, a thread of the cluster."""
-ROUND = 4
-"""Units, a thread of the cluster, after which counts come back."""
+ROUND = 64
+"""Units after which entries are counted and the counts come back (four times the threads, where that is
+more): what a lost worker costs, against what it costs to carry open messages from task to task."""
+HELD = 64 << 20
+"""Bytes of entries, a thread of the cluster, that wait to be counted; where there are more they are counted
+earlier."""
 
 
 @contextlib.contextmanager
@@ -238,9 +242,11 @@ class Outcome(NamedTuple):
     broken: bool
     rest: Place | None
     """Where the entry begins with which a further task must go on."""
+    size: int
+    """Bytes of the spans that something was made of."""
 
 
-_NOTHING = Outcome(Counters(), None, None, seen_entry=False, broken=False, rest=None)
+_NOTHING = Outcome(Counters(), None, None, seen_entry=False, broken=False, rest=None, size=0)
 
 
 def scan_unit(
@@ -274,7 +280,7 @@ def scan_unit(
     counters.problems = [
         replace(problem, path=shown.get(problem.path, problem.path)) for problem in counters.problems
     ]
-    outcome = Outcome(counters, scan.first, scan.last, scan.seen_entry, scan.broken, rest)
+    outcome = Outcome(counters, scan.first, scan.last, scan.seen_entry, scan.broken, rest, size)
     return outcome, *job.whole(made)
 
 
@@ -298,6 +304,8 @@ class _Fleet:
         self.threads = max(1, sum(client.nthreads().values()))
         size = sum(_size(file.path) for part in parts for file in part.stream)
         spread = min(RANGE, max(LEAST, size // (AHEAD * self.threads)))
+        self.held = 0
+        """Bytes of the spans of all units that were given; whoever uses them may set it back."""
         self._shown: dict[str, str] = {}
         self._units = [unit for part in parts for unit in self._units_of(part, spread)]
 
@@ -330,12 +338,14 @@ class _Fleet:
                 elif again is not None:
                     future = self._submit(unit, inherits=False, at=again.at)
                     outcome, pieces = self._ended(unit, future, inherits=False, at=again.at)
+                self.held += outcome.size
                 yield pieces
                 counters_add(self._counters, replace(outcome.counters, files=files))
                 while outcome.rest is not None:
                     at = outcome.rest
                     future = self._submit(unit, inherits=False, at=at)
                     outcome, pieces = self._ended(unit, future, inherits=False, at=at)
+                    self.held += outcome.size
                     yield pieces
                     counters_add(self._counters, replace(outcome.counters, files=0))
                 seams.ended(outcome.seen_entry, outcome.last, outcome.broken)
@@ -355,7 +365,8 @@ class _Fleet:
     ) -> tuple[Outcome, list[Any]]:
         """What must be known of a task's unit, and futures of its pieces."""
         outcome: Outcome = self._piece(future, 0).result()
-        if outcome.last is None and outcome.rest is None and _cut(unit, at).stream[-1] != unit.stream[-1]:
+        ended = outcome.last is not None or outcome.rest is not None or outcome.broken
+        if not ended and _cut(unit, at).stream[-1] != unit.stream[-1]:
             # Its last entry goes on through all files that it was given.
             future = self._send(_cut(unit, at, len(unit.stream)), inherits, at)
             outcome = self._piece(future, 0).result()
@@ -443,13 +454,16 @@ def count_on_cluster(address: str, asked: Asked, progress: Progress | None = Non
         job = Entries(needles_of(asked.selection.neighbours))
         fleet = _Fleet(client, job, parts, asked.limits, done.counters, progress)
         chains = [_Chain(client, asked) for _ in range(PARTS)]
+        most = max(ROUND, 4 * fleet.threads)
         for pieces in fleet.scanned():
             for chain, piece in zip(chains, pieces, strict=bool(pieces)):
                 chain.held.append(piece)
-                if len(chain.held) >= ROUND * fleet.threads:
+            if len(chains[0].held) >= most or fleet.held >= HELD * fleet.threads:
+                fleet.held = 0
+                for chain in chains:
                     chain.fold()
-        for chain in chains:
-            merge(done, chain.end())
+        for future in [chain.end() for chain in chains]:
+            merge(done, future.result())
     return done
 
 
@@ -471,21 +485,16 @@ class _Chain:
 
     def fold(self) -> None:
         """Count what is held, behind what was counted before."""
-        before = self._value()
-        self._state = self._client.submit(_fold, before, *self.held, retries=RETRIES, pure=False, priority=5)
+        self._state = self._submit(_fold)
         self.held = []
 
-    def end(self) -> Counted:
-        """All that was counted."""
-        self.fold()
-        counting = _unpacked(self._value())
-        for failures in counting.joining.drain():
-            counting.tally.feed(failures)
-        return counting.tally.done
+    def end(self) -> Any:
+        """A future of all that was counted."""
+        return self._submit(_finish)
 
-    def _value(self) -> bytes:
-        value: bytes = self._state if isinstance(self._state, bytes) else self._state.result()
-        return value
+    def _submit(self, task: Callable[..., Any]) -> Any:
+        before = self._state if isinstance(self._state, bytes) else self._state.result()
+        return self._client.submit(task, before, *self.held, retries=RETRIES, pure=False, priority=5)
 
 
 def _begun(asked: Asked) -> _Counting:
@@ -497,21 +506,28 @@ def _begun(asked: Asked) -> _Counting:
 
 def _fold(state: bytes, *pieces: list[Entry]) -> bytes:
     """A chain's next task: a value in and a value out, so that repeating it counts nothing twice."""
-    counting = _unpacked(state)
+    return _packed(_counted(state, pieces))
+
+
+def _finish(state: bytes, *pieces: list[Entry]) -> Counted:
+    """Its last: what was counted, with the messages that are still open."""
+    counting = _counted(state, pieces)
+    for failures in counting.joining.drain():
+        counting.tally.feed(failures)
+    return counting.tally.done
+
+
+def _counted(state: bytes, pieces: Sequence[list[Entry]]) -> _Counting:
+    counting: _Counting = pickle.loads(zlib.decompress(state))  # noqa: S301 - from our own tasks
     for entries in pieces:
         for entry in entries:
             for failures in counting.joining.feed(entry):
                 counting.tally.feed(failures)
-    return _packed(counting)
+    return counting
 
 
 def _packed(counting: _Counting) -> bytes:
     return zlib.compress(pickle.dumps(counting), 1)
-
-
-def _unpacked(state: bytes) -> _Counting:
-    counting: _Counting = pickle.loads(zlib.decompress(state))  # noqa: S301 - from our own tasks
-    return counting
 
 
 def _parts(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[Part]:

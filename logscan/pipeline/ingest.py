@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import blake2b
 
+from logscan import remote
 from logscan.copies import LEAST, TIME, bytes_before, without_copies
 from logscan.entries import layout_named, layout_of
 from logscan.errors import InputError, LogscanError, OutputError, UsageError
@@ -21,6 +22,7 @@ from logscan.identity import HEAD, TAIL
 from logscan.models import Counters, Problem
 from logscan.pipeline.reading import LAYOUT_SAMPLE, Progress
 from logscan.processes import executor_of
+from logscan.remote import is_remote
 from logscan.sources import (
     STDIN,
     LogFile,
@@ -183,12 +185,12 @@ class _Run:
         """Remember that a file, as it is now, has been read."""
         stamp = _stamp(file.path)
         if stamp:
-            self.manifest.seen[os.path.realpath(file.path)] = (*stamp, source.id)
+            self.manifest.seen[_place(file.path)] = (*stamp, source.id)
 
     def _source_of(self, file: LogFile, before: int | None) -> tuple[Source, bool]:
         """The source that a file is, known or new, and whether it was known."""
         stamp = _stamp(file.path)
-        seen = self.manifest.seen.get(os.path.realpath(file.path))
+        seen = self.manifest.seen.get(_place(file.path))
         if stamp and seen and stamp == seen[:4]:
             for source in self.manifest.sources:
                 if source.id == seen[4]:
@@ -240,7 +242,7 @@ class _Run:
         begin = source.size
         if size is None:
             stamp = _stamp(file.path)
-            if stamp and self.manifest.seen.get(os.path.realpath(file.path)) == (*stamp, source.id):
+            if stamp and self.manifest.seen.get(_place(file.path)) == (*stamp, source.id):
                 return []
             bounds = [begin]
         elif size <= begin:
@@ -332,9 +334,18 @@ def digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
+def _place(path: str) -> str:
+    """Where a file is, whoever asks from where."""
+    return path if is_remote(path) else os.path.realpath(path)
+
+
 def _stamp(path: str) -> Stamp | None:
-    """Device, inode, time and size: what tells without reading that a file has not changed."""
-    with contextlib.suppress(OSError):
+    """Device, inode, time and size (of an address its tag in place of the inode): what tells without reading
+    that a file has not changed."""
+    with contextlib.suppress(OSError, InputError):
+        if is_remote(path):
+            held = remote.stamp(path)
+            return None if held is None else (0, held[0], 0, held[1])
         about = os.stat(path)
         return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
     return None
