@@ -50,6 +50,9 @@ if __name__ == "__main__":
     sys.stdin.read()
 """
 
+MEMORY = '{"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}'
+"""What workers are started with (docs/cluster.md)."""
+
 
 class Bench:
     """The data, and how it is asked."""
@@ -196,6 +199,7 @@ class Bench:
         process = subprocess.Popen(
             [sys.executable, script, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": MEMORY},
         )  # fmt: skip
         try:
             assert process.stdout is not None
