@@ -415,3 +415,12 @@ def test_faults(fault: str, store: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert b"1 new file, 0 grown, 10 known" in done.stderr
         assert b"11 failed handshakes" in logscan("report", "--store", store, cwd=folder).stdout
+
+
+def test_a_file_of_the_store_that_lost_its_end(store: Path) -> None:
+    """A look-up by filters alone would find nothing in it: it is told instead."""
+    (file, *_) = load(str(store)).of_kind(ENTRIES)
+    path = store / file.name
+    path.write_bytes(path.read_bytes()[:100])
+    done = logscan("search", "--store", store, "router01.example.com-4321-5562-1", cwd=store.parent)
+    assert (done.returncode, b"it is shorter than it was" in done.stderr) == (2, True), done.stderr

@@ -203,10 +203,11 @@ class _Run:
                 beginnings[size] = digest(head[:size])
             if source.id in self._planned or beginnings[size] != source.head:
                 continue
-            # A short beginning without a time is that of many files.
+            # A short beginning without a time is that of many files; but one alone comes behind another.
             tells = size >= LEAST or TIME.search(head[:size])
-            whole = source.stem == file.stem and len(head) == source.size
-            if (tells or whole or self._has_inode(source, stamp)) and self._holds(file.path, source):
+            follows = before is not None and source.after == before
+            ours = source.stem == file.stem and (follows or len(head) == source.size)
+            if (tells or ours or self._has_inode(source, stamp)) and self._holds(file.path, source):
                 return source, True
         if not head:
             open_bytes(file.path).close()  # empty, or not to be opened: that raises

@@ -7,6 +7,7 @@ group. Any reader of Parquet may use the same filters.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 
@@ -33,39 +34,34 @@ class Sought:
         for word, salt in enumerate(_SALTS):
             self._mask |= 1 << (32 * word + ((low * salt & 0xFFFFFFFF) >> 27))
 
-    def may_be_in(self, descriptor: int, offset: int, length: int) -> bool:
-        """Whether a filter's block has all its bits.
+    def groups(self, descriptor: int, filters: Sequence[tuple[int, int]]) -> Iterator[int]:
+        """The row groups of a Parquet file whose filters have all of these bits in the id's block.
 
         Args:
-            descriptor: the Parquet file.
-            offset: of the filter, its header included.
-            length: the same; the bits are the last power of two of its bytes.
+            descriptor: the file.
+            filters: offset and length of each row group's filter, its header included: its bits are the last
+                power of two of these bytes. Without a length there is none.
         """
-        size = 1 << (length.bit_length() - 1)
-        block = self._high * (size // _BLOCK) >> 32
-        data = os.pread(descriptor, _BLOCK, offset + length - size + block * _BLOCK)
-        return int.from_bytes(data, "little") & self._mask == self._mask
+        high, mask, read, number_of = self._high, self._mask, os.pread, int.from_bytes
+        for number, (offset, length) in enumerate(filters):
+            size = 1 << length.bit_length() >> 1
+            at = offset + length - size + (high * (size >> 5) >> 32 << 5)
+            if not length or number_of(read(descriptor, _BLOCK, at), "little") & mask == mask:
+                yield number
 
 
-def groups_with(path: str, filters: Sequence[tuple[int, int]], sought: Sequence[Sought]) -> Iterator[int]:
+def groups_with(path: str, filters: Sequence[tuple[int, int]], sought: Sequence[Sought]) -> list[int]:
     """The row groups of a file that may hold one of some ids.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or is shorter than it was.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if len(sought) == 1:
-            find = sought[0].may_be_in
-            yield from (
-                number
-                for number, (offset, length) in enumerate(filters)
-                if not length or find(descriptor, offset, length)
-            )
-            return
-        for number, (offset, length) in enumerate(filters):
-            if not length or any(one.may_be_in(descriptor, offset, length) for one in sought):
-                yield number
+        last = max((offset + length for offset, length in filters), default=0)
+        if os.fstat(descriptor).st_size < last:
+            raise OSError(errno.EIO, "it is shorter than it was")
+        return sorted({number for one in sought for number in one.groups(descriptor, filters)})
     finally:
         os.close(descriptor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -113,7 +114,7 @@ class Store:
         found: dict[Where, Span] = {}
         for file in self.manifest.of_kind(ENTRIES):
             try:
-                groups = list(groups_with(self.path(file), file.blooms, sought))
+                groups = groups_with(self.path(file), file.blooms, sought)
             except OSError as error:
                 counters.problems.append(self._lost(file, error))
                 continue
@@ -381,22 +382,43 @@ class _Cursor:
 def _rows_with(names: pa.ChunkedArray, ids: Sequence[str]) -> list[int]:
     """The rows of a column of dictionaries that have one of some values; without numpy, and without Arrow's
     functions, which take long to import."""
-    wanted = frozenset(ids)
     rows: list[int] = []
     begin = 0
     for chunk in names.chunks:
-        numbers = array.array("i")
-        numbers.frombytes(memoryview(chunk.indices.buffers()[1])[4 * chunk.offset :][: 4 * len(chunk)])
-        for number, value in enumerate(chunk.dictionary.to_pylist()):
-            if value in wanted:
-                at = -1
-                with contextlib.suppress(ValueError):
-                    while True:
-                        at = numbers.index(number, at + 1)
-                        if chunk.indices[at].is_valid:
-                            rows.append(begin + at)
+        numbers = _ints(chunk.indices.buffers()[1], chunk.offset, len(chunk))
+        for number in _numbers_of(chunk.dictionary, ids):
+            at = -1
+            with contextlib.suppress(ValueError):
+                while True:
+                    at = numbers.index(number, at + 1)
+                    if chunk.indices[at].is_valid:
+                        rows.append(begin + at)
         begin += len(chunk)
     return sorted(rows)
+
+
+def _numbers_of(words: pa.StringArray, wanted: Sequence[str]) -> list[int]:
+    """Where some values stand in a dictionary: by their bytes, for making text of all takes longer."""
+    _, ends, text = words.buffers()
+    offsets = _ints(ends, words.offset, len(words) + 1)
+    data = b"" if text is None else text.to_pybytes()
+    found: list[int] = []
+    for name in wanted:
+        value = name.encode("utf-8", "surrogateescape")
+        at = data.find(value)
+        while at >= 0:
+            number = bisect_left(offsets, at)
+            if offsets[number : number + 2].tolist() == [at, at + len(value)]:
+                found.append(number)
+                break
+            at = data.find(value, at + 1)
+    return found
+
+
+def _ints(buffer: pa.Buffer, offset: int, count: int) -> array.array[int]:
+    held = array.array("i")
+    held.frombytes(memoryview(buffer)[4 * offset : 4 * (offset + count)])
+    return held
 
 
 def _span(table: pa.Table, row: int) -> tuple[Where, Span]:
