@@ -259,22 +259,22 @@ def test_another_version(tmp_path: Path) -> None:
 
 def test_what_dask_gives_up_on(tmp_path: Path) -> None:
     """A task that no worker survives, and a scheduler that is gone: in our words, exit 2."""
-    generated(tmp_path / "logs", 1, "24M")
-    for signalled, told in ((0, "every worker that tried a task was lost"), (-1, "the connection was lost")):
+    generated(tmp_path / "logs", 1, "24M", 0.5)  # so much fails that a task takes a while
+    for scheduler, told in (
+        (False, "every worker that tried a task was lost"),
+        (True, "the connection was lost"),
+    ):
         with (
             running(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as (address, pids),
             pytest.MonkeyPatch.context() as patch,
         ):
-            patch.setattr(clusters, "RANGE", 1 << 20)
-            patch.setattr(clusters, "LEAST", 1 << 20)
-            reports: list[int] = []
+            patch.setattr(clusters, "RANGE", 2 << 20)
+            patch.setattr(clusters, "LEAST", 2 << 20)
+            victims = pids[-1:] if scheduler else pids[:-1]
 
-            def progress(
-                _: Counters, at: int = signalled, pids: list[int] = pids, seen: list[int] = reports
-            ) -> None:
-                seen.append(0)
-                if len(seen) == 2:
-                    os.kill(pids[at], signal.SIGKILL)
+            def progress(_: Counters, victims: list[int] = victims) -> None:
+                while victims:
+                    os.kill(victims.pop(), signal.SIGKILL)
 
             with pytest.raises(InputError, match=told):
                 pipeline.report([str(tmp_path / "logs")], ALL, progress=progress, cluster=address)
