@@ -27,7 +27,7 @@ from test_store import ALL, QUIET
 import logscan as package
 from logscan import InputError, Limits, UsageError, pipeline
 from logscan.models import Counters
-from logscan.pipeline import cluster as clusters
+from logscan.pipeline import fleet
 from logscan.store.manifest import load
 from logscan.store.reading import Store
 from logscan.timerange import time_range
@@ -162,11 +162,11 @@ def test_answers_are_those_of_one_machine(
     list(grown(FIRST + data, folder, rnd))
     (folder / "notes.log").write_text("nothing of ours\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clusters, "LEAST", unit)
-        patch.setattr(clusters, "RANGE", unit)
-        patch.setattr(clusters, "MOST", most)
-        patch.setattr(clusters, "ROUND", rnd.choice([1, 64]))
-        patch.setattr(clusters, "HELD", rnd.choice([1, 64 << 20]))
+        patch.setattr(fleet, "LEAST", unit)
+        patch.setattr(fleet, "RANGE", unit)
+        patch.setattr(fleet, "MOST", most)
+        patch.setattr(fleet, "ROUND", rnd.choice([1, 64]))
+        patch.setattr(fleet, "HELD", rnd.choice([1, 64 << 20]))
         ids = ["m-1"]
         for ours, theirs in zip(answers(folder, threads, ids), answers(folder, None, ids), strict=True):
             assert ours == theirs
@@ -178,9 +178,9 @@ def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     expected = pipeline.report([str(tmp_path / "logs")], ALL, each=True)
     assert len(expected.failures) > 500
     with running(tmp_path) as (address, pids), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clusters, "RANGE", 2 << 20)
-        patch.setattr(clusters, "LEAST", 2 << 20)
-        patch.setattr(clusters, "ROUND", 8)
+        patch.setattr(fleet, "RANGE", 2 << 20)
+        patch.setattr(fleet, "LEAST", 2 << 20)
+        patch.setattr(fleet, "ROUND", 8)
         reports: list[int] = []
 
         def progress(counters: Counters) -> None:
@@ -268,8 +268,8 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
             running(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as (address, pids),
             pytest.MonkeyPatch.context() as patch,
         ):
-            patch.setattr(clusters, "RANGE", 2 << 20)
-            patch.setattr(clusters, "LEAST", 2 << 20)
+            patch.setattr(fleet, "RANGE", 2 << 20)
+            patch.setattr(fleet, "LEAST", 2 << 20)
             victims = pids[-1:] if scheduler else pids[:-1]
 
             def progress(_: Counters, victims: list[int] = victims) -> None:

@@ -2,9 +2,8 @@
 
 Its tables: ``files`` (what each file is known by, how far it is covered), ``runs`` (a stretch of a file:
 where its blocks begin and end), ``postings`` (``run << 16 | bucket`` → packed hashes and block numbers),
-``points`` (seek points of packed files). Each run is
-written in one transaction together with how far its file is then covered, so that a process that is killed
-leaves an index that is right, only shorter.
+``points`` (seek points of packed files). Each run is written in one transaction together with how far its
+file is then covered, so that a process that is killed leaves an index that is right, only shorter.
 """
 
 from __future__ import annotations
@@ -137,10 +136,10 @@ class Catalogue:
 
     Args:
         path: of its file.
-        write: make it where there is none, and take it over from an older version.
+        write: make it where there is none.
 
     Raises:
-        InputError: it is damaged, of a newer version, or cannot be opened.
+        InputError: it is damaged, of another version, or cannot be opened.
         OutputError: it cannot be written.
     """
 

@@ -42,7 +42,7 @@ def entry_batches(
         InputError: the cluster cannot be used, or was lost.
     """
     if cluster is not None:
-        from logscan.pipeline.cluster import batches_on_cluster
+        from logscan.pipeline.fleet import batches_on_cluster
 
         yield from batches_on_cluster(cluster, paths, counters, times, limits, progress)
         return

@@ -116,7 +116,8 @@ class _Source(NamedTuple):
         return self._blocks(paths, self._of_store if self.short else None, by_index)
 
     def _on_cluster(self, paths: Sequence[str], address: str) -> Iterator[list[Span]]:
-        from logscan.pipeline.cluster import check_paths, connected, spans_on_cluster
+        from logscan.pipeline.cluster import check_paths, connected
+        from logscan.pipeline.fleet import spans_on_cluster
 
         check_paths(paths)
         if self.lines:
