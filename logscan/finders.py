@@ -72,7 +72,7 @@ class HyperscanFinder:
         """See :class:`Finder`: the compiled needles are shared, the working memory is not."""
         import hyperscan
 
-        other = object.__new__(HyperscanFinder)
+        other = object.__new__(type(self))
         other._database = self._database
         other._scratch = hyperscan.Scratch(self._database)
         return other

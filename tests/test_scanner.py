@@ -248,6 +248,7 @@ def test_the_engine_without_wheels(
 
     for name in missing:
         monkeypatch.setattr(finders, name, Missing)
+    monkeypatch.setattr(finders, "_literals", finders._literals.__wrapped__)  # none that was made before
     assert engine([str(path)], Limits())[0] == compiled
     ids = [f"m-{number}" for number in range(30)]
     assert len(list(pipeline.find(ids, [str(path)], Counters()))) == 30 * 3 * len(REASONS)
