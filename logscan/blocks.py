@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 
-from logscan.errors import InputError
+from logscan.errors import InputError, first_line
 from logscan.models import Counters, Place, Problem
 from logscan.sources import ByteStream, LogFile, Stream, open_bytes, unpacking_errors
 
@@ -229,7 +229,7 @@ class BlockReader(Buffer):
             self.close()
             self._fault(
                 LogFile(self.path, "", (0, "", 0)),
-                f"damaged behind byte {self._unpacked():,} of its unpacked text ({_words(error)})",
+                f"damaged behind byte {self._unpacked():,} of its unpacked text ({first_line(error)})",
                 "what stands before was read; the rest of this file is lost",
             )
             return 0
@@ -246,8 +246,3 @@ class BlockReader(Buffer):
         self.remaining = tuple(self._files)
         self._files.clear()
         self.final = True
-
-
-def _words(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text.splitlines()[0]

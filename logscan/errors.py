@@ -53,3 +53,8 @@ class NoLogsError(InputError):
 
 class OutputError(LogscanError):
     """A result cannot be written; whatever stood there before is unchanged."""
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says, in one line."""
+    return (str(error).splitlines() or [""])[0] or type(error).__name__

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from logscan.errors import InputError
+from logscan.errors import InputError, first_line
 
 BLOCK = 4 << 20
 """Bytes asked for at once."""
@@ -205,7 +205,7 @@ def _is_of_keys(error: Exception) -> bool:
 
 
 def _fault(path: str, error: Exception) -> InputError:
-    words = (str(error).splitlines() or [""])[0] or type(error).__name__
+    words = first_line(error)
     name = type(error).__name__
     status = getattr(error, "status", None)
     if isinstance(error, FileNotFoundError) or status in (404, 410):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from logscan.entries import Layout, layout_of, parse
 from logscan.errors import InputError
 from logscan.models import Counters, Place, Span
-from logscan.sources import STDIN, Stream, first_bytes, plain_size, read_at, size_of
+from logscan.sources import STDIN, Stream, first_bytes, plain_size, read_at, size_or_zero
 from logscan.timerange import TimeRange, in_zone
 
 SLACK = timedelta(minutes=90)
@@ -54,7 +54,7 @@ def part_of(stream: Stream, times: TimeRange) -> Part:
     whole = Part(stream)
     if (times.since is None and times.until is None) or any(file.path == STDIN for file in stream):
         return whole
-    sizes = [_size(file.path) for file in stream]
+    sizes = [size_or_zero(file.path) for file in stream]
     if sum(sizes) < WORTH_WHILE:
         return whole
 
@@ -184,9 +184,3 @@ def _times(data: bytes, layout: Layout, times: TimeRange) -> Iterator[datetime]:
             if entry.time is not None:
                 yield in_zone(entry.time, entry.zone, times.zone)
         at = end + 1
-
-
-def _size(path: str) -> int:
-    with contextlib.suppress(OSError, InputError):
-        return size_of(path)
-    return 0

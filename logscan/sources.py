@@ -506,6 +506,13 @@ def size_of(path: str) -> int:
     return os.path.getsize(path)
 
 
+def size_or_zero(path: str) -> int:
+    """The same, 0 where a file cannot be looked at: whoever reads it is told that."""
+    with contextlib.suppress(OSError, InputError):
+        return size_of(path)
+    return 0
+
+
 def read_at(path: str, offset: int, size: int) -> bytes:
     """Some bytes of a plain file, fewer at its end.
 

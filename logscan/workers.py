@@ -21,7 +21,7 @@ from dataclasses import fields
 from functools import partial
 from typing import NamedTuple
 
-from logscan.blocks import BlockReader
+from logscan.blocks import BlockReader, Opener
 from logscan.entries import Layout, begins_entry
 from logscan.finders import Finder
 from logscan.models import Counters, Place, Span
@@ -335,6 +335,7 @@ class UnitScan:
         counters: takes what is counted.
         inherits: lines before the first entry belong to another unit's last.
         at: begin exactly with an entry that begins there.
+        opener: opens files at an offset, where that is not done as usual.
     """
 
     def __init__(
@@ -345,6 +346,7 @@ class UnitScan:
         counters: Counters,
         inherits: bool,
         at: Place | None = None,
+        opener: Opener | None = None,
     ) -> None:
         start, mid_line = unit.start, False
         if at is not None:
@@ -354,7 +356,7 @@ class UnitScan:
             start, mid_line = (start[0], start[1] - 1), True
         self._reader = BlockReader(
             unit.stream, counters, plan.max_entry, begins_entry, False, plan.block, start, unit.stop,
-            plan.forget,
+            plan.forget, opener,
         )  # fmt: skip
         self._scanner = scanner_of(
             unit.layout, counters, plan.max_entry, mid_line=mid_line, inherits=inherits, fresh=at is None
@@ -386,6 +388,11 @@ class UnitScan:
     def broken(self) -> bool:
         """Whether a file was missing or damaged: what stands behind it continues nothing."""
         return self._reader.broken
+
+    @property
+    def remaining(self) -> Stream:
+        """Files behind one that is missing or damaged."""
+        return self._reader.remaining
 
     @property
     def next_entry(self) -> Place | None:

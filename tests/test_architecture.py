@@ -14,7 +14,7 @@ import logscan
 
 ORDER = (
     "errors", "models", "remote", "sources", "files", "catalog", "entries", "blocks", "identity", "copies", "family", "follow", "wake", "checkpoint", "finders", "scanner", "timerange", "skipping",
-    "workers", "processes", "messages", "lines", "handshakes", "hints", "incidents", "history", "columns", "forms", "rows", "store", "store.manifest", "store.needles", "store.blooms", "store.reading", "store.writing", "store.seams", "store.upkeep", "index", "index.postings", "index.packed", "index.catalogue",
+    "workers", "processes", "messages", "lines", "handshakes", "hints", "incidents", "history", "columns", "forms", "rows", "store", "store.manifest", "store.needles", "store.blooms", "store.reading", "store.writing", "store.seams", "store.upkeep", "index", "index.places", "index.postings", "index.packed", "index.catalogue",
     "evidence", "evidence.names", "evidence.packets", "evidence.segments", "evidence.reassembly", "evidence.tls", "evidence.keylog", "evidence.connections", "evidence.capture", "evidence.cutting",
     "evidence.certificates", "evidence.keystores", "evidence.s_client", "evidence.xml", "evidence.configuration", "evidence.management_api", "evidence.bundle", "evidence.trace",
     "evidence.management_live", "evidence.collected", "diagnosis", "diagnosis.keymanager", "diagnosis.facts", "diagnosis.causes", "diagnosis.cases", "diagnosis.join", "diagnosis.needs", "diagnosis.verdict", "diagnosis.redact",

@@ -25,11 +25,11 @@ from test_scanner import logs
 from test_store import QUIET
 
 from logscan import InputError, pipeline
-from logscan.index import catalogue, packed, postings
+from logscan.index import catalogue, packed, places, postings
 from logscan.models import Counters, Problem
 from logscan.pipeline import indexed, indexing
 
-SIDECAR = catalogue.SIDECAR
+SIDECAR = places.SIDECAR
 Answer = list[tuple[bytes, str, int, int]]
 
 

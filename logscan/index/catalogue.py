@@ -19,13 +19,9 @@ from zlib import crc32
 
 from logscan.errors import InputError, OutputError
 from logscan.index.packed import Point
-from logscan.index.postings import Collector, blocks_of, bucket_of, pack_offsets, unpack_offsets
+from logscan.index.postings import Collector, blocks_of, bucket_of, hash_of, pack_offsets, unpack_offsets
 
 VERSION = 1
-NAME = "logscan-index.sqlite"
-"""In a directory of its own."""
-SIDECAR = ".logscan-index.sqlite"
-"""Beside the logs."""
 PATIENCE = 30
 """Seconds to wait for another process that is writing."""
 EDGE = 1024
@@ -85,12 +81,17 @@ class Known(NamedTuple):
     rest: bytes | None
     """Of a packed file: its text from ``stop`` on, so that it need not be unpacked for that."""
 
-    def is_still(self, now: State, packed: bool) -> bool:
-        """Whether a file's state allows it to be this one, or this one grown."""
-        if now.size == self.size and now.modified == self.modified:
-            return True
-        same = (now.device, now.inode) == (self.device, self.inode)
-        return same and not packed and now.size > self.size
+    def is_at(self, path: str, now: State, packed: bool) -> bool:
+        """Whether a file is this one, or this one grown: by its state, and by its edges.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if now.size != self.size or now.modified != self.modified:
+            same = (now.device, now.inode) == (self.device, self.inode)
+            if packed or not same or now.size <= self.size:
+                return False
+        return edges_of(path, self.mark) == (self.head, self.tail)
 
 
 class Run(NamedTuple):
@@ -100,13 +101,6 @@ class Run(NamedTuple):
     stop: int
     starts: list[int]
     """Where its blocks begin."""
-
-
-def place_of(path: str, index: str) -> str:
-    """Where the catalogue of a file is: in the index's directory, or without one beside the file."""
-    if index:
-        return os.path.join(index, NAME)
-    return os.path.join(os.path.dirname(os.path.realpath(path)), SIDECAR)
 
 
 def state_of(path: str) -> State:
@@ -146,14 +140,12 @@ class Catalogue:
     def __init__(self, path: str, write: bool = False) -> None:
         self.path = path
         try:
-            if write:
-                self._open("rwc")
-            else:
-                try:
-                    self._open("ro")
-                except sqlite3.OperationalError:
-                    self._open("rw")  # a writer was killed: what it had begun must be taken back
-            version = self._base.execute("PRAGMA user_version").fetchone()[0]
+            try:
+                version = self._open("rwc" if write else "ro")
+            except sqlite3.OperationalError:
+                if write:
+                    raise
+                version = self._open("rw")  # a writer was killed: what it had begun must be taken back
             if write and version == 0:
                 with self.change():
                     for statement in _SCHEMA.split(";"):
@@ -170,10 +162,11 @@ class Catalogue:
                 "delete it, and logscan index makes it anew",
             )
 
-    def _open(self, mode: str) -> None:
+    def _open(self, mode: str) -> int:
         address = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
         self._base = sqlite3.connect(address, PATIENCE, uri=True, isolation_level=None)
-        self._base.execute("PRAGMA user_version").fetchone()
+        version: int = self._base.execute("PRAGMA user_version").fetchone()[0]
+        return version
 
     def close(self) -> None:
         """Let it go."""
@@ -224,18 +217,19 @@ class Catalogue:
                 (os.fsencode(name), now.inode, now.device),
             ):
                 one = _known(row)
-                if one.is_still(now, packed) and edges_of(path, one.mark) == (one.head, one.tail):
+                if one.is_at(path, now, packed):
                     return one
         except OSError:
             return None
         return None
 
-    def ranges(self, file: Known, hashes: Sequence[int]) -> list[tuple[int, int]]:
+    def ranges(self, file: Known, ids: Sequence[bytes]) -> list[tuple[int, int]]:
         """Where in a file's text entries of some ids may begin: ranges that begin and end where entries do.
 
         Raises:
             InputError: the index is damaged.
         """
+        hashes = [hash_of(name) for name in ids]
         found: list[tuple[int, int]] = []
         for run, stop, buckets in self._rows(
             "SELECT id, stop, buckets FROM runs WHERE file = ? ORDER BY start", (file.id,)

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 import logscan
-from logscan.errors import InputError, UsageError
+from logscan.errors import InputError, UsageError, first_line
 from logscan.pipeline.stored import stores_among
 from logscan.sources import STDIN
 
@@ -37,9 +37,9 @@ def connected(address: str) -> Iterator[Any]:
         connect: Any = Client
         client: Any = connect(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"--cluster {address}: the scheduler does not answer ({words})", "is it running, at that address?"
+            f"--cluster {address}: the scheduler does not answer ({first_line(error)})",
+            "is it running, at that address?",
         ) from error
     try:
         _check(address, client)
@@ -78,9 +78,9 @@ def _losses(address: str) -> Iterator[None]:
             "have they too little memory? the workers' own logs say more",
         ) from error
     except (CancelledError, CommClosedError) as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"--cluster {address}: the connection was lost ({words})", "is the scheduler still running?"
+            f"--cluster {address}: the connection was lost ({first_line(error)})",
+            "is the scheduler still running?",
         ) from error
 
 

@@ -22,20 +22,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from logscan.entries import Layout, layout_of, parse
-from logscan.errors import InputError
+from logscan.entries import Layout, parse
 from logscan.finders import Finder
 from logscan.incidents import Incidents
 from logscan.models import Counters, Entry, Place, Span
 from logscan.pipeline.cluster import RETRIES, check_paths, connected
 from logscan.pipeline.counting import PARTS, Counted, Joining, Tally, merge, needles_of, part_of
-from logscan.pipeline.reading import LAYOUT_SAMPLE, Limits, Progress, no_entries, parts_of
+from logscan.pipeline.reading import Limits, Progress, layout_at, no_entries, parts_of
 from logscan.pipeline.selection import HostNames
 from logscan.pipeline.sharing import Asked
 from logscan.remote import is_remote
 from logscan.scanner import Scanner, WholeScanner
 from logscan.skipping import Part
-from logscan.sources import LogFile, first_bytes, size_of
+from logscan.sources import LogFile, size_or_zero
 from logscan.timerange import TimeRange
 from logscan.workers import Plan, Seams, Unit, UnitScan, counters_add, units_of
 
@@ -208,7 +207,7 @@ class _Fleet:
         self._counters = counters
         self._progress = progress
         self.threads = max(1, sum(client.nthreads().values()))
-        size = sum(_size(file.path) for part in parts for file in part.stream)
+        size = sum(size_or_zero(file.path) for part in parts for file in part.stream)
         spread = min(RANGE, max(LEAST, size // (AHEAD * self.threads)))
         self.held = 0
         """Bytes of the spans of all units that were given; whoever uses them may set it back."""
@@ -217,7 +216,7 @@ class _Fleet:
 
     def _units_of(self, part: Part, spread: int) -> list[Unit]:
         """Units whose files have paths that do not depend on where this process stands."""
-        layout = part.layout or layout_of(first_bytes(part.stream[0].path, LAYOUT_SAMPLE))
+        layout = part.layout or layout_at(part.stream[0].path)
         files: list[LogFile] = []
         for file in part.stream:
             path = file.path if is_remote(file.path) else os.path.abspath(file.path)
@@ -300,12 +299,6 @@ def _cut(unit: Unit, at: Place | None, more: int = 1) -> Unit:
     last = unit.stop[0] if at is None else max(unit.stop[0], unit.point(at)[0])
     stop = (unit.stop[0] - first, unit.stop[1])
     return unit._replace(stream=unit.stream[first : last + 1 + more], start=(0, unit.start[1]), stop=stop)
-
-
-def _size(path: str) -> int:
-    with contextlib.suppress(OSError, InputError):
-        return size_of(path)
-    return 0
 
 
 def _item(made: tuple[Any, ...], number: int) -> Any:

@@ -13,21 +13,24 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from logscan.blocks import BlockReader
-from logscan.entries import Layout, begins_entry, layout_of
+from logscan.entries import Layout
 from logscan.errors import InputError
 from logscan.finders import Finder
-from logscan.index.catalogue import Catalogue, Known, place_of
-from logscan.index.packed import Point, open_at
-from logscan.index.postings import hash_of
-from logscan.models import Counters, Problem, Span
-from logscan.pipeline.reading import LAYOUT_SAMPLE, Limits, no_entries
+from logscan.index.places import place_of
+from logscan.models import Counters, Place, Problem, Span
+from logscan.pipeline.reading import Limits, layout_at, no_entries
 from logscan.remote import is_remote
 from logscan.scanner import Scanner
 from logscan.skipping import Part
-from logscan.sources import STDIN, ByteStream, Stream, first_bytes, open_bytes, plain_size, problem_of
+from logscan.sources import STDIN, ByteStream, Stream, open_bytes, plain_size, problem_of
+from logscan.workers import Plan, Unit, UnitScan
+
+if TYPE_CHECKING:  # a search where no index lies must not wait for SQLite
+    from logscan.index.catalogue import Catalogue, Known
+    from logscan.index.packed import Point
 
 _READ = 128 << 10
 """Bytes read at once: a block."""
@@ -54,7 +57,7 @@ class Lookup:
         counters: Counters,
         limits: Limits,
     ) -> None:
-        self._hashes = [hash_of(name) for name in ids]
+        self._ids = ids
         self._index = index
         self._finder_of = finder_of
         self._counters = counters
@@ -95,7 +98,7 @@ class Lookup:
             known = catalogue.known(path, packed) if catalogue is not None else None
             if catalogue is None or known is None:
                 return None
-            ranges = catalogue.ranges(known, self._hashes)
+            ranges = catalogue.ranges(known, self._ids)
             points = [point for begin, _ in ranges if (point := catalogue.point(known, begin))]
             if packed and not points and ranges:
                 ranges = [(ranges[0][0], ranges[-1][1])]  # it is unpacked from its beginning: once
@@ -113,6 +116,8 @@ class Lookup:
         if place not in self._catalogues:
             self._catalogues[place] = None
             if os.path.exists(place):
+                from logscan.index.catalogue import Catalogue
+
                 self._catalogues[place] = Catalogue(place)
             elif self._index:
                 hint = f"logscan index --index {self._index} PATH… makes one"
@@ -136,6 +141,8 @@ class _Cover(NamedTuple):
         point = self.points.get(max((at for at in self.points if at <= skip), default=-1))
         if not skip or point is None:
             return None
+        from logscan.index.packed import open_at
+
         with contextlib.suppress(ImportError, OSError, ValueError):
             return open_at(path, point, skip)
         return None
@@ -162,7 +169,7 @@ class _Stream:
     ) -> None:
         self.remaining: Stream = ()
         self._stream = stream
-        self._layout = layout_of(first_bytes(stream[0].path, LAYOUT_SAMPLE))
+        self._layout = layout_at(stream[0].path)
         self._covers = {
             number: cover
             for number, file in enumerate(stream)
@@ -171,7 +178,7 @@ class _Stream:
         self._short = {stream[number].path: cover for number, cover in self._covers.items()}
         self._finder = finder_of(self._layout)
         self._counters = counters
-        self._limits = limits
+        self._plan = Plan(limits.max_entry, _READ, limits.forget)
         self._ended: _Point | None = None
 
     def spans(self) -> Iterator[list[Span]]:
@@ -209,22 +216,18 @@ class _Stream:
     def _scan(self, start: _Point, stop: _Point | None, exact: bool) -> Iterator[list[Span]]:
         """The spans of entries that begin from one point up to another."""
         self._ended = None
-        reader = BlockReader(
-            self._stream, self._counters, self._limits.max_entry, begins_entry, False, _READ, start, stop,
-            self._limits.forget, self._open,
-        )  # fmt: skip
-        scanner = Scanner(self._finder, self._layout, self._counters, self._limits.max_entry, fresh=not exact)
-        try:
-            yield from scanner.scan(reader)
-        finally:
-            reader.close()
-        self.remaining = reader.remaining
-        self._seen = scanner.seen_entry or scanner.first is not None
-        if scanner.last is not None:
-            number = next(n for n, file in enumerate(self._stream) if file.path == scanner.last.path)
-            self._ended = (number, scanner.last.offset)
+        unit = Unit(self._stream, self._layout, start, stop, first=not exact, inherits=False)
+        at = Place(self._stream[start[0]].path, start[1]) if exact else None
+        finder = partial(Scanner, self._finder)
+        scan = UnitScan(unit, self._plan, finder, self._counters, inherits=False, at=at, opener=self._open)
+        with contextlib.closing(scan):
+            yield from scan
+        self.remaining = scan.remaining
+        self._seen = scan.seen_entry
+        if scan.last is not None:
+            self._ended = unit.point(scan.last)
 
     def _open(self, path: str, skip: int) -> ByteStream:
         cover = self._short.get(path)
         short = cover.open(path, skip) if cover is not None else None
-        return short or open_bytes(path, skip, self._limits.forget, ahead=cover is None)
+        return short or open_bytes(path, skip, self._plan.forget, ahead=cover is None)

@@ -11,17 +11,18 @@ from typing import NamedTuple
 
 from logscan.blocks import BlockReader
 from logscan.checkpoint import Lock
-from logscan.entries import begins_entry, layout_of
+from logscan.entries import begins_entry
 from logscan.errors import OutputError, UsageError
-from logscan.index.catalogue import Catalogue, Known, Run, edges_of, place_of, state_of
+from logscan.index.catalogue import Catalogue, Known, Run, edges_of, state_of
 from logscan.index.packed import points_of
+from logscan.index.places import place_of
 from logscan.index.postings import MOST_BLOCKS, Collector
 from logscan.models import Counters, Problem
-from logscan.pipeline.reading import LAYOUT_SAMPLE, Progress
+from logscan.pipeline.reading import Progress, layout_at
 from logscan.processes import executor_of
 from logscan.remote import is_remote
 from logscan.scanner import DEFAULT_MAX_ENTRY, WholeScanner
-from logscan.sources import STDIN, LogFile, discover, first_bytes, plain_size, reason_of
+from logscan.sources import STDIN, LogFile, discover, plain_size, reason_of
 from logscan.workers import counters_add
 
 BLOCK = 128 << 10
@@ -152,9 +153,7 @@ def _is_gone(known: Known) -> bool:
     if not os.path.isdir(os.path.dirname(known.path)):
         return False
     try:
-        now = state_of(known.path)
-        packed = plain_size(known.path) is None
-        return not known.is_still(now, packed) or edges_of(known.path, known.mark) != (known.head, known.tail)
+        return not known.is_at(known.path, state_of(known.path), plain_size(known.path) is None)
     except OSError:
         return True
 
@@ -198,7 +197,7 @@ class _File:
         self._counters = counters
         self._packed = plain_size(path) is None
         self._state = state_of(path)
-        self._layout = layout_of(first_bytes(path, LAYOUT_SAMPLE))
+        self._layout = layout_at(path)
 
     def add(self, known: Known | None) -> None:
         """Read it from where it was indexed to, and write its runs."""

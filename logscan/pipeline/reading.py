@@ -20,8 +20,9 @@ from logscan.workers import Plan, scan_units, units_of, worth_while
 
 Progress = Callable[[Counters], None]
 """Called now and then while a run goes on."""
-ByIndex = Callable[[list[Part], Callable[[list[Part]], Iterator[list[Span]]]], Iterator[list[Span]]]
-"""Spans of parts of streams, and what scans the parts that it cannot say anything of."""
+Instead = Callable[[list[Part], Callable[[list[Part]], Iterator[list[Span]]]], Iterator[list[Span]]]
+"""Spans of parts of streams, by an index or on a cluster; takes what scans the parts of which it knows
+nothing."""
 LAYOUT_SAMPLE = 1 << 16
 """Bytes at a stream's beginning by which its layout is judged."""
 
@@ -51,7 +52,7 @@ def blocks(
     count_lines: bool = False,
     times: TimeRange = TimeRange(None, None, None),
     of_store: OfStore | None = None,
-    by_index: ByIndex | None = None,
+    instead: Instead | None = None,
 ) -> Iterator[list[Span]]:
     """The spans of all paths, block by block, in the order of the log; those of stores first.
 
@@ -59,7 +60,7 @@ def blocks(
 
     Args:
         of_store: gives the same spans of a store by shorter ways; without it its text is read like files.
-        by_index: gives the same spans of files by shorter ways; takes what scans those that have none.
+        instead: gives the same spans of files by other ways; takes what scans those that have none.
 
     Raises:
         NoLogsError: no path gave anything to read.
@@ -86,7 +87,7 @@ def blocks(
         else:
             yield from _in_turn(parts, finder_of, counters, limits, progress, count_lines)
 
-    yield from scan(parts) if by_index is None else by_index(parts, scan)
+    yield from scan(parts) if instead is None else instead(parts, scan)
 
 
 def _in_turn(
@@ -158,11 +159,7 @@ def _shared_out(
     progress: Progress | None,
 ) -> Iterator[list[Span]]:
     """The same through several workers."""
-    units = [
-        unit
-        for part in parts
-        for unit in units_of(part, part.layout or layout_of(first_bytes(part.stream[0].path, LAYOUT_SAMPLE)))
-    ]
+    units = [unit for part in parts for unit in units_of(part, part.layout or layout_at(part.stream[0].path))]
     plan = Plan(limits.max_entry, limits.block, limits.forget)
     ended = iter(parts)
     begun = counters.bytes
@@ -175,6 +172,11 @@ def _shared_out(
             begun = counters.bytes
         if progress:
             progress(counters)
+
+
+def layout_at(path: str) -> Layout:
+    """The layout of a stream, by the beginning of its first file."""
+    return layout_of(first_bytes(path, LAYOUT_SAMPLE))
 
 
 def no_entries(path: str, size: int) -> Problem:

@@ -11,7 +11,7 @@ from logscan.errors import UsageError
 from logscan.finders import EveryEntryFinder, Finder, Literals
 from logscan.models import Counters, Place, Span
 from logscan.pipeline.indexed import Lookup
-from logscan.pipeline.reading import ByIndex, Limits, Progress, blocks
+from logscan.pipeline.reading import Instead, Limits, Progress, blocks
 from logscan.pipeline.stored import OfStore
 from logscan.sources import describe
 
@@ -129,11 +129,11 @@ class _Source(NamedTuple):
             yield from self._blocks(paths, None, scan)
 
     def _blocks(
-        self, paths: Sequence[str], of_store: OfStore | None, instead: ByIndex | None
+        self, paths: Sequence[str], of_store: OfStore | None, instead: Instead | None
     ) -> Iterator[list[Span]]:
         return blocks(
             paths, self.finder_of, self.counters, self.limits, self.progress, self.lines,
-            of_store=of_store, by_index=instead,
+            of_store=of_store, instead=instead,
         )  # fmt: skip
 
     def _of_store(self, store: Store, counters: Counters) -> Iterator[list[Span]]:

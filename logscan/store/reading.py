@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from logscan.errors import InputError
+from logscan.errors import InputError, first_line
 from logscan.forms import row_bytes
 from logscan.models import Counters, Place, Problem, Span
 from logscan.store.blooms import Sought, groups_with
@@ -294,10 +294,9 @@ class Store:
             return False
 
     def _lost(self, file: DataFile, error: Exception) -> Problem:
-        words = (str(error).splitlines() or [type(error).__name__])[0]
         return Problem(
             self.path(file),
-            f"cannot be read ({words})",
+            f"cannot be read ({first_line(error)})",
             f"its {file.rows:,} rows of {file.date} are left out; restore it, or logscan ingest --repair with"
             " the logs at hand",
         )

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from logscan.columns import WORDS
 from logscan.entries import Layout, begins_entry, layout_named
+from logscan.errors import first_line
 from logscan.forms import PIECE
 from logscan.identity import TAIL
 from logscan.rows import ROW_SCHEMA, as_piece, to_rows
@@ -209,7 +210,7 @@ def _chunks(part: Part, layout: Layout, done: Written) -> Iterator[tuple[int, by
             try:
                 count = stream.readinto(block if left is None else block[: min(BLOCK, left)]) or 0
             except unpacking_errors() as error:
-                done.damage = str(error).splitlines()[0] if str(error) else type(error).__name__
+                done.damage = first_line(error)
                 break
             if not count:
                 break
