@@ -18,7 +18,7 @@ ORDER = (
     "evidence", "evidence.names", "evidence.packets", "evidence.segments", "evidence.reassembly", "evidence.tls", "evidence.keylog", "evidence.connections", "evidence.capture", "evidence.cutting",
     "evidence.certificates", "evidence.keystores", "evidence.s_client", "evidence.xml", "evidence.configuration", "evidence.management_api", "evidence.bundle", "evidence.trace",
     "evidence.management_live", "evidence.collected", "diagnosis", "diagnosis.keymanager", "diagnosis.facts", "diagnosis.causes", "diagnosis.cases", "diagnosis.join", "diagnosis.needs", "diagnosis.verdict", "diagnosis.redact",
-    "pipeline.selection", "pipeline.stored", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.cluster", "pipeline.fleet", "pipeline.batch",
+    "pipeline.selection", "pipeline.stored", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.cluster", "pipeline.fleet", "pipeline.chains", "pipeline.batch",
     "pipeline.indexing", "pipeline.indexed", "pipeline.search", "pipeline.samples", "pipeline.following", "pipeline.live", "pipeline.export", "pipeline.evidence", "pipeline.diagnosing", "pipeline.gather", "pipeline.asking", "pipeline.ingest", "pipeline", "render", "render.text", "render.data", "render.charts", "render.table", "render.files", "render.siem", "render.workbook", "render.page", "render.sequence", "render.diagnosis",
     "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics", "alerts.mail", "alerts.board",
     "cli.common", "cli.commands", "cli.search", "cli.keeping", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli.diagnose", "cli.gather", "cli.ingest", "cli.cat", "cli.sql", "cli.index", "cli.config", "cli", "__main__",

@@ -27,7 +27,7 @@ from test_store import ALL, QUIET
 import logscan as package
 from logscan import InputError, Limits, UsageError, pipeline
 from logscan.models import Counters
-from logscan.pipeline import fleet
+from logscan.pipeline import chains, fleet
 from logscan.store.manifest import load
 from logscan.store.reading import Store
 from logscan.timerange import time_range
@@ -165,8 +165,8 @@ def test_answers_are_those_of_one_machine(
         patch.setattr(fleet, "LEAST", unit)
         patch.setattr(fleet, "RANGE", unit)
         patch.setattr(fleet, "MOST", most)
-        patch.setattr(fleet, "ROUND", rnd.choice([1, 64]))
-        patch.setattr(fleet, "HELD", rnd.choice([1, 64 << 20]))
+        patch.setattr(chains, "ROUND", rnd.choice([1, 64]))
+        patch.setattr(chains, "HELD", rnd.choice([1, 64 << 20]))
         ids = ["m-1"]
         for ours, theirs in zip(answers(folder, threads, ids), answers(folder, None, ids), strict=True):
             assert ours == theirs
@@ -180,7 +180,7 @@ def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     with running(tmp_path) as (address, pids), pytest.MonkeyPatch.context() as patch:
         patch.setattr(fleet, "RANGE", 2 << 20)
         patch.setattr(fleet, "LEAST", 2 << 20)
-        patch.setattr(fleet, "ROUND", 8)
+        patch.setattr(chains, "ROUND", 8)
         reports: list[int] = []
 
         def progress(counters: Counters) -> None:

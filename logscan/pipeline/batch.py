@@ -62,7 +62,7 @@ def report(
     if cluster is None:
         counted = count_shared(asked, progress)
     else:
-        from logscan.pipeline.fleet import count_on_cluster
+        from logscan.pipeline.chains import count_on_cluster
 
         counted = count_on_cluster(cluster, asked, progress)
     incidents = Incidents(by)
