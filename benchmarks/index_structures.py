@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from generate import parse_size, write
 
 from logscan.index.postings import Collector
-from logscan.pipeline.indexing import BLOCK
+from logscan.jobs.index import BLOCK
 
 Postings = list[tuple[int, int]]
 LOOK_UPS = 200

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from logscan.cli.commands import COMMANDS, grouped
+from logscan.cli._commands import COMMANDS, grouped
 
 PAGE = Path(__file__).parent / "reference.md"
 

@@ -9,12 +9,14 @@
     └── OutputError           a result could not be written
 
 Each carries a ``hint``: what the person who reads it can do next. A fault of one input among several
-does not raise: it travels as a :class:`logscan.models.Problem` while the rest goes on.
+does not raise: it travels as a :class:`logscan.values.Problem` while the rest goes on.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum, unique
+
+from logscan.values import Problem
 
 
 @unique
@@ -58,3 +60,14 @@ class OutputError(LogscanError):
 def first_line(error: Exception) -> str:
     """What another library's error says, in one line."""
     return (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
+def problem_of(path: str, error: LogscanError) -> Problem:
+    """An error that ended the reading of one input, told while the rest goes on."""
+    return Problem(path, str(error).removeprefix(f"{path}: "), error.hint)
+
+
+def reason_of(error: OSError) -> str:
+    """The system's own words for an error, without Python's decoration."""
+    text = error.strerror or str(error) or type(error).__name__
+    return text[0].lower() + text[1:]

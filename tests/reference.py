@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from logscan.catalog import NEEDLES
-from logscan.entries import layout_of, parse
-from logscan.handshakes import Joiner
-from logscan.messages import MessageWindow
-from logscan.models import Counters, FailedHandshake, Place, Span
-from logscan.scanner import DEFAULT_MAX_ENTRY
+from logscan.entries.layouts import layout_of
+from logscan.entries.parse import parse
+from logscan.failures.catalog import NEEDLES
+from logscan.failures.handshakes import Joiner
+from logscan.failures.message_window import MessageWindow
+from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan.values import Counters, FailedHandshake, Place, Span
 
 
 def split_entries(data: bytes, path: str = "x", limit: int = DEFAULT_MAX_ENTRY) -> tuple[list[Span], int]:

@@ -21,11 +21,11 @@ import pytest
 from test_failures import BAD, JAVA, channel, info, thrown
 from test_tail import ONE, Tail, append, follow, log
 
-from logscan.alerts.execute import Executor
-from logscan.alerts.notify import Notifier
-from logscan.alerts.sink import Sink
 from logscan.errors import OutputError, UsageError
-from logscan.models import FailedHandshake, Place
+from logscan.outputs.execute import Executor
+from logscan.outputs.notify import Notifier
+from logscan.outputs.sink import Sink
+from logscan.values import FailedHandshake, Place
 
 __all__ = ["follow", "log"]
 
@@ -107,7 +107,7 @@ def test_one_notice_a_kind_with_a_count_and_one_when_it_stops(target: Target) ->
 
 def test_a_target_that_is_down_loses_nothing(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried again, later and later, while counting goes on."""
-    monkeypatch.setattr("logscan.alerts.notify.FIRST_WAIT", 0.2)
+    monkeypatch.setattr("logscan.outputs.notify.FIRST_WAIT", 0.2)
     target.refuses = True
     notifier = Notifier(target.url, every=0.1, recovered=60, step=0.02)
     notifier.feed(failure())
@@ -137,7 +137,7 @@ def test_an_address_that_is_none_is_refused_without_its_secret() -> None:
 
 
 def test_too_many_kinds_are_counted(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logscan.alerts.notify.KINDS", 3)
+    monkeypatch.setattr("logscan.outputs.notify.KINDS", 3)
     notifier = Notifier(target.url, every=60, recovered=60)
     for number in range(5):
         notifier.feed(failure(f"p{number}"))
@@ -173,7 +173,7 @@ def test_a_command_that_fails_is_told_once(follow: list[Tail], log: Path) -> Non
 
 def test_a_slow_command_drops_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading never waits for it."""
-    monkeypatch.setattr("logscan.alerts.execute.WAITING", 2)
+    monkeypatch.setattr("logscan.outputs.execute.WAITING", 2)
     executor = Executor("sleep 0.3")
     begun = time.monotonic()
     for number in range(50):
@@ -214,8 +214,8 @@ def test_metrics_over_http_and_as_a_file(follow: list[Tail], log: Path, tmp_path
 
 def test_labels_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log full of invented names cannot fill the memory of Prometheus."""
-    from logscan.alerts import metrics
-    from logscan.models import Counters
+    from logscan.outputs import metrics
+    from logscan.values import Counters
 
     monkeypatch.setattr(metrics, "SERIES", 3)
     made = metrics.Metrics(Counters(), lambda: dict.fromkeys(metrics._GAUGES, 0.0))

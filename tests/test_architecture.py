@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,55 +14,85 @@ from conftest import ROOT, environment
 
 import logscan
 
-ORDER = (
-    "errors", "models", "remote", "sources", "files", "catalog", "entries", "blocks", "identity", "copies", "family", "follow", "wake", "checkpoint", "finders", "scanner", "timerange", "skipping",
-    "workers", "processes", "messages", "lines", "handshakes", "hints", "incidents", "history", "columns", "forms", "rows", "store", "store.manifest", "store.needles", "store.blooms", "store.reading", "store.writing", "store.seams", "store.upkeep", "index", "index.places", "index.postings", "index.packed", "index.catalogue",
-    "evidence", "evidence.names", "evidence.packets", "evidence.segments", "evidence.reassembly", "evidence.tls", "evidence.keylog", "evidence.connections", "evidence.capture", "evidence.cutting",
-    "evidence.certificates", "evidence.keystores", "evidence.s_client", "evidence.xml", "evidence.configuration", "evidence.management_api", "evidence.bundle", "evidence.trace",
-    "evidence.management_live", "evidence.collected", "diagnosis", "diagnosis.keymanager", "diagnosis.facts", "diagnosis.causes", "diagnosis.cases", "diagnosis.join", "diagnosis.needs", "diagnosis.verdict", "diagnosis.redact",
-    "pipeline.selection", "pipeline.stored", "pipeline.reading", "pipeline.counting", "pipeline.sharing", "pipeline.cluster", "pipeline.fleet", "pipeline.chains", "pipeline.batch",
-    "pipeline.indexing", "pipeline.indexed", "pipeline.search", "pipeline.samples", "pipeline.following", "pipeline.live", "pipeline.export", "pipeline.evidence", "pipeline.diagnosing", "pipeline.gather", "pipeline.asking", "pipeline.ingest", "pipeline", "render", "render.text", "render.data", "render.charts", "render.table", "render.files", "render.siem", "render.workbook", "render.page", "render.sequence", "render.diagnosis",
-    "alerts", "alerts.systemd", "alerts.sink", "alerts.execute", "alerts.notify", "alerts.metrics", "alerts.mail", "alerts.board",
-    "cli.common", "cli.commands", "cli.search", "cli.keeping", "cli.report", "cli.telling", "cli.dashboard", "cli.tail", "cli.export", "cli.diagnose", "cli.gather", "cli.ingest", "cli.cat", "cli.sql", "cli.index", "cli.config", "cli", "__main__",
-)  # fmt: skip
-"""Each module imports only those in front of it (``logscan`` itself, the façade, apart)."""
+PACKAGE = ROOT / "logscan"
+ROW = re.compile(r"^\| (\w+) \| [^|]* \|([^|]*)\|$", re.MULTILINE)
+
+
+def rules() -> dict[str, set[str]]:
+    """The table of docs/architecture.md: what each folder (and each module beside them) may import."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = {name: set(allowed.replace(",", " ").split()) for name, allowed in ROW.findall(page)}
+    return {name: set(rows) if allowed == {"everything"} else allowed for name, allowed in rows.items()}
 
 
 def modules() -> dict[str, Path]:
-    package = ROOT / "logscan"
+    """Every module by its name below ``logscan``."""
     found = {}
-    for path in package.rglob("*.py"):
-        name = ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
-        if name != "__init__":
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        if name not in ("__init__", "__main__"):
             found[name] = path
     return found
 
 
-def test_every_module_has_its_place() -> None:
-    """A new room must be put in order."""
-    assert sorted(modules()) == sorted(ORDER)
-
-
-@pytest.mark.parametrize("name", ORDER)
-def test_imports_point_one_way(name: str) -> None:
-    """A module imports only what stands to its left."""
-    tree = ast.parse(modules()[name].read_text())
-    for node in ast.walk(tree):
-        targets: list[str] = []
+def imported_by(path: Path) -> set[str]:
+    """The modules of this package that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            targets = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "logscan":
+            found |= {f"logscan.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            targets = [node.module]
-            if node.module in ("logscan", "logscan.cli", "logscan.render", "logscan.pipeline"):
-                targets = [f"{node.module}.{alias.name}" for alias in node.names]
-        for target in targets:
-            if not target.startswith("logscan."):
+            found.add(node.module)
+    return {name.removeprefix("logscan.") for name in found if name.startswith("logscan.")}
+
+
+def test_every_folder_has_its_row() -> None:
+    """A new folder is described on the page, and the page describes none that is gone."""
+    assert {name.partition(".")[0] for name in modules()} == set(rules())
+
+
+def test_no_circle() -> None:
+    """Each folder imports only folders whose rows stand above its own."""
+    above: set[str] = set()
+    for name, allowed in rules().items():
+        assert allowed - {name} <= above, name
+        above.add(name)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_point_one_way(name: str) -> None:
+    """A module imports its own folder, and the folders that the page allows it."""
+    folder = name.partition(".")[0]
+    allowed = rules()[folder] | {folder, "__version__"}
+    used = {module.partition(".")[0] for module in imported_by(modules()[name])}
+    assert used <= allowed, f"{name} imports {sorted(used - allowed)}: see docs/architecture.md"
+
+
+def test_no_lost_half_of_a_text() -> None:
+    """No string stands alone as a statement, where a formatter would have left the half of a text."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            body = getattr(node, "body", None)
+            if not isinstance(body, list):
                 continue
-            module = target.removeprefix("logscan.")
-            while module and module not in ORDER:
-                module = module.rpartition(".")[0]
-            if module:
-                assert ORDER.index(module) < ORDER.index(name), f"{name} imports {target}"
+            for before, line in pairwise(body):
+                if not isinstance(line, ast.Expr) or not isinstance(line.value, ast.JoinedStr | ast.Constant):
+                    continue
+                if isinstance(line.value, ast.Constant) and not isinstance(line.value.value, str):
+                    continue
+                named = isinstance(before, ast.Assign | ast.AnnAssign)
+                if named and isinstance(node, ast.FunctionDef):
+                    targets = before.targets if isinstance(before, ast.Assign) else [before.target]
+                    named = any(isinstance(target, ast.Attribute) for target in targets)
+                assert named, f"{path.relative_to(ROOT)}:{line.lineno}: a string that nobody uses"
+
+
+def test_modules_stay_small() -> None:
+    """No module above 400 lines, so that each keeps one purpose."""
+    sizes = {name: path.read_text().count("\n") for name, path in modules().items()}
+    assert {name: size for name, size in sizes.items() if size > 400} == {}
 
 
 def loaded_by(*arguments: str, stdin: bytes = b"") -> set[str]:
@@ -114,7 +146,7 @@ def test_all_is_what_is_public() -> None:
     assert dir(logscan) == sorted(logscan.__all__)
     with pytest.raises(AttributeError):
         logscan.nothing_like_it  # noqa: B018
-    code = "import sys, logscan; print('logscan.pipeline' in sys.modules)"
+    code = "import sys, logscan; print('logscan.jobs' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, cwd=ROOT, env=environment(), timeout=60
     )

@@ -19,7 +19,7 @@ import pytest
 from conftest import ROOT, Run, environment, zstd_compress
 from test_failures import BAD, JAVA, channel, info, thrown
 
-from logscan.cli.common import write_atomically
+from logscan.cli._common import write_atomically
 from logscan.errors import OutputError
 
 ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)

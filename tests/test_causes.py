@@ -10,12 +10,12 @@ from functools import lru_cache
 import pytest
 from conftest import ROOT
 
-from logscan.diagnosis.causes import CAUSES, EXCLUDED, POSSIBLE, PROVEN, judge
+from logscan.diagnosis.causes.all_causes import CAUSES, EXCLUDED, POSSIBLE, PROVEN, judge
 from logscan.diagnosis.facts import Facts, Quote
 from logscan.diagnosis.keymanager import choose
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.configuration import TlsSettings
-from logscan.evidence.keystores import Keystore, KeystoreEntry, pem_certificates, read_keystore
+from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry, pem_certificates, read_keystore
 
 PKI = ROOT / "tests/data/tls/pki"
 WHEN = datetime(2026, 11, 25, 1, tzinfo=UTC)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from test_alerts import until
 from test_tail import ONE, Tail, append, follow, log
 
-from logscan import checkpoint
 from logscan.errors import InputError
-from logscan.identity import Identity, Mark
+from logscan.live import checkpoint
+from logscan.reading.fingerprint import Identity, Mark
 
 __all__ = ["follow", "log"]
 

@@ -25,12 +25,16 @@ from test_scanner import logs
 from test_store import ALL, QUIET
 
 import logscan as package
-from logscan import InputError, Limits, UsageError, pipeline
-from logscan.models import Counters
-from logscan.pipeline import chains, fleet
+from logscan import InputError, Limits, UsageError
+from logscan.distribute import count_dask as chains
+from logscan.distribute import dask_units as fleet
+from logscan.jobs.export import entry_batches
+from logscan.jobs.report import report
+from logscan.jobs.search import find
 from logscan.store.manifest import load
 from logscan.store.reading import Store
-from logscan.timerange import time_range
+from logscan.times import time_range
+from logscan.values import Counters
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -102,7 +106,7 @@ def test_an_ingest_loses_a_worker(tmp_path: Path) -> None:
 
 def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
     """What is asked of logs: reports, searches, columns."""
-    done = pipeline.report([str(folder)], ALL, ["hour"], each=True, cluster=cluster, limits=Limits(workers=1))
+    done = report([str(folder)], ALL, ["hour"], each=True, cluster=cluster, limits=Limits(workers=1))
     told = [(problem.path, problem.reason) for problem in done.counters.problems]
     counted = [
         getattr(done.counters, name)
@@ -120,13 +124,13 @@ def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
     found: list[Any] = []
     for name in ids:
         for more in ({}, {"before": 1, "after": 1}, {"prefix": True, "mentions": True}):
-            asked = pipeline.find([name], [str(folder)], Counters(), index=None, cluster=cluster, **more)
+            asked = find([name], [str(folder)], Counters(), index=None, cluster=cluster, **more)
             found += [(one.span, one.matches) for one in asked]
     counters = Counters()
     times = time_range("2026-11-23", None, None)
     rows = [
         row
-        for batch in pipeline.entry_batches([str(folder)], counters, times, cluster=cluster)
+        for batch in entry_batches([str(folder)], counters, times, cluster=cluster)
         for row in batch.to_pylist()
     ]
     return [done.incidents, done.failures, done.other_alerts, done.elsewhere, told, counted, found, rows]
@@ -175,7 +179,7 @@ def test_answers_are_those_of_one_machine(
 def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     """One of two is killed when the first unit is through; no failure is lost or counted twice."""
     generated(tmp_path / "logs", 3, "24M")
-    expected = pipeline.report([str(tmp_path / "logs")], ALL, each=True)
+    expected = report([str(tmp_path / "logs")], ALL, each=True)
     assert len(expected.failures) > 500
     with running(tmp_path) as (address, pids), pytest.MonkeyPatch.context() as patch:
         patch.setattr(fleet, "RANGE", 2 << 20)
@@ -188,7 +192,7 @@ def test_a_report_loses_a_worker(tmp_path: Path) -> None:
                 os.kill(pids[0], signal.SIGKILL)
             reports.append(counters.bytes)
 
-        done = pipeline.report([str(tmp_path / "logs")], ALL, each=True, progress=progress, cluster=address)
+        done = report([str(tmp_path / "logs")], ALL, each=True, progress=progress, cluster=address)
         assert len(reports) == 36
         assert done.incidents == expected.incidents
         assert done.failures == expected.failures
@@ -231,7 +235,7 @@ def test_bad_input(tmp_path: Path, threads: str) -> None:
     done = logscan("report", "--store", "store", "--cluster", threads, cwd=tmp_path)
     assert (done.returncode, b"is a store" in done.stderr) == (2, True)
     with pytest.raises(UsageError, match="standard input"):
-        pipeline.report(["-"], ALL, cluster=threads)
+        report(["-"], ALL, cluster=threads)
 
 
 def test_another_version(tmp_path: Path) -> None:
@@ -277,7 +281,7 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
                     os.kill(victims.pop(), signal.SIGKILL)
 
             with pytest.raises(InputError, match=told):
-                pipeline.report([str(tmp_path / "logs")], ALL, progress=progress, cluster=address)
+                report([str(tmp_path / "logs")], ALL, progress=progress, cluster=address)
 
 
 def test_no_scheduler(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from conftest import ROOT, environment
 from test_alerts import failure
 from test_tail import ONE, append, log
 
-from logscan.alerts.board import Board
+from logscan.outputs.board import Board
 
 __all__ = ["log"]
 
@@ -147,7 +147,7 @@ def test_a_signal_ends_it(screens: list[Terminal], log: Path) -> None:
 
 def test_as_a_picture(tmp_path: Path) -> None:
     """The screen can be taken as SVG, and shows what the board holds."""
-    from logscan.cli.dashboard import Dashboard
+    from logscan.cli._dashboard import Dashboard
 
     board = Board()
     for number in range(30):
@@ -176,7 +176,7 @@ def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.message_id for one in board.latest(2)] == ["m-99", "m-98"]
     assert board.rows("o BAD_cert") == board.rows()
     assert board.rows("nothing") == []
-    monkeypatch.setattr("logscan.alerts.board.KINDS", 3)
+    monkeypatch.setattr("logscan.outputs.board.KINDS", 3)
     for number in range(10):
         board.feed(failure(f"p{number}"))
     assert len(board.rows()) == 4

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from conftest import ROOT, logscan
 
-from logscan.evidence.capture import CaptureCounters, read_capture
-from logscan.evidence.connections import Connection
-from logscan.evidence.keylog import KeyLog
-from logscan.pipeline.diagnosing import diagnose
-from logscan.pipeline.evidence import EvidenceRequest
-from logscan.pipeline.selection import Selection
+from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.keylog import KeyLog
+from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
+from logscan.failures.selection import Selection
+from logscan.jobs._evidence import EvidenceRequest
+from logscan.jobs.diagnose import diagnose
 from logscan.render.diagnosis import as_json
-from logscan.timerange import time_range
+from logscan.times import time_range
 
 TLS = ROOT / "tests/data/tls"
 TRUTH: list[dict[str, Any]] = json.loads((TLS / "truth.json").read_text())

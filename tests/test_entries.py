@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import split_entries
 
-from logscan import entries
-from logscan.entries import LAYOUTS, PLAIN, Layout, decode, layout_of, parse
-from logscan.models import Counters, Entry, Place, Span
+from logscan.entries import parse as entries
+from logscan.entries.layouts import LAYOUTS, PLAIN, Layout, layout_of
+from logscan.entries.parse import decode, parse
+from logscan.values import Counters, Entry, Place, Span
 
 CALL = "HTTPClient$Context.handshakeFailed"
 FULL = (

@@ -13,10 +13,11 @@ import pytest
 from conftest import ROOT
 
 from logscan.errors import InputError
-from logscan.evidence import bundle, keystores, s_client, trace
+from logscan.evidence import bundle, s_client, trace
+from logscan.evidence.api_answers import Answers, is_answer
 from logscan.evidence.configuration import LITERAL, REFERENCE, VARIABLE, Environment, kind_of_value
-from logscan.evidence.management_api import Answers, is_answer
-from logscan.evidence.names import parse
+from logscan.evidence.distinguished_names import parse
+from logscan.evidence.keystores import read_keystore as keystores
 
 TLS = ROOT / "tests/data/tls"
 CA = "CN=Backend CA, OU=ITS, O=Backend Co, C=AU"

@@ -17,12 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_scanner import logs
 
-from logscan import columns, pipeline
-from logscan.entries import parse
-from logscan.finders import EveryEntryFinder
-from logscan.models import Counters
-from logscan.pipeline import Limits, export
-from logscan.timerange import time_range
+from logscan.entries import arrow as columns
+from logscan.entries.parse import parse
+from logscan.jobs import export
+from logscan.jobs._entries import read_entries
+from logscan.jobs._spans import blocks
+from logscan.jobs.export import entry_batches
+from logscan.scanning.needles import EveryEntryFinder
+from logscan.scanning.plan import Limits
+from logscan.times import time_range
+from logscan.values import Counters
 
 HEADERS = (
     "2026-11-23 00:00:01,006 org:o env:e api:p rev:1 messageid:m-1 NIOThread@7 ERROR HTTP.CLIENT - ",
@@ -88,7 +92,7 @@ def entries(draw: st.DrawFn) -> bytes:
 
 def rows_of(path: Path, limits: Limits) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
-    for batch in pipeline.entry_batches([str(path)], Counters(), limits=limits):
+    for batch in entry_batches([str(path)], Counters(), limits=limits):
         batch.validate(full=True)
         found += batch.to_pylist()
     return [row | {"file": "x.log"} for row in found]
@@ -111,9 +115,7 @@ def test_the_same_rows_as_the_grammar(
         found = rows_of(path, Limits(block=block))
     scanned = [
         span
-        for spans in pipeline.blocks(
-            [str(path)], EveryEntryFinder, Counters(), Limits(block=block, workers=1)
-        )
+        for spans in blocks([str(path)], EveryEntryFinder, Counters(), Limits(block=block, workers=1))
         for span in spans
     ]
     expected = [columns._row(parse(span, Counters())) | {"file": "x.log"} for span in scanned]
@@ -129,8 +131,8 @@ def test_the_same_rows_as_the_grammar(
 def test_a_real_log(tmp_path: Path) -> None:
     """Sample logs, and rows in their order over a rotated family."""
     for path in sorted((ROOT / "sample_logs").rglob("*.log*")):
-        found = [row for b in pipeline.entry_batches([str(path)], Counters()) for row in b.to_pylist()]
-        expected = [columns._row(entry) for entry in pipeline.read_entries(str(path))]
+        found = [row for b in entry_batches([str(path)], Counters()) for row in b.to_pylist()]
+        expected = [columns._row(entry) for entry in read_entries(str(path))]
         assert [row for row in found if row["level"]] == expected
 
 
@@ -144,9 +146,7 @@ def test_a_family_cut_anywhere(tmp_path: Path) -> None:
     for cut in (1, 50, 90, 95, len(data) // 2, len(data) - 3):
         (tmp_path / "system.log.1").write_bytes(data[:cut])
         (tmp_path / "system.log").write_bytes(data[cut:])
-        found = [
-            row for batch in pipeline.entry_batches([str(tmp_path)], Counters()) for row in batch.to_pylist()
-        ]
+        found = [row for batch in entry_batches([str(tmp_path)], Counters()) for row in batch.to_pylist()]
         assert [row["message_id"] for row in found] == [f"m-{n}" for n in range(40)]
         assert {row["continuation"] for row in found} == {"\tat y"}
         for number, row in enumerate(found):
@@ -162,7 +162,7 @@ def test_too_long_and_headless(tmp_path: Path) -> None:
     head = "2026-11-23 00:00:01,006 org:o env:e api:p rev:1 messageid:m-1 main ERROR H - A.b() : "
     path.write_text(f"\tat lost.Head\n{head}{'x' * 5000}\n{head}short\n")
     counters = Counters()
-    batches = list(pipeline.entry_batches([str(path)], counters, limits=Limits(max_entry=1024)))
+    batches = list(entry_batches([str(path)], counters, limits=Limits(max_entry=1024)))
     rows = [row for batch in batches for row in batch.to_pylist()]
     assert [len(row["message"]) for row in rows] == [len("\tat lost.Head"), 1024 - len(head), 5]
     assert counters.cut_entries == 1
@@ -204,7 +204,7 @@ def test_every_format_gives_the_rows_back(run: Run, tmp_path: Path, suffix: str)
     out = tmp_path / f"out.{suffix}"
     done = run("export", str(log), "--output", str(out))
     assert done.returncode == 0, done.stderr
-    expected = [columns._row(entry) for entry in pipeline.read_entries(str(log))]
+    expected = [columns._row(entry) for entry in read_entries(str(log))]
     assert f"{len(expected)} entries written" in done.stderr.decode()
     found = read_back(out)
     if suffix in ("csv", "jsonl"):
@@ -238,9 +238,7 @@ def test_a_time_range(run: Run, tmp_path: Path) -> None:
     )
     counters = Counters()
     times = time_range("2026-11-23 12:00", "2026-11-23 13:00", "Europe/Berlin")
-    rows = [
-        row["message"] for b in pipeline.entry_batches([str(log)], counters, times) for row in b.to_pylist()
-    ]
+    rows = [row["message"] for b in entry_batches([str(log)], counters, times) for row in b.to_pylist()]
     assert rows == ["in", "in Berlin half past twelve"]
     assert counters.untimed == 1
     out = tmp_path / "o.jsonl"

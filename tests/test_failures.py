@@ -11,13 +11,14 @@ import pytest
 from conftest import DATA
 from reference import split_entries
 
-from logscan import catalog, lines
-from logscan.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
-from logscan.entries import parse
-from logscan.handshakes import Joiner
-from logscan.lines import _address
-from logscan.messages import MessageWindow
-from logscan.models import Counters, FailedHandshake
+from logscan.entries.parse import parse
+from logscan.failures import catalog
+from logscan.failures import log_lines as lines
+from logscan.failures.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
+from logscan.failures.handshakes import Joiner
+from logscan.failures.log_lines import _address
+from logscan.failures.message_window import MessageWindow
+from logscan.values import Counters, FailedHandshake
 
 HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:a rev:1 messageid:{m} {t} ERROR "
 CHANNEL = "SSLClientChannel[Connected: Remote:10.1.2.3:443 Local:10.1.1.5]@{c}"

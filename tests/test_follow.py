@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from test_failures import BAD, JAVA, channel, info, thrown
 
-from logscan import checkpoint
-from logscan.incidents import failure_id
-from logscan.models import Counters
-from logscan.pipeline import Limits, Live, Watcher
+from logscan.failures.frames import failure_id
+from logscan.jobs.tail import Live, Watcher
+from logscan.live import checkpoint
+from logscan.scanning.plan import Limits
+from logscan.values import Counters
 
 ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)
 FAST = Live(poll=0.001, quiet=0.004, events=False)

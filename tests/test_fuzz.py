@@ -24,14 +24,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logscan.errors import InputError
-from logscan.evidence import bundle, keystores, names, s_client, tls, trace
-from logscan.evidence.capture import CaptureCounters, read_capture
+from logscan.evidence import bundle, s_client, trace
+from logscan.evidence import distinguished_names as names
+from logscan.evidence.api_answers import Answers
+from logscan.evidence.capture import tls
+from logscan.evidence.capture.connections import Connection, Connections
+from logscan.evidence.capture.keylog import KeyLog
+from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
+from logscan.evidence.capture.reassembly import Direction
+from logscan.evidence.capture.segments import Segment
 from logscan.evidence.certificates import certificate_from_der
-from logscan.evidence.connections import Connection, Connections
-from logscan.evidence.keylog import KeyLog
-from logscan.evidence.management_api import Answers
-from logscan.evidence.reassembly import Direction
-from logscan.evidence.segments import Segment
+from logscan.evidence.keystores import read_keystore as keystores
 from logscan.evidence.xml import read_xml
 
 TLS = ROOT / "tests/data/tls"

@@ -14,7 +14,7 @@ import pytest
 from captures import packets_of
 from conftest import ROOT, logscan
 
-from logscan.diagnosis.redact import redact, redact_payload
+from logscan.support.redact import redact, redact_payload
 
 TLS = ROOT / "tests/data/tls"
 SECRETS = (

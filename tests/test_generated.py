@@ -14,11 +14,13 @@ import pytest
 from conftest import Run
 from reference import split_entries
 
-from logscan import pipeline
-from logscan.entries import parse
-from logscan.incidents import Incidents, failure_dict
-from logscan.models import Counters
+from logscan.entries.parse import parse
+from logscan.failures.frames import failure_dict
+from logscan.failures.incidents import Incidents
+from logscan.jobs._counting import scan
+from logscan.jobs.search import find
 from logscan.render.text import show_time
+from logscan.values import Counters
 
 KEYS = ("time", "message_id", "channel_id")
 
@@ -38,7 +40,7 @@ def found(*paths: Path) -> list[dict[str, Any]]:
               "remote_host", "remote_port", "keystore", "key_alias", "truststore")  # fmt: skip
     counters = Counters()
     rows = []
-    for failures in pipeline.scan([str(path) for path in paths], counters):
+    for failures in scan([str(path) for path in paths], counters):
         for failure in failures:
             row = failure_dict(failure)
             rows.append(
@@ -105,7 +107,7 @@ def test_incidents_equal_a_count_of_the_truth(log: Path) -> None:
         key = (row["org"], row["env"], row["proxy"], row["alert"], row["side"])
         counts.setdefault(key, []).append(row["message_id"])
     incidents = Incidents()
-    for failures in pipeline.scan([str(log)], Counters()):
+    for failures in scan([str(log)], Counters()):
         incidents.feed(failures)
     got = {
         (i.org, i.env, i.proxy, i.alert, i.side): (i.failed_handshakes, i.messages) for i in incidents.emit()
@@ -123,13 +125,13 @@ def test_search_finds_what_a_plain_reading_finds(log: Path) -> None:
             by_id.setdefault(name, []).append(span.data)
     ids = random.Random(3).sample(sorted(by_id), 1000)
     together: dict[str, list[bytes]] = {name: [] for name in ids}
-    for one in pipeline.find(ids, [str(log)], Counters()):
+    for one in find(ids, [str(log)], Counters()):
         name = parse(one.span, counters).message_id
         assert name is not None
         together[name].append(one.span.data)
     assert together == {name: by_id[name] for name in ids}
     for name in ids[:50]:
-        alone = [one.span.data for one in pipeline.find([name], [str(log)], Counters())]
+        alone = [one.span.data for one in find([name], [str(log)], Counters())]
         assert alone == by_id[name]
 
 
@@ -154,6 +156,6 @@ def test_context_counts_entries(log: Path, before: int, after: int) -> None:
     )
     short = log.with_name(f"short{before}{after}.log")
     short.write_bytes(log.read_bytes()[:400_000])
-    found = list(pipeline.find(wanted, [str(short)], Counters(), before=before, after=after))
+    found = list(find(wanted, [str(short)], Counters(), before=before, after=after))
     assert [one.span.data for one in found] == [spans[at].data for at in shown]
     assert [one.matches for one in found] == [at in hits for at in shown]

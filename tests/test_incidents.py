@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import logscan
-from logscan.incidents import BY, COLUMNS, FAILURE_COLUMNS, MAX_DISTINCT, SHOWN, Incidents, as_dict, to_frame
-from logscan.models import Channel, FailedHandshake, Place, SslInfo
+from logscan.failures.frames import COLUMNS, FAILURE_COLUMNS, as_dict, to_frame
+from logscan.failures.incidents import BY, MAX_DISTINCT, SHOWN, Incidents
+from logscan.values import Channel, FailedHandshake, Place, SslInfo
 
 START = datetime(2026, 11, 23)
 

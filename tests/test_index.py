@@ -24,10 +24,14 @@ from test_export import entries
 from test_scanner import logs
 from test_store import QUIET
 
-from logscan import InputError, pipeline
-from logscan.index import catalogue, packed, places, postings
-from logscan.models import Counters, Problem
-from logscan.pipeline import indexed, indexing
+from logscan import InputError
+from logscan.index import database as catalogue
+from logscan.index import lookup as indexed
+from logscan.index import places, postings
+from logscan.index import seek_points as packed
+from logscan.jobs import index as indexing
+from logscan.jobs.search import find
+from logscan.values import Counters, Problem
 
 SIDECAR = places.SIDECAR
 Answer = list[tuple[bytes, str, int, int]]
@@ -38,7 +42,7 @@ def search(ids: list[str], folder: Path, index: str | None) -> tuple[Answer, lis
     counters = Counters()
     found = [
         (one.span.data, one.span.place.path, one.span.place.offset, one.span.cut)
-        for one in pipeline.find(ids, [str(folder)], counters, index=index)
+        for one in find(ids, [str(folder)], counters, index=index)
     ]
     return found, counters.problems, counters
 
@@ -253,7 +257,7 @@ def test_a_killed_indexing_leaves_a_right_index(folder: Path) -> None:
     """Whenever it is killed, the search is right, and the next run goes on."""
     names = ids_of(folder)
     code = (
-        "import sys, logscan.pipeline.indexing as i; i.RUN = 1 << 20; i.SMALL = 1 << 19;"
+        "import sys, logscan.jobs.index as i; i.RUN = 1 << 20; i.SMALL = 1 << 19;"
         "i.index([sys.argv[1]], workers=1)"
     )
     rnd = random.Random(11)

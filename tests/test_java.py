@@ -24,8 +24,8 @@ from conftest import ROOT, logscan
 from cryptography import x509
 
 from logscan.diagnosis.keymanager import CHOSEN, choose
-from logscan.evidence.keystores import read_keystore
-from logscan.evidence.names import from_der
+from logscan.evidence.distinguished_names import from_der
+from logscan.evidence.keystores.read_keystore import read_keystore
 
 TLS = ROOT / "tests/data/tls"
 PKI = TLS / "pki"

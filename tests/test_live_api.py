@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from logscan.errors import InputError
-from logscan.evidence.keystores import pem_certificates
-from logscan.evidence.management_api import Answers
-from logscan.evidence.management_live import Fetcher, Management
+from logscan.evidence.api_answers import Answers
+from logscan.evidence.api_client import Fetcher, Management
+from logscan.evidence.keystores.read_keystore import pem_certificates
 
 TLS = ROOT / "tests/data/tls"
 BASE = "/v1/organizations/org-name"

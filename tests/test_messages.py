@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.messages import MAX_ENTRIES, MessageWindow
-from logscan.models import Counters, Entry, Message, Place
+from logscan.failures.message_window import MAX_ENTRIES, MessageWindow
+from logscan.values import Counters, Entry, Message, Place
 
 
 def entry(message_id: str | None, number: int) -> Entry:

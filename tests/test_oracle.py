@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from logscan.evidence.capture import CaptureCounters, read_capture
-from logscan.evidence.connections import Connection
-from logscan.evidence.keylog import KeyLog
+from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.keylog import KeyLog
+from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
 
 TLS = ROOT / "tests/data/tls"
 TSHARK = shutil.which("tshark")
@@ -71,7 +71,7 @@ def test_agreement(name: str) -> None:
     assert [c.request.packet for c in found if c.request] == requests
     assert [len(c.request.authorities) for c in found if c.request] == names
     assert [c.client_certificate_packet for c in found if c.client_chain == ()] == empty
-    from logscan.catalog import ALERTS
+    from logscan.failures.catalog import ALERTS
 
     seen = [
         (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, environment
 
-from logscan.cli.commands import COMMANDS
+from logscan.cli._commands import COMMANDS
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)

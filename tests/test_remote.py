@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from conftest import ROOT, logscan
 
-from logscan import remote
-from logscan.pipeline import HostNames
-from logscan.pipeline.ingest import ingest
+from logscan.failures.selection import HostNames
+from logscan.jobs.ingest import ingest
+from logscan.reading import remote
 
 pytest.importorskip("s3fs")
 fsspec = pytest.importorskip("fsspec")

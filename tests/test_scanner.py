@@ -19,9 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import entries_of, failures_of, split_entries
 
-from logscan import finders, pipeline, workers
-from logscan.models import Counters, FailedHandshake
-from logscan.pipeline import Limits, reading
+from logscan.jobs import _spans as reading
+from logscan.jobs._counting import scan
+from logscan.jobs.search import find
+from logscan.scanning import needles as finders
+from logscan.scanning import units as workers
+from logscan.scanning.plan import Limits
+from logscan.values import Counters, FailedHandshake
 
 HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:p{a} rev:1 messageid:m-{m} NIOThread@{t} "
 CHANNEL = (
@@ -87,7 +91,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 def engine(paths: list[str], limits: Limits) -> tuple[list[FailedHandshake], Counters]:
     counters = Counters()
-    found = [failure for failures in pipeline.scan(paths, counters, limits) for failure in failures]
+    found = [failure for failures in scan(paths, counters, limits) for failure in failures]
     return found, counters
 
 
@@ -169,7 +173,7 @@ def test_search_equals_a_plain_reading(
     """All entries of a message, byte for byte, in order."""
     path = tmp_path_factory.mktemp("search") / "a.log"
     path.write_bytes(data)
-    found = list(pipeline.find([name], [str(path)], Counters(), limits=Limits(block=block)))
+    found = list(find([name], [str(path)], Counters(), limits=Limits(block=block)))
     assert [one.span.data for one in found] == entries_of(data, [name.encode()])
     for one in found:
         at = one.span.place.offset
@@ -218,9 +222,9 @@ def test_search_behind_a_prefix(tmp_path: Path, front: str) -> None:
     """Whatever a shipper put in front, dashes too, the header's id decides."""
     path = tmp_path / "a.log"
     path.write_text(front + HEAD.format(s=1, ms=1, a=1, m=1, t=0) + "INFO L - A.b() : messageid:m-2\n")
-    assert len(list(pipeline.find(["m-1"], [str(path)], Counters()))) == 1
+    assert len(list(find(["m-1"], [str(path)], Counters()))) == 1
     counters = Counters()
-    assert list(pipeline.find(["m-2"], [str(path)], counters)) == []
+    assert list(find(["m-2"], [str(path)], counters)) == []
     assert counters.mentions == 1
 
 
@@ -251,7 +255,7 @@ def test_the_engine_without_wheels(
     monkeypatch.setattr(finders, "_literals", finders._literals.__wrapped__)  # none that was made before
     assert engine([str(path)], Limits())[0] == compiled
     ids = [f"m-{number}" for number in range(30)]
-    assert len(list(pipeline.find(ids, [str(path)], Counters()))) == 30 * 3 * len(REASONS)
+    assert len(list(find(ids, [str(path)], Counters()))) == 30 * 3 * len(REASONS)
 
 
 @pytest.mark.parametrize("fault", ["missing", "cut", "directory"])

@@ -13,15 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_scanner import logs
 
-from logscan import pipeline
+from logscan.distribute import count_processes as sharing
 from logscan.errors import InputError
-from logscan.pipeline import Limits, Selection, batch, sharing
-from logscan.pipeline.counting import PARTS, Counted, merge, part_of
+from logscan.failures.joining import PARTS, part_of
+from logscan.failures.selection import HostNames, Selection
+from logscan.failures.tally import Counted, CountRequest, merge
+from logscan.jobs import report as batch
+from logscan.scanning.plan import Limits
+from logscan.values import Report
 
 EVERYTHING = Selection(alerts=frozenset())
 
 
-def told(report: pipeline.Report) -> list[object]:
+def told(report: Report) -> list[object]:
     return [report.incidents, report.failures, report.other_alerts, report.elsewhere, report.counters]
 
 
@@ -42,10 +46,10 @@ def test_shares_add_up(
     limits = Limits(window=window, workers=1)
     alone = batch.report([str(path)], EVERYTHING, ("target",), limits, each=True)
 
-    def in_shares(asked: sharing.Asked, progress: object = None) -> Counted:
-        done = asked.count(0, of)
+    def in_shares(request: CountRequest, count: sharing.Count, progress: object = None) -> Counted:
+        done = count(request, (0, of), None)
         for number in range(1, of):
-            merge(done, asked.count(number, of))
+            merge(done, count(request, (number, of), None))
         return done
 
     with pytest.MonkeyPatch.context() as patch:
@@ -70,7 +74,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Started where much fails, with rules for host names, and not where little does."""
-    hosts = pipeline.HostNames(["mp07"])
+    hosts = HostNames(["mp07"])
     alone = batch.report([str(busy)], EVERYTHING, limits=Limits(workers=1), host_of=hosts, each=True)
     started: list[int] = []
     other = sharing._Other.__init__
@@ -100,13 +104,13 @@ def test_a_process_that_dies_is_told(busy: Path, monkeypatch: pytest.MonkeyPatch
     """Its share is missing, so there is no result."""
     monkeypatch.setattr(sharing, "MANY", 1000)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    count = sharing.Asked.count
+    other = sharing._Other.__init__
 
-    def kill_the_other(self: sharing.Asked, *arguments: object) -> Counted:
-        subprocess.run(["pkill", "-9", "-f", "logscan.pipeline.sharing import serve"])
-        return count(self, *arguments)  # type: ignore[arg-type]
+    def start_and_kill(self: sharing._Other, question: bytes, number: int, of: int) -> None:
+        other(self, question, number, of)
+        self._process.kill()
 
-    monkeypatch.setattr(sharing.Asked, "count", kill_the_other)
+    monkeypatch.setattr(sharing._Other, "__init__", start_and_kill)
     with pytest.raises(InputError, match="ended with status -9"):
         batch.report([str(busy)], EVERYTHING)
 

@@ -14,10 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_scanner import CHANNEL, INFO, REASONS, THROWN, shared_out
 
-from logscan import pipeline, skipping
-from logscan.models import Counters
-from logscan.pipeline import Limits, Selection
-from logscan.timerange import TimeRange
+from logscan.failures.selection import Selection
+from logscan.jobs.export import entry_batches
+from logscan.jobs.report import report
+from logscan.scanning import time_slices as skipping
+from logscan.scanning.plan import Limits
+from logscan.times import TimeRange
+from logscan.values import Counters
 
 START = datetime(2026, 11, 23)
 
@@ -46,7 +49,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(paths: list[str], times: TimeRange, workers: int) -> tuple[list[Any], Counters]:
-    done = pipeline.report(
+    done = report(
         paths, Selection(alerts=frozenset(), times=times), limits=Limits(workers=workers), each=True
     )
     return [done.incidents, done.failures, done.other_alerts, done.elsewhere], done.counters
@@ -89,7 +92,7 @@ def test_the_same_with_and_without(
 
 
 def exported(folder: Path, times: TimeRange) -> list[Any]:
-    return [row for b in pipeline.entry_batches([str(folder)], Counters(), times) for row in b.to_pylist()]
+    return [row for b in entry_batches([str(folder)], Counters(), times) for row in b.to_pylist()]
 
 
 def test_most_is_skipped(tmp_path: Path) -> None:

@@ -23,16 +23,19 @@ from hypothesis import strategies as st
 from test_export import entries
 from test_scanner import logs
 
-from logscan import pipeline, read_incidents
-from logscan.forms import row_bytes
-from logscan.models import Counters, FailedHandshake
-from logscan.pipeline import HostNames, Limits, Selection
-from logscan.pipeline import ingest as ingesting
-from logscan.pipeline.ingest import Ingested, ingest
-from logscan.rows import to_bytes
+from logscan import read_incidents
+from logscan.failures.selection import HostNames, Selection
+from logscan.jobs import ingest as ingesting
+from logscan.jobs.ingest import Ingested, ingest
+from logscan.jobs.report import report
+from logscan.jobs.search import find
+from logscan.scanning.plan import Limits
 from logscan.store import upkeep, writing
+from logscan.store.layout_bits import row_bytes
 from logscan.store.manifest import ENTRIES, load
 from logscan.store.reading import Store
+from logscan.store.roundtrip import to_bytes
+from logscan.values import Counters, FailedHandshake
 
 ALL = Selection(alerts=frozenset())
 QUIET = settings(
@@ -57,8 +60,7 @@ def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
     """Reports and searches of the files and of the store."""
     store = str(folder / "store")
     files, stored = (
-        pipeline.report([where], ALL, each=True, limits=Limits(workers=1))
-        for where in (str(logs_folder), store)
+        report([where], ALL, each=True, limits=Limits(workers=1)) for where in (str(logs_folder), store)
     )
     assert stored.incidents == files.incidents
     assert [nameless(one) for one in stored.failures] == [nameless(one) for one in files.failures]
@@ -68,7 +70,7 @@ def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
         found, kept = (
             [
                 (one.span.data.rstrip(b"\n"), one.span.place.offset)
-                for one in pipeline.find([name], [where], Counters())
+                for one in find([name], [where], Counters())
             ]
             for where in (str(logs_folder), store)
         )
@@ -77,7 +79,7 @@ def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
             whole, again = (
                 [
                     (one.span.data.rstrip(b"\n"), one.span.place.offset, one.span.line, one.matches)
-                    for one in pipeline.find([name], [where], Counters(), **more)
+                    for one in find([name], [where], Counters(), **more)
                 ]
                 for where in (str(logs_folder), store)
             )
@@ -233,8 +235,8 @@ def test_generated_logs_through_processes(tmp_path: Path) -> None:
     (folder / "system.log.1").write_bytes(whole[third : 2 * third])
     (folder / "system.log").write_bytes(whole[2 * third :])
     code = (
-        "import sys, logscan.pipeline.ingest as i, logscan.processes as p; i.RANGE = 3 << 20; p.ALONE = 1;"
-        "from logscan.pipeline import HostNames\n"
+        "import sys, logscan.jobs.ingest as i, logscan.distribute.processes as p; i.RANGE = 3 << 20; p.ALONE = 1;"
+        "from logscan.jobs import HostNames\n"
         "if __name__ == '__main__': print(i.ingest(sys.argv[1:2], sys.argv[2], HostNames(), workers=2).rows)"
     )
     (tmp_path / "run.py").write_text(code)
@@ -346,9 +348,9 @@ def test_newer_needles(tmp_path: Path) -> None:
     about["needles"] = "older"
     about["files"] = [file for file in about["files"] if file["kind"] == "entries"]
     path.write_text(json.dumps(about))
-    assert pipeline.report([str(tmp_path / "store")]).incidents == []
+    assert report([str(tmp_path / "store")]).incidents == []
     put(tmp_path, log)
-    assert sum(one.failed_handshakes for one in pipeline.report([str(tmp_path / "store")]).incidents) == 2
+    assert sum(one.failed_handshakes for one in report([str(tmp_path / "store")]).incidents) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.errors import UsageError
-from logscan.timerange import in_zone, time_range, zone_named
+from logscan.times import in_zone, time_range, zone_named
 
 NOW = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)  # a Monday, the day after Berlin's clocks went back
 BERLIN = "Europe/Berlin"

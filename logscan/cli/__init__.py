@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from logscan.cli.commands import COMMANDS, build, grouped
+from logscan.cli._commands import COMMANDS, build, grouped
 from logscan.errors import ExitCode, LogscanError
 
 _CONFIGURATIONS = ("logscan.toml", "~/.config/logscan/logscan.toml", "/etc/logscan/logscan.toml")
@@ -37,7 +37,8 @@ def _configured(group: Any) -> dict[str, Any]:
     named = any(name.startswith(_VARIABLES) for name in os.environ)
     if not named and not any(map(os.path.isfile, files)):
         return {}
-    from logscan.cli import common, config
+    from logscan.cli import _common as common
+    from logscan.cli import config
 
     try:
         return config.all_defaults(group, COMMANDS)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode, InputError
 
 
@@ -32,8 +32,8 @@ def cat(
     Their lengths are compared with what was noted when they were ingested. Exit status: 0 printed, 1 no
     such file in the store, 2 usage, or a store that is damaged.
     """
-    from logscan.models import Counters
     from logscan.store.reading import Store
+    from logscan.values import Counters
 
     held = Store(store)
     chosen = [

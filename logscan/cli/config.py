@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from logscan.cli import common
-from logscan.cli.commands import COMMANDS, grouped
+from logscan.cli import _common as common
+from logscan.cli._commands import COMMANDS, grouped
 from logscan.errors import UsageError
 
 PREFIX = "LOGSCAN"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
-    from logscan.evidence.management_live import Management
-    from logscan.evidence.names import Name
-    from logscan.pipeline.diagnosing import Diagnosis
-    from logscan.pipeline.evidence import EvidenceRequest
+    from logscan.evidence.api_client import Management
+    from logscan.evidence.distinguished_names import Name
+    from logscan.jobs._evidence import EvidenceRequest
+    from logscan.jobs.diagnose import Diagnosis
 
 FORMATS = ("text", "markdown", "json", "html")
 PASSWORD = "LOGSCAN_KEYSTORE_PASSWORD"  # noqa: S105 (the name of a variable)
@@ -145,7 +145,7 @@ def diagnose(
     Give any mix of evidence; what is missing is named, with the command that supplies it. Exit status: 0 ran,
     1 --fail-on matched, 2 usage or an input that could not be read (the rest was used).
     """
-    from logscan.pipeline.diagnosing import diagnose as run
+    from logscan.jobs.diagnose import diagnose as run
 
     begun = time.monotonic()
     common.check_choice("--format", output_format, FORMATS)
@@ -198,12 +198,13 @@ def asked_for(
     window: int, max_entry: int, workers: int, nice: bool, max_connections: int, max_open: int,
 ) -> EvidenceRequest:  # fmt: skip
     """What to read, from the options that ``diagnose`` and ``gather`` share."""
-    from logscan import pipeline
-    from logscan.pipeline.evidence import EvidenceRequest
-    from logscan.timerange import time_range
+    from logscan.failures.selection import HostNames, Selection, select_alerts
+    from logscan.jobs._evidence import EvidenceRequest
+    from logscan.scanning.plan import Limits
+    from logscan.times import time_range
 
-    selection = pipeline.Selection(
-        alerts=pipeline.select_alerts(alert) if alert else frozenset(),
+    selection = Selection(
+        alerts=select_alerts(alert) if alert else frozenset(),
         family=None,
         orgs=(org,) if org else (),
         envs=(env,) if env else (),
@@ -214,7 +215,7 @@ def asked_for(
     return EvidenceRequest(
         paths, selection, keystore, tuple(backend_ca or ()), tuple(keylog or ()),
         (password,) if password is not None else (), _ask_password if sys.stdin.isatty() else None,
-        pipeline.HostNames(host or ()), pipeline.Limits(window, max_entry, workers=workers, forget=nice),
+        HostNames(host or ()), Limits(window, max_entry, workers=workers, forget=nice),
         _management(mgmt, mgmt_ca), org, env, max_connections, max_open,
     )  # fmt: skip
 
@@ -224,7 +225,7 @@ def _management(mgmt: str | None, authorities: str | None) -> Management | None:
         return None
     from urllib.parse import urlsplit
 
-    from logscan.evidence.management_live import Management, credentials
+    from logscan.evidence.api_client import Management, credentials
 
     ask = _ask_credentials if sys.stdin.isatty() else None
     return Management(mgmt, credentials(urlsplit(mgmt).hostname or "", ask), authorities)
@@ -278,8 +279,8 @@ def _simulate(
     import json
 
     from logscan.diagnosis.keymanager import choose
-    from logscan.pipeline.diagnosing import judged
-    from logscan.pipeline.evidence import collect
+    from logscan.jobs._evidence import collect
+    from logscan.jobs.diagnose import judged
     from logscan.render import diagnosis as render
 
     if output_format not in ("text", "json"):
@@ -322,7 +323,7 @@ def _simulate(
 
 
 def _name(text: str) -> Name:
-    from logscan.evidence.names import parse
+    from logscan.evidence.distinguished_names import parse
 
     try:
         return parse(text)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode, UsageError
 
 
@@ -46,10 +46,11 @@ def export(
     ran, 2 usage, an input that could not be read (the rest is written) or an output that could not be
     written.
     """
-    from logscan import pipeline
-    from logscan.models import Counters
+    from logscan.jobs.export import entry_batches
     from logscan.render import files
-    from logscan.timerange import time_range
+    from logscan.scanning.plan import Limits
+    from logscan.times import time_range
+    from logscan.values import Counters
 
     begun = time.monotonic()
     kind = output_format or files.SUFFIXES.get(PurePath(output).suffix)
@@ -63,13 +64,13 @@ def export(
     names = common.paths_or_default(paths)
     common.stand_back(nice)
     counters = Counters()
-    limits = pipeline.Limits(max_entry=max_entry_bytes, workers=workers, forget=nice)
+    limits = Limits(max_entry=max_entry_bytes, workers=workers, forget=nice)
     with (
         common.progress_line(names, quiet or output == "-") as progress,
         common.output_file(output) as file,
     ):
         rows = files.write_entries(
-            pipeline.entry_batches(names, counters, times, limits, progress, cluster), file, kind
+            entry_batches(names, counters, times, limits, progress, cluster), file, kind
         )
     complaints = common.Complaints(counters)
     complaints.tell()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.cli import diagnose as options
 from logscan.errors import ExitCode, UsageError
 
@@ -50,11 +50,11 @@ def gather(
     Takes the same evidence as diagnose, and puts the diagnosis beside it. Exit status: 0 written, 2 usage or
     an input that could not be read (the rest is in the zip).
     """
-    from logscan.pipeline import gather as pack
-    from logscan.pipeline.diagnosing import judged
-    from logscan.pipeline.evidence import collect
+    from logscan.jobs._evidence import collect
+    from logscan.jobs.diagnose import judged
     from logscan.render import diagnosis as render
     from logscan.render.text import safe
+    from logscan.support import gather as pack
 
     if output is None and not review:
         raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")

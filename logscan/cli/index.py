@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode
 
 
@@ -34,8 +34,8 @@ def index(
     does not cover (what a log has grown by, files that were changed) is scanned as ever. Exit status: 0 ran,
     2 usage, an input that could not be read (the rest was indexed), or an index that could not be written.
     """
-    from logscan.pipeline.indexing import index as run
-    from logscan.pipeline.indexing import states
+    from logscan.jobs.index import index as run
+    from logscan.jobs.index import states
     from logscan.render.text import counted, show_bytes
 
     begun = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode, UsageError
 
 _KEEP = re.compile(r"(\d+)d")
@@ -49,8 +49,8 @@ def ingest(
     status: 0 ran, 2 usage, an input that could not be read (the rest was ingested), or a store that could
     not be written.
     """
-    from logscan.pipeline import HostNames
-    from logscan.pipeline.ingest import ingest as run
+    from logscan.failures.selection import HostNames
+    from logscan.jobs.ingest import ingest as run
     from logscan.render.text import counted, show_bytes
     from logscan.store.upkeep import repair as mend
 
@@ -71,7 +71,7 @@ def ingest(
     with contextlib.ExitStack() as stack:
         executor = None
         if cluster is not None:
-            from logscan.pipeline.cluster import on_cluster
+            from logscan.distribute.dask_connection import on_cluster
 
             executor = stack.enter_context(on_cluster(cluster))
         progress = stack.enter_context(common.progress_line(names, quiet))

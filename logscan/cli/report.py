@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from logscan.history import Comparison
-    from logscan.pipeline import Limits, Report
+    from logscan.failures.history import Comparison
+    from logscan.scanning.plan import Limits
+    from logscan.values import Report
 
 FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet", "html", "xlsx", "ecs", "otel")
 BINARY = ("parquet", "xlsx")
@@ -126,10 +127,12 @@ def report(
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the rest is reported).
     """
-    from logscan import pipeline
-    from logscan.cli import keeping
+    from logscan.cli import _history as keeping
+    from logscan.failures.selection import HostNames, Selection, select_alerts
+    from logscan.jobs.report import report
     from logscan.render.text import warnings
-    from logscan.timerange import time_range
+    from logscan.scanning.plan import Limits
+    from logscan.times import time_range
 
     threshold = keeping.fail_threshold(fail_on, compare, history)
     begun = time.monotonic()
@@ -137,8 +140,8 @@ def report(
     _check(output_format, family, side, alert, output)
     each |= output_format in EACH
     columns = [name.strip() for text in by or () for name in text.split(",") if name.strip()]
-    alerts = pipeline.select_alerts(alert or ["bad_certificate"])
-    selection = pipeline.Selection(
+    alerts = select_alerts(alert or ["bad_certificate"])
+    selection = Selection(
         alerts=alerts if family is None else frozenset(),
         family=family,
         orgs=tuple(org or ()),
@@ -152,14 +155,14 @@ def report(
     common.stand_back(nice)
     what = family or (", ".join(sorted(alerts)) if alerts else "TLS")
     kept = keeping.Keeping(history, compare, selection, what, columns)
-    limits = pipeline.Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice)
+    limits = Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice)
     with common.progress_line(names, quiet) as progress:
-        done = pipeline.report(
+        done = report(
             names,
             selection,
             columns,
             limits,
-            pipeline.HostNames(host or ()),
+            HostNames(host or ()),
             each,
             progress,
             stats,
@@ -203,7 +206,7 @@ def _write(data: bytes, output: str | None) -> None:
 
 def _tell(done: Report, output_format: str, output: str | None, changed: Comparison | None) -> None:
     """What belongs to a report whose format has no room for it."""
-    from logscan.cli import keeping
+    from logscan.cli import _history as keeping
     from logscan.render.table import footer
 
     if changed is not None and output_format != "html":
@@ -218,8 +221,8 @@ def _tell(done: Report, output_format: str, output: str | None, changed: Compari
 def _mail(
     done: Report, what: str, by: list[str], page: str, receivers: list[str], changed: Comparison | None
 ) -> None:
-    from logscan.alerts import mail
-    from logscan.cli import keeping
+    from logscan.cli import _history as keeping
+    from logscan.outputs import mail
     from logscan.render.table import headline, print_report
 
     text = _Text(terminal=False)
@@ -236,7 +239,7 @@ def _check(
     Raises:
         UsageError: it does.
     """
-    from logscan import catalog
+    from logscan.failures import catalog
 
     common.check_choice("--format", output_format, FORMATS)
     common.check_choice("--family", family, catalog.FAMILIES)
@@ -255,8 +258,8 @@ def _page(
     samples: int,
     changed: Comparison | None,
 ) -> bytes:
-    from logscan.history import name_of
-    from logscan.pipeline.samples import sample_entries
+    from logscan.failures.history import name_of
+    from logscan.jobs._samples import sample_entries
     from logscan.render.page import to_html
 
     entries = sample_entries(done.incidents, paths, limits, samples) if samples else {}

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from logscan.cli import common
-from logscan.errors import ExitCode, InputError, UsageError
-from logscan.models import Counters, Span
-from logscan.sources import reason_of
+from logscan.cli import _common as common
+from logscan.cli._output import coloured
+from logscan.errors import ExitCode, InputError, UsageError, reason_of
+from logscan.values import Counters, Span
 
 if TYPE_CHECKING:
-    from logscan.pipeline import Found
+    from logscan.values import Found
 
 _PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
 
@@ -91,7 +91,8 @@ def search(
 
     Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the rest is searched).
     """
-    from logscan import pipeline
+    from logscan.jobs.search import find
+    from logscan.scanning.plan import Limits
     from logscan.store.manifest import is_store
 
     begun = time.monotonic()
@@ -118,9 +119,9 @@ def search(
     else:
         sink = _Entries(show_names, line_number, color, bool(context or before or after))
     found = 0
-    for one in pipeline.find(
+    for one in find(
         ids, paths, counters, prefix, mentions, before or context, after or context,
-        pipeline.Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
+        Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
         lines=lines,
         index=None if no_index else index, cluster=cluster,
     ):  # fmt: skip
@@ -266,7 +267,7 @@ class _Ids(_Quiet):
         self._seen: set[str] = set()
 
     def take(self, found: Found) -> None:
-        from logscan.entries import parse
+        from logscan.entries.parse import parse
 
         name = parse(found.span, Counters()).message_id
         if found.matches and name and name not in self._seen:
@@ -281,7 +282,7 @@ class _Json(_Quiet):
         self._with_context = with_context
 
     def take(self, found: Found) -> None:
-        from logscan.entries import parse
+        from logscan.entries.parse import parse
         from logscan.render.data import entry_row, json_line
 
         row = entry_row(parse(found.span, Counters()), found.span)
@@ -320,7 +321,7 @@ class _Entries:
         self._out.flush()
 
     def _for_terminal(self, data: bytes, matches: bool) -> bytes:
-        from logscan.entries import decode
+        from logscan.entries.parse import decode
         from logscan.render.text import safe_lines
 
         text = safe_lines(decode(data)) if self._terminal else decode(data)
@@ -340,27 +341,10 @@ class _Entries:
         return b"".join(placed)
 
 
-LEVEL_COLOURS = {"ERROR": "31", "FATAL": "1;31", "WARN": "33", "INFO": "32", "DEBUG": "36", "TRACE": "36"}
-_LEVEL = re.compile(r"(?<= )(ERROR|FATAL|WARN|INFO|DEBUG|TRACE)(?= )")
-
-
-def coloured(text: str, dim: bool = False) -> str:
-    """An entry coloured by its level; the stack trace dimmed."""
-    first, _, rest = text.partition("\n")
-    found = _LEVEL.search(first)
-    if dim:
-        first = f"\x1b[2m{first}\x1b[0m"
-    elif found is not None:
-        code = LEVEL_COLOURS[found[1]]
-        first = f"{first[: found.start()]}\x1b[{code}m{found[1]}\x1b[0m{first[found.end() :]}"
-    body = rest.rstrip("\n")
-    return first + "\n" + (f"\x1b[2m{body}\x1b[0m\n" if body else "")
-
-
 def _several(paths: list[str]) -> bool:
     """Whether more than one file is searched, as grep judges it."""
     from logscan.errors import LogscanError
-    from logscan.sources import discover
+    from logscan.reading.paths import discover
     from logscan.store.manifest import is_store, load
 
     if len(paths) > 1:

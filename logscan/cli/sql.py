@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from logscan.cli import common
+from logscan.cli import _common as common
 from logscan.errors import ExitCode
 
 FORMATS = ("table", "markdown", "csv", "json", "jsonl")
@@ -36,7 +36,7 @@ def sql(
     2 usage or a store that could not be read.
     """
     from logscan.errors import UsageError
-    from logscan.pipeline.asking import ask
+    from logscan.jobs.sql import ask
     from logscan.render import data
 
     common.check_choice("--format", output_format, FORMATS)

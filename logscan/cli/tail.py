@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from logscan.cli import common
-from logscan.cli.telling import Telling, gauges_of, open_ways, print_entry
+from logscan.cli import _common as common
+from logscan.cli._output import print_entry
 from logscan.errors import ExitCode, LogscanError, UsageError
-from logscan.models import Counters
+from logscan.outputs.fan_out import Telling, gauges_of, open_ways
+from logscan.values import Counters
 
 if TYPE_CHECKING:
-    from logscan.checkpoint import State
+    from logscan.live.checkpoint import State
 
 CHECKPOINT_EVERY = 1.0
 """Seconds between two writings of a checkpoint while something happens."""
@@ -109,9 +110,12 @@ def tail(
     Starts at the end of the files, or where --checkpoint says. Rotation and truncation are followed. Ctrl-C
     or SIGTERM ends it, SIGHUP reopens the output file and looks for new logs.
     """
-    from logscan import catalog, pipeline
-    from logscan import checkpoint as checkpoints
-    from logscan.alerts import systemd
+    from logscan.atomic import Lock
+    from logscan.failures import catalog
+    from logscan.failures.selection import HostNames, Selection, select_alerts
+    from logscan.jobs.tail import Live, Watcher
+    from logscan.outputs import systemd
+    from logscan.scanning.plan import Limits
 
     common.check_choice("--family", family, catalog.FAMILIES)
     common.check_choice("--side", side, ("southbound", "northbound"))
@@ -133,8 +137,8 @@ def tail(
     told = (checkpoint, output, notify, execute, metrics, metrics_file, dashboard)
     _exclude(entries and any(told), "--entries only prints", "leave out what tells of failures")
     alerts = ["all"] if show_all or family else (alert or ["bad_certificate"])
-    selection = pipeline.Selection(
-        alerts=pipeline.select_alerts(alerts),
+    selection = Selection(
+        alerts=select_alerts(alerts),
         family=family,
         orgs=tuple(org or ()),
         envs=tuple(env or ()),
@@ -143,22 +147,22 @@ def tail(
         side=side,
     )
     printed = output is None and not entries and not dashboard
-    telling = Telling(printed, as_json, common.wants_colour(color, sys.stdout))
+    telling = Telling(printed, as_json, common.wants_colour(color, sys.stdout), common.complain)
     names = common.paths_or_default(paths)
     counters = Counters()
     complaints = common.Complaints(counters)
     stopping = _Signals()
-    lock = checkpoints.Lock(checkpoint) if checkpoint else None
+    lock = Lock(checkpoint) if checkpoint else None
     state = _state(checkpoint, start_over) if checkpoint else None
     waits = seconds_of("--every", every), seconds_of("--recovered", recovered)
-    with pipeline.Watcher(
+    with Watcher(
         names,
         counters,
         entries,
         from_start,
-        pipeline.Limits(window=window, max_entry=max_entry_bytes),
-        pipeline.Live(poll=poll_interval, quiet=quiet_time, events=not poll),
-        pipeline.HostNames(host or ()),
+        Limits(window=window, max_entry=max_entry_bytes),
+        Live(poll=poll_interval, quiet=quiet_time, events=not poll),
+        HostNames(host or ()),
         selection.neighbours,
         state,
     ) as watcher:
@@ -201,20 +205,20 @@ def _draw(
 ) -> None:
     """Follow in a thread, and draw until it ends or the person has seen enough."""
     try:
-        from logscan.cli.dashboard import Dashboard
+        from logscan.cli._dashboard import Dashboard
     except ImportError as error:
         raise UsageError(
             "--dashboard needs the package textual", "install logscan with it: pip install 'logscan[live]'"
         ) from error
-    from logscan import pipeline
-    from logscan.alerts.board import Board
-    from logscan.entries import decode
+    from logscan.entries.parse import decode
+    from logscan.jobs.search import find
+    from logscan.outputs.board import Board
 
     telling.board = Board()
     complaints.hold()
 
     def entries(name: str) -> list[str]:
-        found = pipeline.find([name], names, Counters())
+        found = find([name], names, Counters())
         return [decode(one.span.data) for one in found]
 
     failed: list[BaseException] = []
@@ -262,7 +266,7 @@ class _Keeper:
     """Does what is due between two looks: flushing, the checkpoint, the service manager's watchdog."""
 
     def __init__(self, checkpoint: str | None, watcher: Any, telling: Telling) -> None:
-        from logscan.alerts import systemd
+        from logscan.outputs import systemd
 
         self._checkpoint = checkpoint
         self._watcher = watcher
@@ -290,7 +294,7 @@ class _Keeper:
 
     def _save(self) -> None:
         """Write the checkpoint, when all that it says was told has been told."""
-        from logscan import checkpoint
+        from logscan.live import checkpoint
 
         if self._telling.flush() and self._checkpoint:
             try:
@@ -332,7 +336,7 @@ class _Signals:
 
 def _state(path: str, start_over: bool) -> State:
     """The state to begin with."""
-    from logscan import checkpoint
+    from logscan.live import checkpoint
 
     if start_over:
         aside = checkpoint.put_aside(path)

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from logscan import catalog
-from logscan.evidence.connections import CLIENT, Connection
+from logscan.evidence.capture.connections import CLIENT, Connection
 from logscan.evidence.trace import TracedMessage
-from logscan.models import FailedHandshake
-from logscan.timerange import in_zone
+from logscan.failures import catalog
+from logscan.times import in_zone
+from logscan.values import FailedHandshake
 
 KEPT = 2_000
 """Failures kept of a group to find their connections; the others are counted."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from logscan.diagnosis.keymanager import Choice
+from logscan.evidence.capture.connections import Connection
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.configuration import TlsSettings
-from logscan.evidence.connections import Connection
-from logscan.evidence.keystores import Keystore, KeystoreEntry
-from logscan.evidence.names import Name
+from logscan.evidence.distinguished_names import Name
+from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logscan.diagnosis.cases import Case
-from logscan.diagnosis.causes import PROVEN, Finding, excluded, judge
+from logscan.diagnosis.causes.all_causes import PROVEN, Finding, excluded, judge
 from logscan.diagnosis.facts import Facts, Need, Quote
-from logscan.diagnosis.join import facts_of
+from logscan.diagnosis.facts_of_case import facts_of
 from logscan.diagnosis.needs import needs_of
+from logscan.evidence.capture.connections import EMPTY, NOT_ASKED, SENT
 from logscan.evidence.collected import Evidence
-from logscan.evidence.connections import EMPTY, NOT_ASKED, SENT
-from logscan.evidence.keystores import Keystore
+from logscan.evidence.keystores.read_keystore import Keystore
 
 CERTAIN, INFERRED, OPEN, FINE = "certain", "inferred", "open", "no fault"
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from logscan.evidence.names import Name, from_der, parse
+from logscan.evidence.distinguished_names import Name, from_der, parse
 
 CLIENT_AUTH = "clientAuth"
 _USAGES = {

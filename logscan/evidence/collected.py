@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logscan.evidence.capture import CaptureCounters
+from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.read_capture import CaptureCounters
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.configuration import Environment, Proxy
-from logscan.evidence.connections import Connection
-from logscan.evidence.keystores import Keystore
+from logscan.evidence.keystores.read_keystore import Keystore
 from logscan.evidence.s_client import SClient
 from logscan.evidence.trace import TracedMessage
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from logscan import catalog
 from logscan.evidence.certificates import Certificate
-from logscan.evidence.keystores import pem_certificates
-from logscan.evidence.names import Name, parse
+from logscan.evidence.distinguished_names import Name, parse
+from logscan.evidence.keystores.read_keystore import pem_certificates
+from logscan.failures import catalog
 
 HEADING = "Acceptable client certificate CA names"
 NO_NAMES = "No client certificate CA names sent"

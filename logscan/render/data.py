@@ -11,10 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 from logscan.errors import OutputError
-from logscan.incidents import COLUMNS, FAILURE_COLUMNS, as_dict, failure_dict, failures_to_frame, to_frame
-from logscan.models import Counters, Entry, Span
-from logscan.pipeline import Report
+from logscan.failures.frames import (
+    COLUMNS,
+    FAILURE_COLUMNS,
+    as_dict,
+    failure_dict,
+    failures_to_frame,
+    to_frame,
+)
 from logscan.render.text import safe, safe_lines
+from logscan.values import Counters, Entry, Report, Span
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so is taken for a formula by spreadsheets (OWASP, CSV injection)."""

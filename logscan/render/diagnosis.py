@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from logscan.diagnosis.causes import EMPTY_CAUSES, PROVEN, SENT_CAUSES, Finding
+from logscan.diagnosis.causes.all_causes import EMPTY_CAUSES, PROVEN, SENT_CAUSES, Finding
 from logscan.diagnosis.facts import Quote
 from logscan.diagnosis.keymanager import Choice
 from logscan.diagnosis.verdict import FINE, Verdict
 from logscan.evidence.certificates import Certificate
-from logscan.evidence.keystores import Keystore
-from logscan.incidents import failure_id
-from logscan.pipeline.diagnosing import Diagnosis
+from logscan.evidence.keystores.read_keystore import Keystore
+from logscan.failures.frames import failure_id
+from logscan.jobs.diagnose import Diagnosis
 from logscan.render import sequence
 from logscan.render.text import counted, safe, show_mapping
 

@@ -41,7 +41,7 @@ class _Parquet:
     def __init__(self, file: IO[bytes]) -> None:
         import pyarrow.parquet as pq
 
-        from logscan.columns import SCHEMA, WORDS
+        from logscan.entries.arrow import SCHEMA, WORDS
 
         words = [field.name for field in SCHEMA if field.type == WORDS]
         self._writer: Any = pq.ParquetWriter(
@@ -92,7 +92,7 @@ class _Plain:
 def _arrow(file: IO[bytes]) -> _Plain:
     import pyarrow as pa
 
-    from logscan.columns import plain_schema
+    from logscan.entries.arrow import plain_schema
 
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     return _Plain(pa.ipc.new_file(file, plain_schema(), options=options), plain_schema())
@@ -101,14 +101,14 @@ def _arrow(file: IO[bytes]) -> _Plain:
 def _csv(file: IO[bytes]) -> _Plain:
     import pyarrow.csv
 
-    from logscan.columns import plain_schema
+    from logscan.entries.arrow import plain_schema
 
     return _Plain(pyarrow.csv.CSVWriter(file, plain_schema()), plain_schema())
 
 
 class _JsonLines:
     def __init__(self, file: IO[bytes]) -> None:
-        from logscan.columns import plain_schema
+        from logscan.entries.arrow import plain_schema
 
         self._file = file
         self._schema = plain_schema()

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from logscan.models import Incident
-from logscan.pipeline import Report
 from logscan.render import charts
 from logscan.render.table import footer, headline
 from logscan.render.text import counted, safe, safe_lines, show_time
+from logscan.values import Incident, Report
 
 STILL = timedelta(hours=1)
 """An incident whose last failure lies so close to the newest is told as going on."""

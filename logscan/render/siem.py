@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from logscan import __version__
-from logscan.incidents import failure_id
-from logscan.models import FailedHandshake
-from logscan.timerange import in_zone
+from logscan.failures.frames import failure_id
+from logscan.times import in_zone
+from logscan.values import FailedHandshake
 
 ECS_VERSION = "9.0.0"
 DATASET = "apigee.message_processor"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
-from logscan.models import FailedHandshake, Incident
-from logscan.pipeline import Report
 from logscan.render.text import counted, safe, show_bytes, show_mapping, show_time, warnings
+from logscan.values import FailedHandshake, Incident, Report
 
 
 class Page(Protocol):

@@ -9,5 +9,5 @@
 ``manifest`` is what the file says, ``needles`` what failures are picked by, ``writing`` makes a part's
 Parquet files, ``blooms`` and ``reading`` find and merge rows, ``seams`` joins entries across parts,
 ``upkeep`` keeps all of it in order. What is to be ingested, and when it counts, is decided in
-:mod:`logscan.pipeline.ingest`.
+:mod:`logscan.jobs.ingest`.
 """

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from logscan.errors import InputError
-from logscan.files import written
-from logscan.sources import reason_of
+from logscan.atomic import written
+from logscan.errors import InputError, reason_of
 
 VERSION = 1
 """Of the layout: a reader refuses what it does not know."""

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logscan.errors import InputError, first_line
-from logscan.forms import row_bytes
-from logscan.models import Counters, Place, Problem, Span
 from logscan.store.blooms import Sought, groups_with
+from logscan.store.layout_bits import row_bytes
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Join, Manifest, Source, load
-from logscan.store.needles import NEIGHBOUR, TLS
+from logscan.store.needle_bits import NEIGHBOUR, TLS
+from logscan.values import Counters, Place, Problem, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ class Store:
         Raises:
             InputError: a file of the store is missing or damaged.
         """
-        from logscan.rows import to_bytes
+        from logscan.store.roundtrip import to_bytes
 
         files = list(self.manifest.of_kind(ENTRIES, [source]))
         for batch in self._merged(files, {source}, None, counters, strict=True):
@@ -224,7 +224,7 @@ class Store:
 
     def bytes_before(self, source: int, offset: int, size: int) -> bytes:
         """Some bytes of a source in front of an offset; none where they cannot be read."""
-        from logscan.rows import to_bytes
+        from logscan.store.roundtrip import to_bytes
 
         kept = b""
         counters = Counters()

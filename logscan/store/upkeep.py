@@ -11,12 +11,12 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logscan.checkpoint import Lock
-from logscan.forms import PIECE
-from logscan.rows import to_bytes
+from logscan.atomic import Lock
+from logscan.store.layout_bits import PIECE
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Manifest, load, save
-from logscan.store.needles import Needles, needles_digest
+from logscan.store.needle_bits import Needles, needles_digest
 from logscan.store.reading import Store
+from logscan.store.roundtrip import to_bytes
 from logscan.store.writing import (
     FAILURE_SCHEMA,
     LONG,

@@ -19,16 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from logscan.columns import WORDS
-from logscan.entries import Layout, begins_entry, layout_named
+from logscan.entries.arrow import WORDS
+from logscan.entries.layouts import Layout, begins_entry, layout_named
 from logscan.errors import first_line
-from logscan.forms import PIECE
-from logscan.identity import TAIL
-from logscan.rows import ROW_SCHEMA, as_piece, to_rows
-from logscan.sources import open_bytes, read_at, unpacking_errors
+from logscan.reading.fingerprint import TAIL
+from logscan.reading.unpack import open_bytes, read_at, unpacking_errors
 from logscan.store.blooms import options_for
+from logscan.store.layout_bits import PIECE
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile
-from logscan.store.needles import Needles
+from logscan.store.needle_bits import Needles
+from logscan.store.roundtrip import ROW_SCHEMA, as_piece, to_rows
 
 ROW_GROUP = 32_768
 """Rows of a row group: what a look-up has to unpack."""

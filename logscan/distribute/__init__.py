@@ -1,0 +1,1 @@
+"""Who executes units of work: this process, other processes, a Dask cluster."""

@@ -1,0 +1,156 @@
+"""Sharing: where much fails, processes share the counting among them by message id.
+
+Understanding an entry takes a few hundred times as long as passing over it, and Python does it on one core
+only. So where samples of the input say that there is much to understand, each process reads all of it but
+understands the messages of its own share alone; the counts are merged. The result is that of one process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Self
+
+from logscan.errors import InputError, LogscanError
+from logscan.failures import catalog
+from logscan.failures.joining import PARTS
+from logscan.failures.tally import Counted, CountRequest, Share, merge
+from logscan.reading.paths import discover
+from logscan.reading.unpack import STDIN, first_bytes, plain_size
+from logscan.scanning.needles import finder_for
+from logscan.scanning.plan import Progress
+from logscan.store.scan import stores_among
+from logscan.values import Problem
+
+MANY = 60_000
+"""Needles from which on processes share the work: about a second of it, several times what one costs."""
+DENSE = 1 / 16384
+"""Needles a byte below which threads are faster: each process reads all (measured at 10 GiB)."""
+_SAMPLE = 1 << 18
+"""Bytes of a sample."""
+_SAMPLES = 6
+"""Samples of a plain file; a packed one gives its beginning."""
+_FILES = 6
+"""Files sampled."""
+_PACKING = 10
+"""By how much logs are packed, about."""
+
+
+Count = Callable[["CountRequest", Share, Progress | None], Counted]
+"""Counts one share of the messages: :func:`logscan.jobs._counting.count`. It travels by its name."""
+
+
+def count_shared(request: CountRequest, count: Count, progress: Progress | None = None) -> Counted:
+    """Count in this process, and in others beside it where that pays.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: an unknown column.
+    """
+    of = min(request.limits.workers, PARTS, os.cpu_count() or 1)
+    if of < 2 or not sys.executable or STDIN in request.paths or not _is_busy(request.paths):
+        return count(request, (0, 1), progress)
+    alone = replace(request, limits=replace(request.limits, workers=1))
+    try:
+        question = pickle.dumps((count, alone))
+    except (pickle.PicklingError, AttributeError, TypeError):  # a host_of that cannot travel
+        return count(request, (0, 1), progress)
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(_Other(question, number, of)) for number in range(1, of)]
+        done = count(alone, (0, of), progress)
+        for other in others:
+            merge(done, other.answer())
+    return done
+
+
+class _Other:
+    """Another process that counts a share."""
+
+    def __init__(self, question: bytes, number: int, of: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from logscan.distribute.count_processes import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(pickle.dumps((number, of)) + question)
+            self._process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    def answer(self) -> Counted:
+        assert self._process.stdout
+        data = self._process.stdout.read()
+        if self._process.wait() or not data:
+            raise InputError(
+                f"a process that shared the work ended with status {self._process.returncode}",
+                "was there too little memory? --workers 1 does it in one process",
+            )
+        answer = pickle.loads(data)  # noqa: S301 - our own process
+        if isinstance(answer, LogscanError):
+            raise answer
+        assert isinstance(answer, Counted)
+        return answer
+
+
+def serve() -> None:
+    """Be such another process: a question on standard input, its answer on standard output."""
+    import gc
+
+    gc.disable()
+    number, of = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
+    count, request = pickle.load(sys.stdin.buffer)  # noqa: S301
+    try:
+        answer: Counted | LogscanError = count(request, (number, of), None)
+    except LogscanError as error:
+        answer = error
+    sys.stdout.buffer.write(pickle.dumps(answer))
+
+
+def _is_busy(paths: Sequence[str]) -> bool:
+    """Whether there are needles enough, and close enough, to share: judged by samples."""
+    ignored: list[Problem] = []
+    folders, paths = stores_among(paths)
+    if folders:
+        from logscan.store.manifest import FAILURES, load
+
+        return sum(file.rows for folder in folders for file in load(folder).of_kind(FAILURES)) >= MANY
+    try:
+        files = [file.path for stream in discover(paths, ignored) for file in stream]
+    except LogscanError:
+        return False
+    sampled = size = found = 0
+    for path in files:
+        with contextlib.suppress(OSError):
+            size += os.path.getsize(path) * (1 if plain_size(path) is not None else _PACKING)
+    if size < _SAMPLE * _SAMPLES:
+        return False
+    finder = finder_for(catalog.NEEDLES, rare=True)
+    for path in files[:: max(1, len(files) // _FILES)]:
+        for data in _samples(path):
+            sampled += len(data)
+            found += len(finder.find(bytearray(data), 0, len(data)))
+    return sampled > 0 and found * size // sampled >= MANY and found / sampled >= DENSE
+
+
+def _samples(path: str) -> list[bytes]:
+    size = plain_size(path)
+    if size is None:
+        return [first_bytes(path, _SAMPLE)]
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return [os.pread(file.fileno(), _SAMPLE, size * n // _SAMPLES) for n in range(_SAMPLES)]
+    return []

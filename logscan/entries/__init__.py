@@ -1,0 +1,1 @@
+"""The grammar of one log entry: layouts, the parser, columns."""

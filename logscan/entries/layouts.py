@@ -1,0 +1,117 @@
+"""Layouts: which line opens an entry, in which ways entries stand in a file."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_LEVEL = "(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)"
+
+_TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+
+_ZONE = r"(?:Z|[A-Z]{3,5}|[+-]\d\d:?\d\d)"
+
+_KNOWN_ZONE = (
+    r"(?:Z|UTC|GMT|[ECMP][SD]T|[CEW]ES?T|BST|MSK|IST|SGT|HKT|[JK]ST|A[CEW][SD]T|NZ[SD]T|[+-]\d\d:?\d\d)"
+)
+
+_KEY = "(?:org|env|api|rev|messageid):"
+
+_ANY = r"[^\n]"
+
+_NO_TIME = r"(?:(?!\d{4}-\d\d-\d\d[ T])[^\n])"
+
+_TAIL = rf"{_ANY}{{0,300}}?[ \t]{_LEVEL}[ \t]+\S+[ \t]+-(?=\s|\Z)"
+"""Thread, level, logger and dash on one line."""
+
+_STRICT = rf"""
+    {_TIME} (?:\ ?{_ZONE}(?=\s))?
+    (?: [ \t]+{_KEY}                                              # context follows
+      | (?=[ \t]){_TAIL}                                          # or the whole header does
+      | [ \t]+\S+[ \t]+{_LEVEL}(?:[ \t]+\S+)?[ \t]*(?=\r?\n|\Z)   # or it was wrapped early
+    )
+"""
+
+_OPENER = rf"""
+    (?: {_STRICT}
+      | org:\S*[ \t]+(?:env|api|rev|messageid):                   # printed without its time
+      | org:\S*{_TAIL}
+      | (?=\d)[^\n]{{0,40}}?\d:\d\d\S*{_TAIL}                     # a time that nobody can read
+      | \S[^\n]{{0,40}}?[ \t]org:\S*[ \t]+env:\S*{_TAIL}
+    )
+"""
+
+_BELOW = r"(?:\s|at\ |Caused\ by|\.\.\.|Suppressed|javax?\.|com\.)"
+"""How lines begin that never open an entry: most of a stack trace."""
+
+
+class Layout(NamedTuple):
+    """One way in which entries stand in a file."""
+
+    name: str
+    opener: re.Pattern[bytes]
+    """Matches at the start of a line that opens an entry; used as ``opener.match(buffer, at)``."""
+    candidates: re.Pattern[bytes]
+    """Finds the line breaks behind which an entry may open: passes over frames and causes quickly."""
+    samples: tuple[bytes, ...]
+    """Lines that it must open at, from the evidence."""
+
+
+PLAIN = Layout(
+    "plain",
+    re.compile(rf"\0*(?!{_BELOW}){_OPENER}".encode(), re.VERBOSE),
+    re.compile(rf"\n(?!{_BELOW})".encode(), re.VERBOSE),
+    (
+        b"2017-10-23 05:28:57,813 org:org-name env:env-name api:apiproxy-name rev:revision-number"
+        b" messageid:message_id NIOThread@0 ERROR HTTP.CLIENT - text",
+        b"2017-10-23 05:28:57,813 org:org-name env:env-name api:apiproxy-name",
+        b"2017-10-10 05:02:42,330 Apigee-Main-5 ERROR MESSAGING.CONFIGURATION - x",
+        b"2017-11-23 09:11:04,498  Apigee-Main-6 ERROR MESSAGING.RUNTIME - x",
+        b"2017-12-27 07:44:46.000 UTC org:o env:e qtp2007599722-712162 ERROR DISTRIBUTION - x",
+        b"2018-01-30 08:28:09,721 org:mynonprod env:uat  qtp2007599722-712162 ERROR REST - x",
+        b"2026-11-25 00:49:52 org:o env:e api:a rev:1 messageid:rrt-1584-1 main ERROR H - x",
+        b"org:xxx env:xxx api:xxx rev:x messageid:<MESSAGE_ID> NIOThread@1 ERROR HTTP.CLIENT -",
+        b"2026-11-25 00:49:52,001 RMI TCP Connection(2)-10.0.0.1 INFO c.a.p.h.d.DNSCachedAddress - x",
+    ),
+)
+
+PREFIXED = Layout(
+    "prefixed",
+    re.compile(rf"\0*[^\n]{{0,200}}?(?<!\w){_STRICT}".encode(), re.VERBOSE),
+    re.compile(rb"\n"),
+    (
+        b"Nov 23 05:28:57 mp01 apigee[77]: 2017-10-23 05:28:57,813 org:o env:e api:a main INFO L - x",
+        b"logs/system.log:12:2017-10-10 05:02:42,330 Apigee-Main-5 ERROR MESSAGING - x",
+        b"<13>1 2026-11-25T00:00:00Z mp01 apigee - - 2017-10-10 05:02:42,330 main ERROR MESSAGING - x",
+    ),
+)
+
+LAYOUTS = (PLAIN, PREFIXED)
+
+
+def layout_named(name: str) -> Layout:
+    """The layout of a name."""
+    return next(layout for layout in LAYOUTS if layout.name == name)
+
+
+def layout_of(head: bytes | bytearray | memoryview) -> Layout:
+    """The layout of a stream, judged by its first bytes; plain where nothing speaks for another."""
+    text = bytes(head)
+    for layout in LAYOUTS:
+        position = 0
+        while position < len(text):
+            if layout.opener.match(text, position):
+                return layout
+            position = text.find(b"\n", position) + 1
+            if not position:
+                break
+    return PLAIN
+
+
+_BEGINS = re.compile(rf"\0*{_STRICT}".encode(), re.VERBOSE)
+
+
+def begins_entry(buffer: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether an entry certainly begins there: by its time. Stricter than an opener, for the place
+    where a file was cut: half a header must not pass for a whole one."""
+    return _BEGINS.match(buffer, start, end) is not None

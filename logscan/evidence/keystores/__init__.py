@@ -1,0 +1,1 @@
+"""Keystores: PEM, JKS and PKCS#12 files as entries."""

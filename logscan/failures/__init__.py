@@ -1,0 +1,1 @@
+"""Entries of one message joined into failed handshakes, named and counted."""

@@ -1,0 +1,1 @@
+"""Growing files as the same stream of entries: identity, rotation, events, checkpoint."""

@@ -1,0 +1,1 @@
+"""Where failures go beside the screen: files, mail, chat, metrics, commands."""

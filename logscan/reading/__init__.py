@@ -1,0 +1,1 @@
+"""Paths, streams and addresses as the bytes of their text; knows no log format."""

@@ -1,0 +1,1 @@
+"""Which bytes matter: needles, whole entries, slices by time, units of work."""

@@ -1,0 +1,70 @@
+"""The plan of a run: its limits, and which parts of which streams are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from logscan.entries.layouts import Layout, layout_of
+from logscan.reading.buffer import BLOCK
+from logscan.reading.copies import without_copies
+from logscan.reading.paths import discover
+from logscan.reading.unpack import first_bytes
+from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan.scanning.time_slices import Part, part_of
+from logscan.times import TimeRange
+from logscan.values import Counters, Problem
+
+Progress = Callable[[Counters], None]
+"""Called now and then while a run goes on."""
+
+DEFAULT_WINDOW = 10_000
+"""Messages open at once. With a failure of three entries each they take about 40 MB."""
+LAYOUT_SAMPLE = 1 << 16
+"""Bytes at a stream's beginning by which its layout is judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a run. Each has an option and a counter."""
+
+    window: int = DEFAULT_WINDOW
+    """Messages open at once."""
+    max_entry: int = DEFAULT_MAX_ENTRY
+    """Bytes kept of one entry."""
+    block: int = BLOCK
+    """Bytes read at once."""
+    workers: int = 2
+    """Threads that scan at the same time."""
+    forget: bool = False
+    """Tell the kernel that what was read is not needed again, so that it keeps what others need."""
+
+
+def parts_of(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[Part]:
+    """What must be read of some paths for a time range, stream by stream.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    streams = without_copies(discover(paths, counters.problems), counters)
+    parts = [part_of(stream, times) for stream in streams]
+    for part in parts:
+        counters.skipped_files += part.skipped_files
+        counters.skipped_bytes += part.skipped_bytes
+        counters.files += part.start > 0  # a reader counts those that it begins at their first byte
+    return parts
+
+
+def layout_at(path: str) -> Layout:
+    """The layout of a stream, by the beginning of its first file."""
+    return layout_of(first_bytes(path, LAYOUT_SAMPLE))
+
+
+def no_entries(path: str, size: int) -> Problem:
+    """Says that a file holds nothing of what is looked for."""
+    return Problem(
+        path,
+        f"no entry of a Message Processor's log in its {size:,} bytes",
+        "is it another kind of file?",
+        fatal=False,
+    )

@@ -1,0 +1,116 @@
+"""Stored: the spans of a store, by short ways or through the engine that reads files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from logscan.reading.paths import LogFile, Stream
+from logscan.reading.unpack import ByteStream, register
+from logscan.scanning.time_slices import SLACK
+from logscan.store.manifest import is_store
+from logscan.store.reading import Store
+from logscan.times import TimeRange
+from logscan.values import Counters, Span
+
+OfStore = Callable[[Store, Counters], Iterator[list[Span]]]
+"""Spans of a store."""
+SCHEME = "logscan-store"
+"""Addresses of a store's sources: ``logscan-store://DIR#ID``."""
+
+
+def stores_among(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which paths are stores (:mod:`logscan.store`), and which are not."""
+    folders = [path for path in paths if is_store(path)]
+    return folders, [path for path in paths if path not in folders] if folders else list(paths)
+
+
+def hosts_of(paths: Sequence[str]) -> dict[str, str]:
+    """File → Message Processor, of all sources of the stores among some paths.
+
+    Raises:
+        InputError: a store is damaged or of another version.
+    """
+    folders, _ = stores_among(paths)
+    return {source.path: source.host for folder in folders for source in Store(folder).ordered}
+
+
+def failures_in(neighbours: bool, times: TimeRange) -> OfStore:
+    """The entries that hold a needle, of the dates that a time range touches."""
+    first = None if times.since is None else f"{times.since - SLACK - timedelta(days=1):%Y-%m-%d}"
+    last = None if times.until is None else f"{times.until + SLACK + timedelta(days=1):%Y-%m-%d}"
+    return lambda store, counters: store.failures(neighbours, (first, last), counters)
+
+
+def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[list[Span]]:
+    """Spans of a store by a short way; its files and bytes count as if they had been read.
+
+    Raises:
+        InputError: it is damaged or of another version.
+    """
+    store = Store(folder)
+    counters.files += len(store.sources)
+    counters.bytes += sum(source.size for source in store.sources.values())
+    yield from of_store(store, counters)
+
+
+def scanned_text(
+    folder: str, scan: Callable[[Sequence[Stream]], Iterator[list[Span]]], counters: Counters
+) -> Iterator[list[Span]]:
+    """The spans of a store's text, read as files are.
+
+    Args:
+        folder: the store.
+        scan: reads streams.
+        counters: takes what cannot be read.
+
+    Raises:
+        InputError: it is damaged or of another version.
+    """
+    store = Store(folder)
+
+    def opened(address: str) -> ByteStream:
+        return _Text(store.text(int(address.rpartition("#")[2]), counters))
+
+    register(SCHEME, opened)
+    families: dict[tuple[str, str, int], list[LogFile]] = {}
+    names: dict[str, str] = {}
+    first: dict[int, int] = {}
+    for number, source in enumerate(store.ordered):
+        # What a source goes on with is in the same stream.
+        begin = first[source.id] = (
+            first.get(source.after, source.id) if source.after is not None else source.id
+        )
+        address = f"{SCHEME}://{folder}#{source.id}"
+        names[address] = source.path
+        families.setdefault((source.host, source.stem, begin), []).append(
+            LogFile(address, source.stem, (0, "", number))
+        )
+    streams = [tuple(family) for family in families.values()]
+    for found in scan(streams):
+        yield [span._replace(place=span.place._replace(path=names[span.place.path])) for span in found]
+
+
+class _Text(io.RawIOBase):
+    """Text that comes in pieces, as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._piece = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any, /) -> int:
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._piece = memoryview(piece)
+        count = min(len(view), len(self._piece))
+        view[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
+        return count

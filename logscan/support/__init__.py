@@ -1,0 +1,1 @@
+"""The zip for support, and what is masked in it."""

@@ -1,0 +1,291 @@
+"""The values that travel between the stages, left to right.
+
+Hot ones, made for each entry that matters, are NamedTuples; cold ones are frozen dataclasses. None has
+behaviour beyond properties. Times are wall times of the log's host without a zone, as Message
+Processors print them (docs/times.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where an entry begins: a file and the offset of its first byte in the *unpacked* file."""
+
+    path: str
+    offset: int
+    file: int = 0
+    """Live: which of the files that were read under that path, by a running number; else 0."""
+
+
+class Span(NamedTuple):
+    """The bytes of one whole entry that matters, not yet understood."""
+
+    data: bytes
+    place: Place
+    line: int = 0
+    """Number of the first line in its file, from 1; 0 when nobody asked for line numbers."""
+    orphan: bool = False
+    """Lines without a header: they stood before the first entry of their stream."""
+    cut: int = 0
+    """Bytes that the entry has beyond ``data`` because it is longer than the limit."""
+
+
+class Entry(NamedTuple):
+    """One entry of a Message Processor's log. Fields that its header does not have are ``None``."""
+
+    time: datetime | None
+    zone: str | None
+    """The zone printed behind the time (seen: ``UTC``); Message Processors print none."""
+    org: str | None
+    env: str | None
+    proxy: str | None
+    revision: str | None
+    message_id: str | None
+    """From the header, or from the text of a northbound line (``Message id:…``)."""
+    thread: str | None
+    level: str | None
+    logger: str | None
+    method: str | None
+    """``Class.method`` that logged, when the text begins with ``Class.method() :``."""
+    body: str
+    """The text behind ``Class.method() :`` with all continuation lines."""
+    place: Place
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The fields of its header by name: from the time to the logger."""
+        return dict(zip(self._fields[:10], self, strict=False))
+
+    @property
+    def text(self) -> str:
+        """The text of the entry's own line."""
+        end = self.body.find("\n")
+        return (self.body if end < 0 else self.body[:end]).rstrip()
+
+    @property
+    def continuation(self) -> str:
+        """The continuation lines: stack trace, causes, the rest of a several-line message."""
+        return self.body.partition("\n")[2]
+
+
+class Message(NamedTuple):
+    """All entries of one message id that were let through, in the order of the log."""
+
+    message_id: str | None
+    entries: tuple[Entry, ...]
+
+
+class Channel(NamedTuple):
+    """One connection as the log describes it. Absent parts are ``None``."""
+
+    kind: str
+    """``SSLClientChannel`` (TLS) or ``ClientChannel``."""
+    id: int
+    """The running number of the connection in its JVM: the same in all its lines."""
+    remote_host: str | None
+    remote_port: int | None
+    local_host: str | None
+    local_port: int | None
+    use_count: int | None
+    """1: first use; more: a pooled connection."""
+    bytes_read: int | None
+    """Application bytes: 0 during a handshake, however many TLS records went by."""
+    bytes_written: int | None
+    age_ms: int | None
+    last_io_ms: int | None
+    is_open: bool | None
+
+
+class SslInfo(NamedTuple):
+    """The ``SSLInfo`` line: what the target's TLS configuration held. The log's text, ``null`` too."""
+
+    keystore: str
+    key_alias: str
+    truststore: str
+
+
+class ThrownException(NamedTuple):
+    """A logged exception."""
+
+    type: str
+    message: str
+    causes: tuple[str, ...]
+    """``Caused by`` lines, outermost first, as ``Type: message``."""
+    frames: tuple[str, ...]
+    """The first frames, without packaging data."""
+
+
+class FailedHandshake(NamedTuple):
+    """One failed handshake, joined from its lines."""
+
+    time: datetime | None
+    zone: str | None
+    org: str | None
+    env: str | None
+    proxy: str | None
+    revision: str | None
+    message_id: str | None
+    thread: str | None
+    alert: str
+    """The standard name of the TLS alert, or a stable cause name (:mod:`logscan.failures.catalog`)."""
+    families: tuple[str, ...]
+    """What kind of failure it is, likeliest first; more than one where the log cannot tell."""
+    side: str
+    """``southbound`` (Message Processor to backend) or ``northbound`` (Router to it)."""
+    refused_by: str
+    """``peer`` (alert received), ``us`` (raised here), ``nobody`` (time ran out), ``unknown``."""
+    reason: str
+    """The log's own words for the failure, as specific as it gets."""
+    channel: Channel | None
+    ssl_info: SslInfo | None
+    exception: ThrownException | None
+    host: str
+    """The Message Processor that logged it: by file, or as named with ``--host``."""
+    place: Place
+
+    @property
+    def family(self) -> str:
+        """The likeliest family."""
+        return self.families[0]
+
+    @property
+    def target(self) -> str | None:
+        """``host:port`` of the other end of the connection."""
+        if self.channel is None or self.channel.remote_host is None:
+            return None
+        port = self.channel.remote_port
+        return self.channel.remote_host + (f":{port}" if port is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """All failed handshakes that agree in org, env, proxy, alert and side (and what ``by`` adds)."""
+
+    org: str | None
+    env: str | None
+    proxy: str | None
+    alert: str
+    side: str
+    by: tuple[tuple[str, str | None], ...]
+    """The further columns that were asked for, with their values."""
+    family: str
+    failed_handshakes: int
+    messages: int
+    first_time: datetime | None
+    last_time: datetime | None
+    keystores: tuple[str, ...]
+    """Distinct values, most frequent first; ``null`` where none is configured; at most ten."""
+    key_aliases: tuple[str, ...]
+    truststores: tuple[str, ...]
+    targets: tuple[str, ...]
+    revisions: tuple[str, ...]
+    hosts: tuple[str, ...]
+    sample_message_ids: tuple[str, ...]
+    """The first few by time."""
+    hint: str
+    """What the log alone says of the cause, and what to look at next."""
+    hours: tuple[tuple[datetime, int], ...] = ()
+    """Failed handshakes by the hour in which they happened, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An input, or a part of it, that could not be read. The rest of the run went on."""
+
+    path: str
+    reason: str
+    hint: str = ""
+    fatal: bool = True
+    """Whether something was left unread: the run then ends with exit code 2."""
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        return f"{self.path}: {self.reason}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a run saw. Each limit that took effect has its number here, so that nothing hides."""
+
+    files: int = 0
+    bytes: int = 0
+    """Bytes scanned, after unpacking."""
+    skipped_files: int = 0
+    """Files that cannot hold entries of the time range, by the times in and around them."""
+    skipped_bytes: int = 0
+    """What was not read for that reason, as it lies on disk."""
+    indexed_bytes: int = 0
+    """Text that was not read because an index says that nothing sought stands there."""
+    copies: int = 0
+    """Files that hold the text of another, and were not read again."""
+    lines: int = 0
+    """Counted only with ``--stats``."""
+    candidates: int = 0
+    """Entries that held a needle and were understood in full."""
+    unparsed_entries: int = 0
+    """Candidates that begin like an entry but whose header cannot be read."""
+    orphan_lines: int = 0
+    """Lines that open no entry and continue none."""
+    bad_times: int = 0
+    """Candidates whose time does not parse."""
+    future_times: int = 0
+    """Failures later than the clock of this machine."""
+    untimed: int = 0
+    """Failures without a time, left out because a time range was asked for."""
+    cut_entries: int = 0
+    """Entries longer than ``--max-entry-bytes``."""
+    cut_bytes: int = 0
+    """What they had beyond it."""
+    nul_bytes: int = 0
+    """NUL bytes skipped before entries (copytruncate leaves them)."""
+    gap_bytes: int = 0
+    """Live: bytes that are lost for certain, because a file was truncated before they were read."""
+    late_entries: int = 0
+    """Live: entries that came after their failure had been told, and belong to it."""
+    evicted_messages: int = 0
+    """Messages let go before they can have been over, because more than ``--window`` were open."""
+    messages: int = 0
+    """Messages with a failure."""
+    failures: int = 0
+    """Failed handshakes, of all alerts."""
+    mentions: int = 0
+    """``search``: entries that name an id in their text but belong to another message."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, part: Counters) -> None:
+        """Add another run's counts to these; a problem that both met is kept once."""
+        for each in fields(Counters):
+            if each.name != "problems":
+                setattr(self, each.name, getattr(self, each.name) + getattr(part, each.name))
+        self.problems += [problem for problem in part.problems if problem not in self.problems]
+
+
+def as_paths(paths: str | Sequence[str]) -> Sequence[str]:
+    """One path or several, as several."""
+    return (paths,) if isinstance(paths, str) else paths
+
+
+class Report(NamedTuple):
+    """What ``report`` found."""
+
+    incidents: list[Incident]
+    failures: list[FailedHandshake]
+    """The selected failed handshakes one by one; only when they were asked for."""
+    other_alerts: Counter[str]
+    """TLS failures of other kinds in the same places and time: alert → count."""
+    elsewhere: int
+    """TLS failures in other orgs, environments, proxies or on the other side, in the same time."""
+    counters: Counters
+
+
+class Found(NamedTuple):
+    """One entry that ``find`` gives: its bytes as they stand, and whether it is only context."""
+
+    span: Span
+    matches: bool
