@@ -236,7 +236,7 @@ def test_generated_logs_through_processes(tmp_path: Path) -> None:
     (folder / "system.log").write_bytes(whole[2 * third :])
     code = (
         "import sys, logscan.jobs.ingest as i, logscan.distribute.processes as p; i.RANGE = 3 << 20; p.ALONE = 1;"
-        "from logscan.jobs import HostNames\n"
+        "from logscan import HostNames\n"
         "if __name__ == '__main__': print(i.ingest(sys.argv[1:2], sys.argv[2], HostNames(), workers=2).rows)"
     )
     (tmp_path / "run.py").write_text(code)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logscan.entries.layouts import PLAIN, Layout
+from logscan.entries.layouts import ID_IN_TEXT, KEYS, LEVELS, NEVER_OPENS, PLAIN, TIME_SHAPE, Layout
 from logscan.entries.parse import parse
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, Span
@@ -58,10 +58,9 @@ def plain_schema() -> pa.Schema:
 _CUT = ("context", "message_id", "thread", "severity", "call", "message", "continuation")
 """What is cut out of the bytes, in the order in which it stands there: ``context`` from ``org:`` to the
 revision, ``severity`` level and logger, ``call`` class and method."""
-_KEYS = (b"org:", b"env:", b"api:", b"rev:", b"messageid:")
-_LEVELS = (b"TRACE ", b"DEBUG ", b"INFO ", b"WARN ", b"ERROR ", b"FATAL ")
-_BELOW = (b"at ", b"Caused b", b"...", b"Suppress", b"java.", b"javax.", b"com.")
-"""Beginnings of lines that open no entry; the two that are longer than a word are looked at again."""
+_KEYS = tuple(key.encode() for key in KEYS.values())
+_LEVELS = tuple(f"{level} ".encode() for level in LEVELS)
+_NEVER_OPENS = tuple(literal.encode() for literal in NEVER_OPENS)
 _CALL = re.compile(r"[\w$<>]+(?:\.[\w$<>]+)+")
 _LONGEST_HEADER = 300
 _PADDING = 32
@@ -180,7 +179,7 @@ class Header:
             at = np.minimum(at + has, last)
             end = np.where(has, blanks[at], position)
             good &= ~has | (end > begin)
-            if key == b"messageid:":
+            if key == _KEYS[-1]:
                 token("context", began, context_end)
                 token("message_id", np.where(has, begin, position), end)
                 self.has["message_id"] = has
@@ -222,7 +221,7 @@ class Header:
         good &= ~called | call
         token("call", position, np.where(call, end - 2, position))
         body = np.where(call, end + 3, position)
-        good &= self.has["message_id"] | ~text.has(body, b"Message ")
+        good &= self.has["message_id"] | ~text.has(body, ID_IN_TEXT[:8].encode())
         stop = line_ends
         while (trailing := _blank(raw[stop - 1]) & (stop > body)).any():
             stop = stop - trailing
@@ -366,10 +365,10 @@ def opens(text: Text, usual: Bools, layout: Layout) -> Bools:
     word = text.word(starts)
     first = text.raw[starts]
     never = _blank(first) & (first != 0)
-    for literal in _BELOW:
-        found = _same(word, literal)
-        if len(literal) == 8:
-            found &= text.has(starts + 8, b"y" if literal[0] == 0x43 else b"ed")
+    for literal in _NEVER_OPENS:
+        found = _same(word, literal[:8])
+        if len(literal) > 8:
+            found &= text.has(starts + 8, literal[8:])
         never |= found
     found = np.zeros(len(starts), bool)
     match = layout.opener.match
@@ -388,8 +387,8 @@ def openers(text: Text, layout: Layout) -> Ints:
 def _usual_time(date: Words, middle: Words, rest: Words) -> Bools:
     """Whether ``2026-11-23 05:28:57,813`` and a blank stand in three words."""
     return np.asarray(
-        _shaped(date, b"dddd-dd-")
-        & _shaped(middle, b"dd dd:dd")
+        _shaped(date, TIME_SHAPE[:8].encode())
+        & _shaped(middle, TIME_SHAPE[8:16].encode())
         & (_shaped(rest, b":dd,ddd ") | _shaped(rest, b":dd.ddd "))
     )
 

@@ -1,48 +1,54 @@
-"""Layouts: which line opens an entry, in which ways entries stand in a file."""
+"""The table of the line's layouts: keys, levels, openers, samples.
+
+Everything else that reads or writes a header (the parser, Arrow columns, the store, the index) is made from
+these facts. Facts: docs/log-format.md.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-_LEVEL = "(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)"
+KEYS = {"org": "org:", "env": "env:", "proxy": "api:", "revision": "rev:", "message_id": "messageid:"}
+"""Fields of the context, in the order in which they are printed, and the key before each value."""
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+NEVER_OPENS = ("at ", "Caused by", "...", "Suppressed", "java.", "javax.", "com.")
+"""How lines begin, beside blanks, that never open an entry: most of a stack trace."""
+ID_IN_TEXT = "Message id:"
+"""Stands before the message id at the beginning of the text of a northbound line."""
+TIME_SHAPE = "dddd-dd-dd dd:dd:dd"
+"""The beginning of a time, ``d`` for a digit."""
 
-_TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-
-_ZONE = r"(?:Z|[A-Z]{3,5}|[+-]\d\d:?\d\d)"
-
-_KNOWN_ZONE = (
+LEVEL = f"(?:{'|'.join(LEVELS)})"
+TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+ZONE = r"(?:Z|[A-Z]{3,5}|[+-]\d\d:?\d\d)"
+KNOWN_ZONE = (
     r"(?:Z|UTC|GMT|[ECMP][SD]T|[CEW]ES?T|BST|MSK|IST|SGT|HKT|[JK]ST|A[CEW][SD]T|NZ[SD]T|[+-]\d\d:?\d\d)"
 )
-
-_KEY = "(?:org|env|api|rev|messageid):"
-
-_ANY = r"[^\n]"
-
-_NO_TIME = r"(?:(?!\d{4}-\d\d-\d\d[ T])[^\n])"
-
-_TAIL = rf"{_ANY}{{0,300}}?[ \t]{_LEVEL}[ \t]+\S+[ \t]+-(?=\s|\Z)"
+KEY = f"(?:{'|'.join(KEYS.values())})"
+ANY = r"[^\n]"
+NO_TIME = r"(?:(?!\d{4}-\d\d-\d\d[ T])[^\n])"
+_TAIL = rf"{ANY}{{0,300}}?[ \t]{LEVEL}[ \t]+\S+[ \t]+-(?=\s|\Z)"
 """Thread, level, logger and dash on one line."""
 
-_STRICT = rf"""
-    {_TIME} (?:\ ?{_ZONE}(?=\s))?
-    (?: [ \t]+{_KEY}                                              # context follows
+STRICT = rf"""
+    {TIME} (?:\ ?{ZONE}(?=\s))?
+    (?: [ \t]+{KEY}                                              # context follows
       | (?=[ \t]){_TAIL}                                          # or the whole header does
-      | [ \t]+\S+[ \t]+{_LEVEL}(?:[ \t]+\S+)?[ \t]*(?=\r?\n|\Z)   # or it was wrapped early
+      | [ \t]+\S+[ \t]+{LEVEL}(?:[ \t]+\S+)?[ \t]*(?=\r?\n|\Z)   # or it was wrapped early
     )
 """
 
 _OPENER = rf"""
-    (?: {_STRICT}
-      | org:\S*[ \t]+(?:env|api|rev|messageid):                   # printed without its time
+    (?: {STRICT}
+      | org:\S*[ \t]+(?!org:){KEY}                               # printed without its time
       | org:\S*{_TAIL}
       | (?=\d)[^\n]{{0,40}}?\d:\d\d\S*{_TAIL}                     # a time that nobody can read
       | \S[^\n]{{0,40}}?[ \t]org:\S*[ \t]+env:\S*{_TAIL}
     )
 """
 
-_BELOW = r"(?:\s|at\ |Caused\ by|\.\.\.|Suppressed|javax?\.|com\.)"
-"""How lines begin that never open an entry: most of a stack trace."""
+_BELOW = rf"(?:\s|{'|'.join(map(re.escape, NEVER_OPENS))})"
 
 
 class Layout(NamedTuple):
@@ -77,7 +83,7 @@ PLAIN = Layout(
 
 PREFIXED = Layout(
     "prefixed",
-    re.compile(rf"\0*[^\n]{{0,200}}?(?<!\w){_STRICT}".encode(), re.VERBOSE),
+    re.compile(rf"\0*[^\n]{{0,200}}?(?<!\w){STRICT}".encode(), re.VERBOSE),
     re.compile(rb"\n"),
     (
         b"Nov 23 05:28:57 mp01 apigee[77]: 2017-10-23 05:28:57,813 org:o env:e api:a main INFO L - x",
@@ -108,7 +114,7 @@ def layout_of(head: bytes | bytearray | memoryview) -> Layout:
     return PLAIN
 
 
-_BEGINS = re.compile(rf"\0*{_STRICT}".encode(), re.VERBOSE)
+_BEGINS = re.compile(rf"\0*{STRICT}".encode(), re.VERBOSE)
 
 
 def begins_entry(buffer: bytes | bytearray, start: int, end: int) -> bool:

@@ -20,14 +20,16 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from logscan.entries.layouts import _ANY, _KEY, _KNOWN_ZONE, _LEVEL, _NO_TIME, _STRICT, _TIME, _ZONE
+from logscan.entries.layouts import ANY, ID_IN_TEXT, KEY, KEYS, KNOWN_ZONE, LEVEL, NO_TIME, STRICT, TIME, ZONE
 from logscan.values import Counters, Entry, Span
 
+_ID_KEY = KEYS["message_id"].encode()
+_CONTEXT_AS_USUAL = "".join(rf"(?:{key}([!-~]+)\ )?" for key in KEYS.values())
 _USUAL = re.compile(
     rf"""
-    ({_TIME})\ {{1,2}}
-    (?:org:([!-~]+)\ )?(?:env:([!-~]+)\ )?(?:api:([!-~]+)\ )?(?:rev:([!-~]+)\ )?(?:messageid:([!-~]+)\ )?\ ?
-    ([!-9;-~]+)\ ({_LEVEL})\ ([!-~]+)\ -\ (?=\S)
+    ({TIME})\ {{1,2}}
+    {_CONTEXT_AS_USUAL}\ ?
+    ([!-9;-~]+)\ ({LEVEL})\ ([!-~]+)\ -\ (?=\S)
     (?:([A-Za-z0-9_$<>]+(?:\.[A-Za-z0-9_$<>]+)+)\(\)\ :\ (?=\S)|(?![\w$<>.]+\(\)(?:\s|\Z)))
     """,
     re.VERBOSE,
@@ -37,21 +39,21 @@ _USUAL = re.compile(
 _HEADER = re.compile(
     rf"""
     [\0\ufeff]*
-    (?: (?P<time>{_TIME}) (?:\s?(?P<zone>{_ZONE}(?=\s+{_KEY})|{_KNOWN_ZONE}(?=\s)))? \s+
+    (?: (?P<time>{TIME}) (?:\s?(?P<zone>{ZONE}(?=\s+{KEY})|{KNOWN_ZONE}(?=\s)))? \s+
       | (?P<odd>(?!org:)\S[^\n]{{0,60}}?)\s+(?=org:)
       | (?P<odder>\d[^\n]{{0,40}}?\d:\d\d\S*)\s+
     )?
-    (?P<context>(?:{_KEY}\S*\s+)*)
-    (?P<thread>\S+|{_NO_TIME}{{1,300}}?)\s+
-    (?P<level>{_LEVEL})\s+
+    (?P<context>(?:{KEY}\S*\s+)*)
+    (?P<thread>\S+|{NO_TIME}{{1,300}}?)\s+
+    (?P<level>{LEVEL})\s+
     (?P<logger>\S+)\s+-(?:\s+|\Z)
     (?:(?P<method>[\w$<>]+(?:\.[\w$<>]+)+)\(\)\s+:\s*)?
     """,
     re.VERBOSE,
 )
-_CONTEXT = re.compile(r"(org|env|api|rev|messageid):(\S*)")
-_IN_TEXT = re.compile(r"Message id:\s?(\S+)")
-_OWN = _STRICT.replace(_ANY, _NO_TIME)  # a time in front may be a shipper's: the last one counts
+_CONTEXT = re.compile(rf"({KEY})(\S*)")
+_IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s?(\S+)")
+_OWN = STRICT.replace(ANY, NO_TIME)  # a time in front may be a shipper's: the last one counts
 _PREFIX = re.compile(rf"[^\n]{{1,200}}?(?<!\w)(?={_OWN})", re.VERBOSE)
 _STARTS = re.compile(rf"[\0\ufeff]*(?:org:|{_OWN})", re.VERBOSE)
 _PROSE_ENDS = re.compile(
@@ -85,12 +87,11 @@ def parse(span: Span, counters: Counters) -> Entry:
         )
         odd = found["odd"] or found["odder"]
         context = {key: value or None for key, value in _CONTEXT.findall(found["context"])}
-        org, env, proxy = context.get("org"), context.get("env"), context.get("api")
-        revision, message_id = context.get("rev"), context.get("messageid")
+        org, env, proxy, revision, message_id = map(context.get, KEYS.values())
         body = text[found.end() :]
         if "\n" in found[0].rstrip():
             body = unwrapped(body)
-    if message_id is None and body.startswith("Message id:"):
+    if message_id is None and body.startswith(ID_IN_TEXT):
         named = _IN_TEXT.match(body)
         message_id = named[1] if named else None
     time = None
@@ -108,13 +109,14 @@ def parse(span: Span, counters: Counters) -> Entry:
 
 
 def header_id(data: bytes) -> bytes | None:
-    """The message id of a span's header, where it can be told without the grammar; ``None`` elsewhere."""
-    at = data.find(b"messageid:", 0, 2048)
+    """The message id of a span's header, where it is clear without the grammar; ``None`` elsewhere."""
+    at = data.find(_ID_KEY, 0, 2048)
     dash = data.find(b" - ", 0, 2048)
     if at < 0 or 0 <= dash < at:
         return None
-    rest = data[at + 10 : at + 1024].split(None, 1)
-    return rest[0] if rest else None
+    value = data[at + len(_ID_KEY) : at + 1024]
+    words = value.split(None, 1)
+    return words[0] if words and value.startswith(words[0]) else None
 
 
 def decode(data: bytes) -> str:

@@ -11,14 +11,16 @@ from itertools import islice
 
 import xxhash
 
+from logscan.entries.layouts import ID_IN_TEXT, KEYS
+
 BUCKET = 2048
 """Postings of a bucket, about: what a look-up reads."""
 LONGEST = 64
 """Bytes of an id that count."""
 MOST_BLOCKS = 1 << 16
 """Blocks whose numbers a run's postings can hold."""
-_IDS = re.compile(rb"messageid:\s*(\S+)")
-_IN_TEXT = re.compile(rb"Message id:\s*(\S+)")
+_IDS = re.compile(rf"{KEYS['message_id']}(\S+)".encode())
+_IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s*(\S+)".encode())
 _HASH_BITS = 32
 _BLOCK_BITS = 16
 
@@ -26,7 +28,7 @@ _BLOCK_BITS = 16
 def ids_in(data: bytes) -> set[bytes]:
     """All message ids that may own an entry in some bytes; ids that are only mentioned may be among them."""
     found = set(_IDS.findall(data))
-    if b"Message id:" in data:
+    if ID_IN_TEXT.encode() in data:
         found.update(_IN_TEXT.findall(data))
     return found
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from logscan.entries.layouts import KEYS
+
 POINT, TWO_BLANKS, WIDE, OPEN_END, TRAILING, PIECE = (1 << bit for bit in range(6))
 """Bits of ``form``: a point in front of the milliseconds; two blanks behind the time; two in front of the
 thread; no line break at the end; one blank behind the message; goes on with the entry before."""
-KEYS = {"org": "org:", "env": "env:", "proxy": "api:", "revision": "rev:", "message_id": "messageid:"}
-"""Columns of the context, and what stands in front of each."""
 
 
 def row_bytes(row: Mapping[str, Any]) -> bytes:
