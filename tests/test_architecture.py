@@ -10,9 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, environment
 
 import logscan
+from support.command import ROOT, environment
 
 PACKAGE = ROOT / "logscan"
 ROW = re.compile(r"^\| (\w+) \| [^|]* \|([^|]*)\|$", re.MULTILINE)

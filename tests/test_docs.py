@@ -9,7 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, environment, logscan
+
+from support.command import ROOT, environment, logscan
 
 DOCS = ROOT / "docs"
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, environment
 
 from logscan.cli._commands import COMMANDS
+from support.command import ROOT, environment
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)

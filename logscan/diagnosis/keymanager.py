@@ -4,7 +4,7 @@
 key's algorithm is asked for and, if the server names authorities, *any* certificate of its chain was issued
 by one of them; no authorities accept every issuer. Validity, key usage and extended key usage are not
 looked at: an expired certificate is sent. Read in the sources of JDK 8 to 25, and checked against a real
-JVM by ``tests/test_keymanager.py``.
+JVM by ``tests/diagnosis/test_keymanager.py``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,186 @@
+"""Configuration, mail and cron: what is set where, what is sent, and nights of 23 and 25 hours."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import socket
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.command import ROOT, logscan
+
+FILE = """
+tz = "Europe/Berlin"
+[report]
+alert = ["all"]
+format = "csv"
+not-proxy = ["orders", "catalog"]
+[tail]
+notify = ["slack://t0ken"]
+"""
+
+
+def test_where_values_come_from(tmp_path: Path) -> None:
+    """The command line, else the environment, else the file, else the program; and config show says so."""
+    (tmp_path / "logscan.toml").write_text(FILE)
+    sample = str(ROOT / "sample_logs")
+    done = logscan("report", sample, cwd=tmp_path)
+    rows = done.stdout.decode().splitlines()
+    assert rows[0].startswith("org,env,proxy")
+    assert not any("orders" in row or "catalog" in row for row in rows)
+    assert any("broken_pipe" in row for row in rows)
+    done = logscan(
+        "report",
+        sample,
+        cwd=tmp_path,
+        LOGSCAN_REPORT_FORMAT="jsonl",
+        LOGSCAN_REPORT_ALERT="unknown_ca broken_pipe",
+    )
+    assert {line[0] for line in done.stdout.decode().splitlines()} == {"{"}
+    assert done.stdout.count(b'"alert"') == 2
+    done = logscan("report", sample, "--format", "markdown", cwd=tmp_path, LOGSCAN_REPORT_FORMAT="jsonl")
+    assert done.stdout.startswith(b"| org")
+    done = logscan("report", sample, cwd=tmp_path, LOGSCAN_CONFIG="")
+    assert done.stdout.startswith(b"bad_certificate: 11 failed handshakes")
+    shown = logscan("config", "show", cwd=tmp_path, LOGSCAN_REPORT_DETAILS="3").stdout.decode()
+    assert "configuration file: logscan.toml" in shown
+    for words in (
+        'tz        = "Europe/Berlin"   # file: logscan.toml',
+        'details   = "3"   # environment: LOGSCAN_REPORT_DETAILS',
+    ):
+        assert words in shown
+    assert "t0ken" not in shown
+    assert "built in" in logscan("config", "show", "search", "--all", cwd=tmp_path).stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x =", b"not TOML"), ("colour = 'always'", b"no command has such an option"), ("[reports]\nby = 'host'", b"is no command"),
+        ("[report]\nformats = 'csv'", b"no such option"), ("[report]\nformat = ['csv']", b"one value is wanted"),
+        ("[report]\nquiet = 'yes'", b"true or false"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_off(text: str, told: bytes, tmp_path: Path) -> None:
+    """Said with the file's name, before anything is read."""
+    (tmp_path / "logscan.toml").write_text(text)
+    command = "config" if b"no command has" in told else "report"
+    done = logscan(command, *(() if command == "config" else ("x.log",)), cwd=tmp_path)
+    assert (done.returncode, told in done.stderr, b"logscan.toml" in done.stderr) == (2, True, True), (
+        done.stderr
+    )
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    """Of LOGSCAN_CONFIG; and a switch of the environment must be one."""
+    done = logscan("report", "x.log", cwd=tmp_path, LOGSCAN_CONFIG="gone.toml")
+    assert (done.returncode, b"gone.toml" in done.stderr) == (2, True)
+    done = logscan("report", "x.log", cwd=tmp_path, LOGSCAN_REPORT_QUIET="perhaps")
+    assert (done.returncode, b"LOGSCAN_REPORT_QUIET" in done.stderr) == (2, True)
+
+
+class Inbox:
+    """Takes mail."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.receivers: list[str] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        """aiosmtpd's hook."""
+        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(parsed, EmailMessage)
+        self.mails.append(parsed)
+        self.receivers += envelope.rcpt_tos
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[Inbox, str]]:
+    """A real mail server."""
+    from aiosmtpd.controller import Controller
+
+    made = Inbox()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(made, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield made, f"smtp://127.0.0.1:{port}"
+    controller.stop()
+
+
+def test_mail(inbox: tuple[Inbox, str], tmp_path: Path) -> None:
+    """Text, the page, and the page as a file; nothing when there is nothing to tell."""
+    box, server = inbox
+    args = (
+        "report",
+        ROOT / "sample_logs",
+        "--email",
+        "ann@example.com",
+        "--email",
+        "joe@example.com",
+        "--quiet",
+    )
+    done = logscan(*args, cwd=tmp_path, LOGSCAN_SMTP_URL=server, LOGSCAN_MAIL_FROM="logscan@example.com")
+    assert done.returncode == 0, done.stderr.decode()
+    (mail,) = box.mails
+    assert box.receivers == ["ann@example.com", "joe@example.com"]
+    assert mail["Subject"].startswith("bad_certificate: 11 failed handshakes in 5 incidents")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    assert "payments-v1" in text.get_content()
+    assert page.get_content().startswith("<!doctype html>")
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["report.html"]
+    done = logscan(*args, "--alert", "unknown_psk_identity", cwd=tmp_path, LOGSCAN_SMTP_URL=server)
+    assert (done.returncode, len(box.mails)) == (0, 1)
+
+
+def test_mail_that_is_not_taken(tmp_path: Path) -> None:
+    """The report is there all the same, and the message has no password."""
+    args = ("report", ROOT / "sample_logs", "--email", "ann@example.com")
+    done = logscan(*args, cwd=tmp_path, LOGSCAN_SMTP_URL="smtp://joe:geheim@127.0.0.1:1")
+    assert (done.returncode, b"was not taken" in done.stderr, b"geheim" in done.stderr) == (2, True, False)
+    assert b"11 failed handshakes" in done.stdout
+    assert logscan(*args, cwd=tmp_path, LOGSCAN_SMTP_URL="http://x").returncode == 2
+    assert logscan("report", ROOT / "sample_logs", "--email", "nobody", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("day", "after", "hours"), [("2026-03-29", "2026-03-30", 23), ("2026-10-25", "2026-10-26", 25), ("2026-11-23", "2026-11-24", 24)]
+)  # fmt: skip
+def test_nights_of_other_lengths(day: str, after: str, hours: int, tmp_path: Path) -> None:
+    """On both days on which clocks change a day is that day: the repeated hour counts twice, the missing one is none."""
+    from datetime import UTC, datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo("Europe/Berlin")
+    start = datetime.fromisoformat(day).replace(tzinfo=zone).astimezone(UTC)
+    line = (ROOT / "sample_logs/no-keystore/system.log").read_text().splitlines()
+    failing = next(text for text in line if "handshake failed" in text)
+    lines = []
+    for number in range(-30, 60):
+        local = (start + timedelta(hours=number, minutes=30)).astimezone(zone)
+        lines.append(f"{local:%Y-%m-%d %H:%M:%S},000" + failing[23:].replace("-1001-", f"-{number + 100}-"))
+    (tmp_path / "system.log").write_text("\n".join(lines) + "\n")
+    done = logscan(
+        "report",
+        "system.log",
+        "--since",
+        day,
+        "--until",
+        after,
+        "--tz",
+        "Europe/Berlin",
+        "--format",
+        "csv",
+        cwd=tmp_path,
+    )
+    (row,) = done.stdout.decode().splitlines()[1:]
+    assert row.split(",")[6] == str(hours)

@@ -1,0 +1,255 @@
+"""Every cause: a case that shows it, and a near miss that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import pytest
+
+from logscan.diagnosis.causes.all_causes import CAUSES, EXCLUDED, POSSIBLE, PROVEN, judge
+from logscan.diagnosis.facts import Facts, Quote
+from logscan.diagnosis.keymanager import choose
+from logscan.evidence.certificates import Certificate
+from logscan.evidence.configuration import TlsSettings
+from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry, pem_certificates, read_keystore
+from support.command import ROOT
+
+PKI = ROOT / "tests/data/tls/pki"
+WHEN = datetime(2026, 11, 25, 1, tzinfo=UTC)
+
+
+@lru_cache
+def pem(name: str) -> tuple[Certificate, ...]:
+    """The certificates of a file."""
+    return tuple(pem_certificates((PKI / f"{name}.pem").read_bytes(), name))
+
+
+@lru_cache
+def store(name: str) -> Keystore:
+    """A keystore."""
+    return read_keystore((PKI / f"{name}.p12").read_bytes(), name, name, ["changeit"])
+
+
+def settings(**changes: object) -> TlsSettings:
+    """An SSLInfo that is as it should be, but for the changes."""
+    return replace(TlsSettings("bundle", True, True, "ref://r", "myKey", None), **changes)  # type: ignore[arg-type]
+
+
+def facts(
+    keystore: str | Keystore | None = None,
+    sent: str | None = "empty",
+    accepts: tuple[str, ...] | None = ("root",),
+    alias: str | None = "myKey",
+    chain: tuple[Certificate, ...] = (),
+    trusts: tuple[str, ...] = (),
+    **more: object,
+) -> Facts:
+    """A refused handshake, as a capture shows it, with what is configured."""
+    made = Facts(
+        alert="bad_certificate", received=True, begun=WHEN, ended=WHEN, hello_only=False, wire=True, asked=sent != "not asked",
+        sent=sent, accepted=False, version="TLS 1.2", sent_chain=chain, schemes=("rsa_pkcs1_sha256",), key_types=("RSA",),
+        authorities=None if accepts is None else tuple(pem(name)[0].subject for name in accepts),
+        backend_cas=tuple(certificate for name in trusts for certificate in pem(name)),
+    )  # fmt: skip
+    if keystore is not None:
+        made.keystore = store(keystore) if isinstance(keystore, str) else keystore
+        made.keystore_exists = True
+        made.alias = alias
+        made.entry = made.keystore.entry(alias) if alias else None
+    for name, value in more.items():
+        assert hasattr(made, name)
+        setattr(made, name, value)
+    if made.keystore is not None:
+        made.choice = choose(made.keystore, made.alias, made.authorities, made.key_types, made.schemes)
+    return made
+
+
+def partly(name: str, **changes: object) -> Keystore:
+    """A keystore of which not all is known."""
+    return replace(store(name), complete=False, **changes)  # type: ignore[arg-type]
+
+
+def young() -> Facts:
+    """The keystore's certificate was made after the failure, and is valid now."""
+    leaf = pem("good")[0]
+    assert leaf.not_before is not None
+    return facts("good", begun=leaf.not_before - timedelta(days=9), ended=leaf.not_before - timedelta(days=8))
+
+
+def sha1(chain: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
+    """The chain with a leaf that is signed as ten years ago."""
+    return (replace(chain[0], signature_algorithm="SHA1withRSA"), *chain[1:])
+
+
+EXPIRED_LATER = datetime(2019, 1, 1, tzinfo=UTC)
+
+Made = Callable[[], Facts]
+TABLE: dict[str, tuple[str, list[Made], list[Made]]] = {
+    "not_a_client_certificate_matter": (
+        PROVEN,
+        [lambda: facts(sent=None, accepts=None, hello_only=True, asked=None)],
+        [lambda: facts(), lambda: facts(sent=None, hello_only=None, accepts=None, wire=False, asked=None)],
+    ),
+    "refused_by_message_processor": (
+        PROVEN, [lambda: facts(received=False, accepted=None)], [lambda: facts(), lambda: facts(received=None)],
+    ),
+    "no_client_certificate_asked": (
+        PROVEN,
+        [lambda: facts(sent="not asked", accepts=None), lambda: facts(sent="not asked", accepts=None, inferred=True)],
+        [lambda: facts(), lambda: facts(sent="not asked", accepts=None, accepted=True)],
+    ),
+    "no_keystore_configured": (
+        PROVEN,
+        [lambda: facts(log_keystore="null"), lambda: facts(settings=settings(keystore=None))],
+        [lambda: facts(log_keystore="java.security.KeyStore@1"), lambda: facts(sent="sent", log_keystore="null"),
+         lambda: facts(settings=settings())],
+    ),
+    "client_auth_disabled": (
+        PROVEN,
+        [lambda: facts(settings=settings(client_auth_enabled=False)), lambda: facts(settings=settings(client_auth_enabled=None))],
+        [lambda: facts(settings=settings()), lambda: facts("empty")],
+    ),
+    "reference_broken": (
+        PROVEN,
+        [lambda: facts(settings=settings(), reference="r", reference_resolves=False),
+         lambda: facts(settings=settings(), reference="r", reference_resolves=True, keystore_name="k", keystore_exists=False)],
+        [lambda: facts("good", settings=settings(), reference="r", reference_resolves=True)],
+    ),
+    "keystore_empty": (
+        PROVEN, [lambda: facts("empty")],
+        [lambda: facts(partly("empty")), lambda: facts("certonly"), lambda: facts("empty", log_keystore="null")],
+    ),
+    "alias_not_found": (
+        PROVEN, [lambda: facts("good", alias="nope")],
+        [lambda: facts("good", alias="MYKEY"), lambda: facts(partly("good"), alias="nope"), lambda: facts("empty", alias="nope")],
+    ),
+    "certificate_without_key": (
+        PROVEN, [lambda: facts("certonly"), lambda: facts("certonly", alias=None)],
+        [lambda: facts("good"), lambda: facts(partly("good", entries=(KeystoreEntry("myKey", None, pem("good")),)))],
+    ),
+    "ca_mismatch": (
+        PROVEN, [lambda: facts("good", accepts=("other",)), lambda: facts("good", accepts=("other", "srvroot"))],
+        [lambda: facts("good", accepts=()), lambda: facts("good"), lambda: facts("fullchain"),
+         lambda: facts("leafonly"), lambda: facts("good", accepts=None), lambda: facts("good", accepts=("fake",))],
+    ),
+    "chain_incomplete": (
+        PROVEN,
+        [lambda: facts("leafonly", known=pem("inter")),
+         lambda: facts("leafonly", sent="sent", accepts=(), chain=pem("leafonly"), trusts=("root",), known=pem("inter"))],
+        [lambda: facts("leafonly"), lambda: facts("leafonly", accepts=("other",), known=pem("inter")), lambda: facts("fullchain"),
+         lambda: facts("leafonly", accepts=(), known=pem("inter"))],
+    ),
+    "key_type_mismatch": (
+        PROVEN, [lambda: facts("ecgood")],
+        [lambda: facts("ecgood", schemes=("ecdsa_secp256r1_sha256",)), lambda: facts("good")],
+    ),
+    "stale_keystore": (
+        PROVEN,
+        [young, lambda: facts("good", sent="sent", chain=pem("expired"))],
+        [lambda: facts("good", sent="sent", chain=pem("good")), lambda: facts("empty"), lambda: facts("notyet", sent="sent")],
+    ),
+    "expired": (
+        PROVEN,
+        [lambda: facts("expired", sent="sent", chain=pem("expired")), lambda: facts("expired", sent="sent", inferred=True)],
+        [lambda: facts("expired", sent="sent", chain=pem("expired"), begun=EXPIRED_LATER, ended=EXPIRED_LATER),
+         lambda: facts("expired"), lambda: facts("good", sent="sent", chain=pem("good"))],
+    ),
+    "not_yet_valid": (
+        PROVEN, [lambda: facts("notyet", sent="sent", chain=pem("notyet")), lambda: facts("notyet", sent="sent", inferred=True)],
+        [lambda: facts("good", sent="sent", chain=pem("good")), lambda: facts("notyet"), young],
+    ),
+    "wrong_key_usage": (
+        PROVEN, [lambda: facts("wrongeku", sent="sent", chain=pem("wrongeku"))],
+        [lambda: facts("good", sent="sent", chain=pem("good")), lambda: facts("wrongeku"),
+         lambda: facts(sent="sent", chain=(replace(pem("good")[0], extended_key_usages=()),)),
+         lambda: facts(sent="sent", chain=(replace(pem("wrongeku")[0], extended_key_usages=None),))],
+    ),
+    "unknown_ca": (
+        PROVEN, [lambda: facts("good", sent="sent", accepts=(), chain=pem("good"), trusts=("other",))],
+        [lambda: facts("good", sent="sent", chain=pem("good"), trusts=("root",)),
+         lambda: facts("good", sent="sent", chain=pem("good"), trusts=("fake",)),
+         lambda: facts("good", sent="sent", accepts=(), chain=pem("good")),
+         lambda: facts("good", sent=None, accepts=None, trusts=("other",), wire=False),
+         lambda: facts("good", accepts=("other",), trusts=("other",))],
+    ),
+    "ca_same_name_other_key": (
+        PROVEN, [lambda: facts("good", sent="sent", chain=pem("good"), trusts=("fake",))],
+        [lambda: facts("good", sent="sent", chain=pem("good"), trusts=("root",)),
+         lambda: facts("good", sent="sent", chain=pem("good"), trusts=("fake", "root")),
+         lambda: facts("good", sent="sent", chain=pem("good"), trusts=("other",))],
+    ),
+    "weak_algorithm": (
+        POSSIBLE,
+        [lambda: facts(sent="sent", chain=sha1(pem("good"))),
+         lambda: facts(sent="sent", chain=(replace(pem("good")[0], key_bits=1024),))],
+        [lambda: facts(sent="sent", chain=pem("good")), lambda: facts(sent="sent", chain=(pem("good")[0], *sha1(pem("root"))))],
+    ),
+    "revoked_or_not_registered": (
+        POSSIBLE, [lambda: facts(sent="sent", chain=pem("good"))],
+        [lambda: facts(), lambda: facts(sent="sent", chain=pem("good"), accepted=True)],
+    ),
+    "wrong_sni": (
+        POSSIBLE, [lambda: facts(quotes={"sni_differs": Quote("other names", "s_client.txt")})],
+        [lambda: facts(), lambda: facts(accepted=True, quotes={"sni_differs": Quote("other names", "s_client.txt")})],
+    ),
+    "backend_failed": (
+        POSSIBLE, [lambda: facts(sent=None, accepts=None, asked=None, before_request=True, version="TLS 1.3")],
+        [lambda: facts(), lambda: facts(sent=None, accepts=None, asked=None)],
+    ),
+}  # fmt: skip
+BY_NAME = {cause.name: cause for cause in CAUSES}
+
+
+def test_the_table_is_complete() -> None:
+    """No cause without its cases."""
+    assert set(TABLE) == set(BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, n) for name, row in TABLE.items() for n in range(len(row[1]))]
+)
+def test_shown(name: str, number: int) -> None:
+    """The cause is proven, or possible where it can be no more; and the verdict holds it."""
+    state, shown, _ = TABLE[name]
+    made = shown[number]()
+    answer = BY_NAME[name].ask(made)
+    assert (answer.state, answer.why != "") == (state, True)
+    assert name in [finding.cause.name for finding in judge(made)]
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, n) for name, row in TABLE.items() for n in range(len(row[2]))]
+)
+def test_near_miss(name: str, number: int) -> None:
+    """Something alike is not taken for it: never proven, and where all is known excluded."""
+    state, _, misses = TABLE[name]
+    made = misses[number]()
+    answer = BY_NAME[name].ask(made)
+    assert answer.state in ((EXCLUDED, POSSIBLE) if state == PROVEN else (EXCLUDED,)), answer
+    assert answer.why
+
+
+@pytest.mark.parametrize(
+    "made", [facts(), facts("empty"), facts("good", sent="sent", chain=pem("expired")), facts(sent=None)]
+)
+def test_what_was_accepted_has_no_cause(made: Facts) -> None:
+    """An empty Certificate that the server takes is no fault, nor is anything else that it takes."""
+    made.accepted = True
+    assert judge(made) == ()
+
+
+def test_an_empty_list_accepts_every_issuer() -> None:
+    """No names: a mismatch cannot be the reason."""
+    assert choose(store("good"), "myKey", (), ("RSA",)).alias == "myKey"
+    assert BY_NAME["ca_mismatch"].ask(facts("good", accepts=())).state == EXCLUDED
+
+
+def test_any_certificate_of_the_chain_counts() -> None:
+    """Java's rule, not the leaf's issuer alone."""
+    chain = store("fullchain").entries[0].chain
+    root = pem("root")[0].subject
+    assert not chain[0].issuer.same(root)
+    assert choose(store("fullchain"), None, (root,), ("RSA",)).alias == "myKey"

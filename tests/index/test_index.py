@@ -1,0 +1,360 @@
+"""The light index: a search through it finds what a search without it finds, whatever became of the files."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logscan import InputError
+from logscan.index import database as catalogue
+from logscan.index import lookup as indexed
+from logscan.index import places, postings
+from logscan.index import seek_points as packed
+from logscan.jobs import index as indexing
+from logscan.jobs.search import find
+from logscan.values import Counters, Problem
+from support.command import ROOT, environment, logscan
+from support.growing import FIRST, grown
+from support.logs import QUIET, entries, logs
+
+SIDECAR = places.SIDECAR
+Answer = list[tuple[bytes, str, int, int]]
+
+
+def search(ids: list[str], folder: Path, index: str | None) -> tuple[Answer, list[Problem], Counters]:
+    """What is found, and what is told."""
+    counters = Counters()
+    found = [
+        (one.span.data, one.span.place.path, one.span.place.offset, one.span.cut)
+        for one in find(ids, [str(folder)], counters, index=index)
+    ]
+    return found, counters.problems, counters
+
+
+def same(ids: list[str], folder: Path, index: str = "") -> int:
+    """That both find the same; the bytes that the index passed over."""
+    found, problems, counters = search(ids, folder, index)
+    expected, told, _ = search(ids, folder, None)
+    assert found == expected
+    assert problems == told
+    return counters.indexed_bytes
+
+
+@QUIET
+@given(
+    data=st.one_of(logs(), entries()),
+    seed=st.integers(0, 1 << 20),
+    block=st.sampled_from([1 << 9, 1 << 11, 1 << 17]),
+    run=st.sampled_from([1 << 10, 1 << 13, 1 << 27]),
+)
+def test_finds_what_a_scan_finds(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int, block: int, run: int
+) -> None:
+    """A log that grows, is rotated and packed, and is indexed now and then."""
+    folder = tmp_path_factory.mktemp("index")
+    rnd = random.Random(seed)
+    ids = [f"m-{n}" for n in range(4)] + ["m", "mm-1", "mm-2", "nobody"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexing, "BLOCK", block)
+        patch.setattr(indexing, "RUN", run)
+        patch.setattr(indexing, "SMALL", run // 2)
+        patch.setattr(indexed, "_READ", rnd.choice([1 << 9, 1 << 17]))
+        patch.setattr(postings, "BUCKET", rnd.choice([1, 2048]))
+        for _ in grown(FIRST + data, folder, rnd):
+            if rnd.random() < 0.7:
+                indexing.index([str(folder)], workers=1)
+            for name in ids:
+                same([name], folder)
+            same(ids, folder)
+        indexing.index([str(folder)], workers=1)
+        again = indexing.index([str(folder)], workers=1)
+        assert (again.new, again.grown, again.removed) == (0, 0, 0) or again.counters.bytes < 4096
+        for name in ids:
+            same([name], folder)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Logs of 24 MiB: one that is written, one rotated, one packed."""
+    place = tmp_path / "logs"
+    place.mkdir()
+    for number, name in enumerate(["system-2026-11-21.log", "system-2026-11-22.log", "system.log"]):
+        subprocess.run(
+            [sys.executable, ROOT / "benchmarks/generate.py", "--size", "8M", "--seed", str(number), "--start",
+             f"2026-11-2{number + 1}T10:00:00", place / name],
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+        (place / f"{name}.truth.jsonl").unlink()
+    first = place / "system-2026-11-21.log"
+    (place / f"{first.name}.gz").write_bytes(gzip.compress(first.read_bytes(), 6))
+    first.unlink()
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def ids_of(folder: Path) -> list[str]:
+    """Some message ids from each log."""
+    found = []
+    for path in sorted(folder.glob("system*")):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        names = sorted(postings.ids_in(data))
+        found += [name.decode() for name in random.Random(7).sample(names, 4)]
+    return found
+
+
+def test_reads_little(folder: Path) -> None:
+    """A look-up reads blocks, not files; without seek points a packed file is unpacked up to them."""
+    done = indexing.index([str(folder)], workers=2)
+    assert (done.new, done.grown, done.known, done.removed) == (3, 0, 0, 0)
+    assert done.size < 0.03 * done.counters.bytes
+    for name in ids_of(folder):
+        assert same([name], folder) > 0.9 * 24 * 2**20
+    names = ids_of(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "indexed_gzip", None)
+        for name in names[:4]:
+            assert same([name], folder) > 0.9 * 24 * 2**20
+        assert packed.points_of(str(next(folder.glob("*.gz")))) is None
+    assert same(names, folder) > 0.5 * 24 * 2**20
+
+
+def test_a_point_is_enough(folder: Path) -> None:
+    """Each seek point alone opens the file behind it."""
+    path = next(folder.glob("*.gz"))
+    text = gzip.decompress(path.read_bytes())
+    found = packed.points_of(str(path))
+    assert found is not None
+    assert found.size == len(text)
+    assert len(found.points) > 1
+    for point in found.points:
+        with packed.open_at(str(path), point, point.at + 100) as stream:
+            assert stream.read() == text[point.at + 100 :]
+    broken = packed.Point(found.points[1].at, found.points[1].state[:-9])
+    with pytest.raises(ValueError, match=r"incomplete|truncated"):
+        packed.open_at(str(path), broken, broken.at)
+
+
+def test_what_becomes_of_files(folder: Path) -> None:
+    """Grown, renamed, copied, changed in place, truncated, removed: found out, and the answers are right."""
+    names = ids_of(folder)
+    indexing.index([str(folder)], workers=1)
+    log = folder / "system.log"
+    whole = log.read_bytes()
+
+    log.write_bytes(whole + b"2026-11-23 23:00:00,000 org:o env:e api:a rev:1 messageid:new-1 t INFO L - x\n")
+    assert same(["new-1"], folder) > 0  # the same inode: what it has grown by is scanned
+    done = indexing.index([str(folder)], workers=1)
+    assert (done.new, done.grown, done.known) == (0, 1, 2)
+    assert done.counters.bytes < 1 << 20
+
+    log.rename(folder / "system-2026-11-23.log")
+    log.write_bytes(b"2026-11-24 00:00:00,000 org:o env:e api:a rev:1 messageid:new-2 t INFO L - x\n" * 2)
+    same([*names, "new-1", "new-2"], folder)
+    done = indexing.index([str(folder)], workers=1)
+    assert (done.new, done.grown, done.known, done.removed) == (1, 0, 3, 0)
+
+    moved = folder / "system-2026-11-23.log"
+    shutil.copy2(moved, folder / "copy")
+    os.replace(folder / "copy", moved)  # another inode, the same file
+    assert indexing.index([str(folder)], workers=1).known == 4
+
+    data = moved.read_bytes()
+    state = moved.stat()
+    swapped = data.replace(b"messageid:new-1", b"messageid:was-1")
+    moved.write_bytes(swapped)  # the same size, inode, beginning
+    os.utime(moved, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    assert same(["was-1"], folder) < len(data) + 16 * 2**20
+    assert search(["was-1"], folder, "")[0]
+    done = indexing.index([str(folder)], workers=1)
+    assert (done.new, done.known, done.removed) == (1, 3, 1)
+
+    moved.write_bytes(swapped[: len(swapped) // 2])
+    same(names, folder)
+    moved.unlink()
+    same([*names, "was-1"], folder)
+    assert indexing.index([str(folder)], workers=1).removed == 1
+    with sqlite3.connect(folder / SIDECAR) as base:
+        assert base.execute("select count(*) from files").fetchone()[0] == 3
+    base.close()
+
+
+def test_damaged_logs(folder: Path) -> None:
+    """A packed file that ends in the middle is not indexed: its reader is told, with and without."""
+    path = next(folder.glob("*.gz"))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    done = logscan("index", folder, cwd=folder)
+    assert done.returncode == 2
+    assert b"damaged behind byte" in done.stderr
+    assert b"2 new files" in done.stderr
+    name = ids_of_rest(folder)[0]
+    assert same([name], folder) > 0
+    path.write_bytes(data)
+    assert indexing.index([str(folder)], workers=1).new == 1
+    packed_bz2 = folder / "system-2026-11-20.log.bz2"
+    packed_bz2.write_bytes(bz2.compress(gzip.decompress(data)))
+    path.unlink()
+    indexing.index([str(folder)], workers=1)
+    assert same([name], folder) > 20 * 2**20
+    (in_bz2, *_) = sorted(postings.ids_in(gzip.decompress(data)))
+    assert same([in_bz2.decode()], folder) > 20 * 2**20
+
+
+def ids_of_rest(folder: Path) -> list[str]:
+    names = sorted(postings.ids_in((folder / "system.log").read_bytes()))
+    return [name.decode() for name in names[:5]]
+
+
+def test_damaged_indexes(folder: Path) -> None:
+    """The index cannot be used: said so, and the search goes on without it; indexing says what to do."""
+    name = ids_of_rest(folder)[0]
+    expected = search([name], folder, None)[0]
+    indexing.index([str(folder)], workers=1)
+    sidecar = folder / SIDECAR
+    good = sidecar.read_bytes()
+
+    def told() -> str:
+        found, problems, _ = search([name], folder, "")
+        assert found == expected
+        assert not any(problem.fatal for problem in problems)
+        return problems[0].reason if problems else ""
+
+    with sqlite3.connect(sidecar) as base:
+        base.execute("update postings set blocks = zeroblob(length(blocks))")
+    base.close()
+    assert told() == "damaged: not used"
+    sidecar.write_bytes(b"something else" * 1000)
+    assert "file is not a database" in told()
+    done = logscan("index", folder, cwd=folder)
+    assert (done.returncode, b"delete it" in done.stderr) == (2, True)
+    sidecar.write_bytes(good)
+    with sqlite3.connect(sidecar) as base:
+        base.execute("pragma user_version = 99")
+    base.close()
+    assert "version 99" in told()
+    assert b"version 99" in logscan("index", folder, cwd=folder).stderr
+    sidecar.unlink()
+    assert told() == ""
+
+
+def test_a_killed_indexing_leaves_a_right_index(folder: Path) -> None:
+    """Whenever it is killed, the search is right, and the next run goes on."""
+    names = ids_of(folder)
+    code = (
+        "import sys, logscan.jobs.index as i; i.RUN = 1 << 20; i.SMALL = 1 << 19;"
+        "i.index([sys.argv[1]], workers=1)"
+    )
+    rnd = random.Random(11)
+    for _ in range(6):
+        running = subprocess.Popen([sys.executable, "-c", code, folder], env=environment())
+        time.sleep(rnd.uniform(0.15, 0.6))
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        same(names, folder)
+    indexing.index([str(folder)], workers=1)
+    assert same(names[:1], folder) > 20 * 2**20
+    assert indexing.index([str(folder)], workers=1).known == 3
+    with sqlite3.connect(folder / SIDECAR) as base:
+        assert base.execute("select count(*) from files").fetchone()[0] == 3
+    base.close()
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    """Bytes of a file's name that are no UTF-8."""
+    place = tmp_path / os.fsdecode(b"l\xf6gs")
+    place.mkdir()
+    line = b"2026-11-24 00:00:00,000 org:o env:e api:a rev:1 messageid:new-%d t INFO L - x\n"
+    (place / os.fsdecode(b"syst\xe9m.log")).write_bytes(line % 1 + line % 2)
+    assert indexing.index([str(place)], workers=1).new == 1
+    assert same(["new-1"], place) == 0
+    assert same(["new-2"], place) == len(line) - 1
+
+
+def test_commands(folder: Path, tmp_path: Path) -> None:
+    """Elsewhere, listed, without, not found, where nobody may write."""
+    (name, *_) = ids_of_rest(folder)
+    elsewhere = tmp_path / "index"
+    assert logscan("index", "--index", elsewhere, folder, cwd=tmp_path).returncode == 0
+    assert not (folder / SIDECAR).exists()
+    listed = (
+        logscan("index", "--list", "--index", elsewhere, folder, cwd=tmp_path).stdout.decode().splitlines()
+    )
+    assert [line.split("\t")[2] for line in listed] == ["indexed"] * 3
+    listed = logscan("index", "--list", folder, cwd=tmp_path).stdout.decode().splitlines()
+    assert [line.split("\t")[2] for line in listed] == ["not indexed"] * 3
+    answers = {
+        logscan("search", *more, name, folder, cwd=tmp_path).stdout
+        for more in ((), ("--index", elsewhere), ("--index", elsewhere, "--no-index"), ("--index", tmp_path))
+    }
+    done = logscan("search", "--index", tmp_path, name, folder, cwd=tmp_path)
+    assert (done.returncode, b"no index is there: all is read" in done.stderr) == (0, True)
+    assert len(answers) == 1
+    assert answers != {b""}
+    stats = logscan("search", "--stats", "--index", elsewhere, name, folder, cwd=tmp_path).stderr.decode()
+    passed = next(line for line in stats.splitlines() if "passed over by the index" in line)
+    assert int(passed.split()[-1].replace(",", "")) > 20 * 2**20
+    done = logscan("search", "--index", elsewhere, name[:-1] + "x", folder, cwd=tmp_path)
+    assert (done.returncode, b"--mentions and --prefix read all" in done.stderr) == (1, True)
+    done = logscan("index", "https://example.com/system.log", cwd=tmp_path)
+    assert (done.returncode, b"logscan ingest" in done.stderr) == (2, True)
+    (tmp_path / "file").write_text("")
+    done = logscan("index", "--index", tmp_path / "file", folder, cwd=tmp_path)
+    assert (done.returncode, b"--index names a directory" in done.stderr) == (2, True)
+    if os.geteuid():
+        folder.chmod(0o555)
+        done = logscan("index", folder, cwd=tmp_path)
+        folder.chmod(0o755)
+        assert (done.returncode, b"--index DIR puts the index elsewhere" in done.stderr) == (2, True)
+
+
+def test_a_full_disk(folder: Path) -> None:
+    """What was written stays right."""
+    limit = (
+        "import resource, sys, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        "sys.argv = ['logscan', 'index', '--workers', '1', sys.argv[1]];"
+        "from logscan.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limit, folder], capture_output=True, env=environment(), timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    assert b"cannot be written" in done.stderr
+    same(ids_of(folder), folder)
+
+
+def test_two_at_once(folder: Path) -> None:
+    """One of them indexes; the others say so, or find it done."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "logscan", "index", folder], env=environment(), stderr=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    for one in running:
+        _, error = one.communicate(timeout=60)
+        assert one.returncode == 0 or b"is in use by another run" in error, error
+    assert any(one.returncode == 0 for one in running)
+    for name in ids_of(folder):
+        same([name], folder)
+
+
+def test_versions_and_open_errors(tmp_path: Path) -> None:
+    """There is none, and it must not be made by reading."""
+    with pytest.raises(InputError, match="cannot be used as an index"):
+        catalogue.Catalogue(str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()

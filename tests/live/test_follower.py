@@ -1,0 +1,258 @@
+"""Nothing lost, nothing twice: random rotations, truncations, kills and restarts against a list."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from logscan.failures.frames import failure_id
+from logscan.jobs.tail import Live, Watcher
+from logscan.live import checkpoint
+from logscan.scanning.plan import Limits
+from logscan.values import Counters
+from support.lines import BAD, JAVA, channel, info, thrown
+
+ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)
+FAST = Live(poll=0.001, quiet=0.004, events=False)
+
+
+class Run:
+    """A live run in this process, with what it has told and the checkpoint that it wrote last."""
+
+    def __init__(self, path: Path, told: dict[str, str], folder: Path, from_start: bool = True) -> None:
+        self.told = told
+        self.folder = folder
+        self.counters = Counters()
+        state = checkpoint.load(str(folder / "checkpoint"))
+        self.watcher = Watcher(
+            [str(path)], self.counters, from_start=from_start, live=FAST, state=state or checkpoint.State(),
+            limits=Limits(block=1 << 12, max_entry=1 << 14),
+        )  # fmt: skip
+        self._steps = self.watcher.run()
+
+    def pump(self, steps: int) -> None:
+        for _ in range(steps):
+            for failure in next(self._steps).failures:
+                self.told.setdefault(failure_id(failure), failure.message_id or "")
+
+    def settle(self) -> None:
+        """Until nothing has happened for longer than a message takes to be complete."""
+        quiet_since = time.monotonic()
+        known = -1
+        while time.monotonic() - quiet_since < 0.02 or self.watcher.open_messages:
+            self.pump(1)
+            if len(self.told) != known or self.watcher.lag[0]:
+                known, quiet_since = len(self.told), time.monotonic()
+
+    def save(self) -> None:
+        checkpoint.save(str(self.folder / "checkpoint"), self.watcher.state())
+
+    def kill(self) -> None:
+        """Nothing is finished, nothing is saved: what a kill -9 leaves."""
+        self._steps.close()
+        self.watcher.close()
+
+
+class Following(RuleBasedStateMachine):
+    """Actions on a log and on its reader; the model is the list of messages written."""
+
+    @initialize(seed=st.integers(0, 1 << 30), linked=st.booleans())
+    def begin(self, seed: int, linked: bool) -> None:
+        self.rnd = random.Random(seed)
+        self.folder = Path(tempfile.mkdtemp())
+        (self.folder / "logs").mkdir()
+        self.log = self.folder / "logs" / "system.log"
+        self.path = self.log
+        if linked:
+            self.path = self.folder / "current.log"
+            self.path.symlink_to(self.log)
+        self.linked = linked
+        self.links = 0
+        self.told: dict[str, str] = {}
+        self.written: list[str] = []
+        self.rest = ""
+        self.log.write_bytes(b"")
+        self.run: Run | None = Run(self.path, self.told, self.folder)
+        self.run.pump(2)
+        self.run.save()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "folder"):
+            return
+        try:
+            self.complete()
+            if self.run is None:
+                self.run = Run(self.path, self.told, self.folder)
+            self.run.settle()
+            assert sorted(self.told.values()) == sorted(self.written), self.run.counters.problems
+            assert self.run.counters.gap_bytes == 0
+        finally:
+            if self.run is not None:
+                self.run.kill()
+            shutil.rmtree(self.folder)
+
+    def append(self, text: str) -> None:
+        with self.log.open("ab") as file:
+            file.write(text.encode())
+
+    def complete(self) -> None:
+        """What was begun is written to its end."""
+        self.append(self.rest)
+        self.rest = ""
+
+    def rotated(self, number: int) -> Path:
+        plain = self.log.with_name(f"system.log.{number}")
+        return plain if plain.exists() else self.log.with_name(f"system.log.{number}.gz")
+
+    def shift(self) -> None:
+        """system.log.1 becomes system.log.2, and so on."""
+        for number in range(80, 0, -1):
+            file = self.rotated(number)
+            if file.exists():
+                suffix = ".gz" if file.suffix == ".gz" else ""
+                file.rename(self.log.with_name(f"system.log.{number + 1}{suffix}"))
+
+    def message(self) -> str:
+        name = f"m-{len(self.written)}"
+        self.written.append(name)
+        text = ONE.replace("m-1", name)
+        return text.replace("00:00:00", f"00:{len(self.written) // 60:02}:{len(self.written) % 60:02}")
+
+    @rule(count=st.integers(1, 5))
+    def write(self, count: int) -> None:
+        self.complete()
+        for _ in range(count):
+            self.append(self.message())
+
+    @rule()
+    def write_partial(self) -> None:
+        self.complete()
+        text = self.message()
+        at = self.rnd.randrange(1, len(text))
+        self.append(text[:at])
+        self.rest = text[at:]
+
+    @rule()
+    def rotate(self) -> None:
+        """By renaming; what was begun goes on in the new file."""
+        self.shift()
+        self.log.rename(self.log.with_name("system.log.1"))
+        self.log.write_bytes(b"")
+        self.complete()
+
+    @rule()
+    def rotate_quickly(self) -> None:
+        """Twice between two looks."""
+        self.complete()
+        for _ in range(2):
+            self.append(self.message())
+            self.shift()
+            self.log.rename(self.log.with_name("system.log.1"))
+            self.log.write_bytes(b"")
+
+    @rule()
+    def pack(self) -> None:
+        """gzip works on a rotated file, as logrotate's delaycompress has it."""
+        for number in (1, 2):
+            file = self.log.with_name(f"system.log.{number}")
+            if file.exists():
+                file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes(), 1))
+                file.unlink()
+
+    @rule()
+    def copy_and_truncate(self) -> None:
+        self.complete()
+        self.shift()
+        shutil.copyfile(self.log, self.log.with_name("system.log.1"))
+        os.truncate(self.log, 0)
+
+    @rule()
+    def copy_truncate_and_grow(self) -> None:
+        """Beyond its old size before anybody looks."""
+        size = self.log.stat().st_size
+        self.copy_and_truncate()
+        while self.log.stat().st_size <= size:
+            self.append(self.message())
+
+    @precondition(lambda self: self.run is not None)
+    @rule()
+    def delete_and_recreate(self) -> None:
+        """After it was read: what is deleted unread is gone."""
+        assert self.run is not None
+        self.complete()
+        self.run.settle()
+        self.run.save()
+        self.log.unlink()
+        self.log.write_bytes(b"")
+
+    @precondition(lambda self: self.linked and self.run is not None)
+    @rule()
+    def switch_link(self) -> None:
+        """The path leads to another file."""
+        assert self.run is not None
+        self.complete()
+        self.run.settle()
+        self.run.save()
+        self.links += 1
+        folder = self.folder / f"logs{self.links}"
+        folder.mkdir()
+        self.log = folder / "system.log"
+        self.log.write_bytes(b"")
+        spare = self.folder / "spare"
+        spare.symlink_to(self.log)
+        spare.rename(self.path)
+
+    @precondition(lambda self: self.run is not None)
+    @rule(steps=st.integers(1, 6))
+    def look(self, steps: int) -> None:
+        assert self.run is not None
+        self.run.pump(steps)
+
+    @precondition(lambda self: self.run is not None)
+    @rule()
+    def settle(self) -> None:
+        assert self.run is not None
+        self.run.settle()
+
+    @precondition(lambda self: self.run is not None)
+    @rule()
+    def save(self) -> None:
+        assert self.run is not None
+        self.run.save()
+
+    @precondition(lambda self: self.run is not None)
+    @rule()
+    def kill(self) -> None:
+        assert self.run is not None
+        self.run.kill()
+        self.run = None
+
+    @precondition(lambda self: self.run is None)
+    @rule()
+    def restart(self) -> None:
+        self.run = Run(self.path, self.told, self.folder)
+
+    @invariant()
+    def nothing_is_told_twice(self) -> None:
+        if hasattr(self, "told"):
+            names = list(self.told.values())
+            assert len(names) == len(set(names)), "one failure under two ids"
+
+
+TestFollowing = Following.TestCase
+TestFollowing.settings = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "60")),
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate] if "NO_SHRINK" in os.environ else list(Phase),
+)

@@ -1,0 +1,420 @@
+"""The store: what comes out is what went in, and answers are those of the files, however they were ingested."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logscan import read_incidents
+from logscan.failures.selection import HostNames
+from logscan.jobs import ingest as ingesting
+from logscan.jobs.ingest import Ingested, ingest
+from logscan.jobs.report import report
+from logscan.jobs.search import find
+from logscan.scanning.plan import Limits
+from logscan.store import upkeep, writing
+from logscan.store.layout_bits import row_bytes
+from logscan.store.manifest import ENTRIES, load
+from logscan.store.reading import Store
+from logscan.store.roundtrip import to_bytes
+from logscan.values import Counters, FailedHandshake
+from support.command import ROOT, environment, logscan
+from support.growing import FIRST, grown
+from support.logs import ALL, QUIET, entries, logs
+
+
+def put(folder: Path, *paths: Path, **options: object) -> Ingested:
+    done = ingest([str(path) for path in paths], str(folder / "store"), HostNames(), workers=1, **options)  # type: ignore[arg-type]
+    assert done.counters.problems == []
+    return done
+
+
+def nameless(failure: FailedHandshake) -> FailedHandshake:
+    """Without the file's name: a store keeps the one that it had then."""
+    return failure._replace(place=failure.place._replace(path=""))
+
+
+def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
+    """Reports and searches of the files and of the store."""
+    store = str(folder / "store")
+    files, stored = (
+        report([where], ALL, each=True, limits=Limits(workers=1)) for where in (str(logs_folder), store)
+    )
+    assert stored.incidents == files.incidents
+    assert [nameless(one) for one in stored.failures] == [nameless(one) for one in files.failures]
+    assert (stored.other_alerts, stored.elsewhere) == (files.other_alerts, files.elsewhere)
+    assert stored.counters.bytes == files.counters.bytes
+    for name in ids:
+        found, kept = (
+            [
+                (one.span.data.rstrip(b"\n"), one.span.place.offset)
+                for one in find([name], [where], Counters())
+            ]
+            for where in (str(logs_folder), store)
+        )
+        assert kept == found, name
+        for more in ({"before": 1, "after": 1}, {"prefix": True}, {"mentions": True}, {"lines": True}):
+            whole, again = (
+                [
+                    (one.span.data.rstrip(b"\n"), one.span.place.offset, one.span.line, one.matches)
+                    for one in find([name], [where], Counters(), **more)
+                ]
+                for where in (str(logs_folder), store)
+            )
+            assert again == whole, (name, more)
+
+
+@QUIET
+@given(
+    data=st.one_of(logs(), entries()),
+    seed=st.integers(0, 1 << 20),
+    block=st.sampled_from([1 << 9, 1 << 12, 1 << 20]),
+    longest=st.sampled_from([1 << 11, 8 << 20]),
+)
+def test_what_comes_out_is_what_went_in(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int, block: int, longest: int
+) -> None:
+    """A log that grows, is rotated and packed, and is ingested now and then: text and answers stay the same."""
+    folder = tmp_path_factory.mktemp("store")
+    logs_folder = folder / "logs"
+    logs_folder.mkdir()
+    rnd = random.Random(seed)
+    data = FIRST + data
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "BLOCK", block)
+        patch.setattr(writing, "LONGEST", longest)
+        patch.setattr(writing, "ROW_GROUP", rnd.choice([3, 50, 32_768]))
+        patch.setattr(ingesting, "RANGE", rnd.choice([1 << 11, 1 << 20]))
+        patch.setattr(upkeep, "MANY", rnd.choice([2, 16]))
+        for _ in grown(data, logs_folder, rnd):
+            put(folder, logs_folder)
+        again = put(folder, logs_folder)
+        assert (again.new, again.grown, again.rows) == (0, 0, 0)
+    held = Store(str(folder / "store"))
+    assert b"".join(b"".join(held.text(source.id, Counters())) for source in held.ordered) == data
+    for batch in held.rows(list(held.manifest.of_kind(ENTRIES))):
+        assert [row_bytes(row) for row in batch.to_pylist()] == to_bytes(batch).to_pylist()
+    ids = [f"m-{n}" for n in range(4)] + ["m", "mm-1", "mm-2"]
+    if longest > len(data):
+        same_answers(logs_folder, folder, ids)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The sample logs in a store."""
+    done = logscan("ingest", ROOT / "sample_logs", "--store", "store", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr.startswith(b"11 new files, 0 grown, 0 known")
+    return tmp_path / "store"
+
+
+def test_commands(store: Path) -> None:
+    """Each command that reads logs says of the store what it says of the files."""
+    folder = store.parent
+    for args in (
+        ("report",), ("report", "--alert", "all", "--each", "--format", "jsonl"),
+        ("report", "--since", "2026-11-24", "--format", "csv"), ("report", "--family", "not-tls", "--format", "json"),
+        ("report", "--alert", "all", "--by", "host,hour", "--format", "csv"),
+        ("search", "router01.example.com-4321-5562-1"), ("search", "-c", "-h", "router02.example.com-777-31-1"),
+        ("search", "--prefix", "--only-ids", "router02"), ("search", "nobody"),
+        ("search", "-C", "1", "-n", "router01.example.com-4321-5562-1"), ("diagnose", "--no-diagram"),
+    ):  # fmt: skip
+        files = logscan(*args, ROOT / "sample_logs", cwd=folder)
+        stored = logscan(*args, "--store", store, cwd=folder)
+        assert stored.stdout == files.stdout, args
+        assert stored.returncode == files.returncode, (args, stored.stderr)
+    done = logscan("cat", "--store", store, "*/no-keystore/*", cwd=folder)
+    assert done.stdout == (ROOT / "sample_logs/no-keystore/system.log").read_bytes()
+    assert logscan("cat", "--store", store, "nothing", cwd=folder).returncode == 1
+
+
+def test_a_search_imports_neither_pandas_nor_numpy(store: Path) -> None:
+    """It must start like grep."""
+    code = (
+        "import sys, atexit; sys.argv = ['logscan', 'search', '-c', '-h', '--store', sys.argv[1],"
+        " 'router01.example.com-4321-5562-1']\n"
+        "atexit.register(lambda: print(*(sys.modules.get(name) for name in ('pandas', 'numpy', 'duckdb'))))\n"
+        "from logscan.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, store], capture_output=True, env=environment(), timeout=60
+    )
+    assert done.stdout.split() == [b"3", b"None", b"None", b"None"], done.stderr
+
+
+def test_the_library_takes_a_store(store: Path) -> None:
+    """In place of paths."""
+    frame = read_incidents(str(store))
+    assert frame["failed_handshakes"].sum() == 11
+    assert frame.equals(read_incidents(str(ROOT / "sample_logs")))
+
+
+def test_sql(store: Path) -> None:
+    """DuckDB over the views, and nothing but reading."""
+
+    def asked(query: str, *args: str) -> tuple[int, str, str]:
+        done = logscan("sql", "--store", store, query, *args, cwd=store.parent)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    assert (
+        asked("select count(*) n from entries where message_id is not null", "--format", "csv")[1]
+        == "n\r\n61\r\n"
+    )
+    code, text, _ = asked("select alert, count(*) n from handshakes group by 1 order by 2 desc limit 1")
+    assert (code, "bad_certificate   11" in text) == (0, True)
+    assert "payments-v1" in asked("select proxy from incidents", "--format", "jsonl")[1]
+    assert (
+        '"d": "2026-11-23"'
+        in asked("select min(date) d from entries where env = 'prod'", "--format", "json")[1]
+    )
+    for query, told in (
+        ("copy (select 1) to 'x.csv'", "only a SELECT"),
+        ("select 1; select 2", "only a SELECT"),
+        ("select * from read_csv('/etc/passwd')", "disabled by configuration"),
+        ("select * from nowhere", "views: entries, handshakes, incidents"),
+        ("selec", "the query failed"),
+    ):
+        code, text, error = asked(query)
+        assert (code, text) == (2, "")
+        assert told in error
+    assert not (store.parent / "x.csv").exists()
+    code, text, error = asked("select * from entries", "--limit", "2", "--format", "jsonl")
+    assert (len(text.splitlines()), "only the first 2 rows" in error) == (2, True)
+
+
+def test_other_readers(store: Path) -> None:
+    """pandas and DuckDB read it without logscan: directories as columns, bloom filters used."""
+    frame = pd.read_parquet(store / "entries")
+    assert {"date", "host", "message_id"} <= set(frame.columns)
+    files = str(store / "entries/*/*/*.parquet")
+    duckdb = pytest.importorskip("duckdb")
+    ((count,),) = duckdb.sql(
+        f"select count(*) from read_parquet('{files}', hive_partitioning = true) where date = '2026-11-23'"
+    ).fetchall()
+    assert count == (frame["date"].astype(str) == "2026-11-23").sum() > 20
+    one = next(iter((store / "entries").rglob("*.parquet")))
+    probe = duckdb.sql(f"select * from parquet_bloom_probe('{one}', 'message_id', 'nobody')").fetchall()
+    assert [row[-1] for row in probe] == [True]  # excluded
+
+
+def test_generated_logs_through_processes(tmp_path: Path) -> None:
+    """Several files, ranges and processes: the answers are those of the files, of which the truth is known."""
+    script = ROOT / "benchmarks/generate.py"
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    subprocess.run(
+        [sys.executable, script, "--size", "16M", "--failing", "0.03", "--milliseconds", "40", "--start", "2026-11-23T23:50:00", folder / "system.log"],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    (folder / "system.log.truth.jsonl").rename(tmp_path / "truth")
+    whole = (folder / "system.log").read_bytes()
+    third = len(whole) // 3 + 7
+    (folder / "system.log.2.gz").write_bytes(gzip.compress(whole[:third]))
+    (folder / "system.log.1").write_bytes(whole[third : 2 * third])
+    (folder / "system.log").write_bytes(whole[2 * third :])
+    code = (
+        "import sys, logscan.jobs.ingest as i, logscan.distribute.processes as p; i.RANGE = 3 << 20; p.ALONE = 1;"
+        "from logscan import HostNames\n"
+        "if __name__ == '__main__': print(i.ingest(sys.argv[1:2], sys.argv[2], HostNames(), workers=2).rows)"
+    )
+    (tmp_path / "run.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "run.py", folder, tmp_path / "store"],
+        capture_output=True, env=environment(), timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(load(str(tmp_path / "store")).files) > 6
+    held = Store(str(tmp_path / "store"))
+    assert b"".join(b"".join(held.text(source.id, Counters())) for source in held.ordered) == whole
+    ids = [json.loads(line)["message_id"] for line in (tmp_path / "truth").read_text().splitlines()][::60]
+    same_answers(folder, tmp_path, ids)
+    dates = {file.date for file in held.manifest.files}
+    assert {"2026-11-23", "2026-11-24"} <= dates
+
+
+def test_killed_at_any_time(tmp_path: Path) -> None:
+    """The store holds whole files, and the next ingest brings the rest, once."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for number in range(12):
+        text = "".join(
+            f"2026-11-{number + 1:02} 00:00:{second % 60:02},{second % 1000:03} org:o env:e api:p rev:1"
+            f" messageid:m-{number}-{second} main INFO A - B.c() : text {second}\n"
+            for second in range(3000)
+        )
+        (folder / f"system-2026-11-{number + 1:02}.log").write_text(text)
+    rnd = random.Random(7)
+    command = [sys.executable, "-m", "logscan", "ingest", "logs", "--store", "store", "--workers", "1"]
+    begun = time.monotonic()
+    assert (
+        subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60).returncode
+        == 0
+    )
+    whole = time.monotonic() - begun
+    shutil.rmtree(tmp_path / "store")
+    kills = 0
+    for _ in range(10):
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=rnd.uniform(0.3, 0.9) * whole)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=30)
+            kills += 1
+        if (tmp_path / "store/logscan-store.json").exists():
+            held = Store(str(tmp_path / "store"))
+            for source in held.ordered:
+                assert b"".join(held.text(source.id, Counters())) == Path(tmp_path, source.path).read_bytes()
+        if process.returncode == 0:
+            shutil.rmtree(tmp_path / "store")  # all is there: from the beginning
+    assert kills >= 2
+    assert (
+        subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60).returncode
+        == 0
+    )
+    names = {
+        path.relative_to(tmp_path / "store").as_posix() for path in (tmp_path / "store").rglob("*.parquet")
+    }
+    manifest = load(str(tmp_path / "store"))
+    assert names == {file.name for file in manifest.files}
+    assert sum(file.rows for file in manifest.files if file.kind == "entries") == 36_000
+    assert len(pd.read_parquet(tmp_path / "store/entries")) == 36_000
+
+
+def test_days_are_dropped_and_not_read_again(tmp_path: Path) -> None:
+    """--keep; what was dropped stays known."""
+    logs_folder = tmp_path / "logs"
+    logs_folder.mkdir()
+    for day in (1, 20, 25):
+        line = f"2026-11-{day:02} 10:00:00,000 org:o env:e api:p rev:1 messageid:m-{day} main INFO A - B.c() : x\n"
+        (logs_folder / f"system-2026-11-{day:02}.log").write_text(line * 4)
+    put(tmp_path, logs_folder)
+    done = put(tmp_path, logs_folder, keep=10, today=date(2026, 11, 25))
+    assert (done.known, done.rows, done.dropped) == (3, 0, 1)
+    held = Store(str(tmp_path / "store"))
+    assert {file.date for file in held.manifest.files} == {"2026-11-20", "2026-11-25"}
+    assert held.find(["m-1"], Counters()) == []
+    assert len(held.find(["m-20"], Counters())) == 4
+    told = logscan("cat", "--store", "store", cwd=tmp_path)
+    assert (told.returncode, b"0 of 344 bytes are there" in told.stderr) == (2, True)
+
+
+def test_small_files_are_merged(tmp_path: Path) -> None:
+    """A log that is ingested often does not end in many files; nothing changes by it."""
+    log = tmp_path / "system.log"
+    line = "2026-11-25 10:00:00,{:03} org:o env:e api:p rev:1 messageid:m-{} main ERROR A - handshakeFailed() : bad_certificate\n"
+    merged = 0
+    for number in range(40):
+        with log.open("a") as file:
+            file.write(line.format(number, number))
+        merged += put(tmp_path, log).merged
+    assert merged >= 32
+    held = Store(str(tmp_path / "store"))
+    assert len([file for file in held.manifest.files if file.kind == "entries"]) < 20
+    assert b"".join(held.text(0, Counters())) == log.read_bytes()
+    assert [len(held.find([f"m-{number}"], Counters())) for number in range(40)] == [1] * 40
+
+
+def test_newer_needles(tmp_path: Path) -> None:
+    """A logscan that knows more failures picks them again out of the entries."""
+    log = tmp_path / "system.log"
+    text = (ROOT / "sample_logs/no-keystore/system.log").read_text()
+    log.write_text(text)
+    put(tmp_path, log)
+    path = tmp_path / "store/logscan-store.json"
+    about = json.loads(path.read_text())
+    about["needles"] = "older"
+    about["files"] = [file for file in about["files"] if file["kind"] == "entries"]
+    path.write_text(json.dumps(about))
+    assert report([str(tmp_path / "store")]).incidents == []
+    put(tmp_path, log)
+    assert sum(one.failed_handshakes for one in report([str(tmp_path / "store")]).incidents) == 2
+
+
+@pytest.mark.parametrize(
+    "fault", ["version", "damaged", "missing", "cut", "full", "no store", "other files", "stdin"]
+)
+def test_faults(fault: str, store: Path) -> None:
+    """Said with what to do; the store stays readable."""
+    folder = store.parent
+    manifest = store / "logscan-store.json"
+    one = next(path for path in (store / "entries").rglob("*.parquet") if "no-keystore" in str(path))
+    if fault == "version":
+        manifest.write_text(manifest.read_text().replace('"version":1', '"version":2'))
+        expected = {"report": b"a store of version 2", "ingest": b"a store of version 2"}
+    elif fault == "damaged":
+        manifest.write_bytes(manifest.read_bytes()[:500])
+        expected = {"report": b"damaged", "cat": b"damaged"}
+    elif fault in ("missing", "cut"):
+        if fault == "missing":
+            one.unlink()
+        else:
+            one.write_bytes(one.read_bytes()[:-50])
+        expected = {"search": b"--repair with the logs at hand", "cat": b"cannot be read"}
+    elif fault == "full":
+        more = folder / "more.log"
+        more.write_text(
+            "".join(
+                f"2026-11-25 10:00:00,000 main INFO A - text {os.urandom(32).hex()}\n" for _ in range(9000)
+            )
+        )
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -f 100; trap "" XFSZ; exec "$@"', "sh", sys.executable, "-m", "logscan", "ingest", more,
+             "--store", store], capture_output=True, env=environment(), timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, b"cannot be written" in done.stderr) == (2, True), done.stderr
+        assert logscan("cat", "--store", store, "-l", cwd=folder).stdout.count(b"\n") == 11
+        assert not list(store.glob(".incoming/**/*.parquet"))
+        expected = {}
+    elif fault == "no store":
+        store = folder
+        expected = {
+            "report": b"no store is there",
+            "search": b"no store is there",
+            "cat": b"no store",
+            "sql": b"no store",
+        }
+    elif fault == "other files":
+        store = folder / "other"
+        store.mkdir()
+        (store / "mine.txt").write_text("x")
+        expected = {"ingest": b"holds other files"}
+    else:
+        done = logscan("ingest", "-", "--store", store, cwd=folder)
+        assert (done.returncode, b"knows logs by their files" in done.stderr) == (2, True)
+        expected = {}
+    for command, told in expected.items():
+        words: dict[str, list[object]] = {
+            "search": ["router01.example.com-4321-1001-1"], "ingest": [ROOT / "sample_logs"],
+            "sql": ["select * from entries"],
+        }  # fmt: skip
+        done = logscan(command, *words.get(command, ()), "--store", store, cwd=folder)
+        assert (done.returncode, told in done.stderr) == (2, True), (command, done.stderr)
+    if fault in ("missing", "cut"):
+        done = logscan("ingest", "--repair", ROOT / "sample_logs", "--store", store, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert b"1 new file, 0 grown, 10 known" in done.stderr
+        assert b"11 failed handshakes" in logscan("report", "--store", store, cwd=folder).stdout
+
+
+def test_a_file_of_the_store_that_lost_its_end(store: Path) -> None:
+    """A look-up by filters alone would find nothing in it: it is told instead."""
+    (file, *_) = load(str(store)).of_kind(ENTRIES)
+    path = store / file.name
+    path.write_bytes(path.read_bytes()[:100])
+    done = logscan("search", "--store", store, "router01.example.com-4321-5562-1", cwd=store.parent)
+    assert (done.returncode, b"it is shorter than it was" in done.stderr) == (2, True), done.stderr

@@ -1,0 +1,1 @@
+"""What tests share: the command, logs, servers and oracles."""

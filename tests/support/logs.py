@@ -1,0 +1,148 @@
+"""Random logs, as hypothesis strategies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from logscan.failures.selection import Selection
+from logscan.jobs import _spans as reading
+from logscan.scanning import units as workers
+
+ALL = Selection(alerts=frozenset())
+QUIET = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "30")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:p{a} rev:1 messageid:m-{m} NIOThread@{t} "
+CHANNEL = (
+    "ERROR HTTP.CLIENT - HTTPClient$Context.handshakeFailed() : SSLClientChannel[C:10.0.0.{m}:443 "
+    "Remote host:0.0.0.0:50100]@{c} useCount=1 bytesRead=0 bytesWritten=0 age=5ms lastIO=5ms handshake "
+    "failed, message: {reason}\n"
+)
+INFO = (
+    "ERROR HTTP.CLIENT - HTTPClient$Context.handshakeFailed() : SSLInfo: KeyStore:null KeyAlias:null"
+    " TrustStore:java.security.KeyStore@1\n"
+)
+THROWN = (
+    "ERROR ADAPTORS.HTTP.FLOW - RequestWriteListener.onException() : RequestWriteListener.onException("
+    "HTTPRequest@{c})\njavax.net.ssl.SSLException: {reason}\n\tat a.b.C.d(C.java:1) ~[na:1.8]\n"
+    "Caused by: java.io.IOException: x\n\t... 20 common frames omitted\n"
+)
+REASONS = ("Received fatal alert: bad_certificate", "Received fatal alert: unknown_ca", "Broken pipe")
+NOISE = (
+    "INFO HTTP.SERVER - HTTPServer$Context.onRequest() : handshakeFailed is only a word here\n",
+    "WARN MESSAGING.RUNTIME - Application.sync() :  Actual Error\n\n\tat x.y.Z(Z.java)\n2026 is a year\n",
+    "INFO X - Received fatal alert: prose, ünïcödé \u202e text\n",
+    "INFO X - long " + "word " * 200 + "fatal alarm" * 40 + "\n",
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> bytes:
+    """A log of random entries, with what may go wrong around them."""
+    rnd = random.Random(draw(st.integers(0, 1 << 30)))
+    text: list[str] = []
+    if draw(st.booleans()):
+        text.append("\tat lost.head.Of(Entry.java:1)\njavax.net.ssl.SSLException: lost head\n")
+    for number in range(draw(st.integers(0, 25))):
+        about = {
+            "s": number // 10, "ms": number % 10 * 7, "a": rnd.randrange(3), "m": rnd.randrange(4),
+            "t": rnd.randrange(2), "c": rnd.randrange(3) + 100, "reason": rnd.choice(REASONS),
+        }  # fmt: skip
+        rest = rnd.choice((CHANNEL, INFO, THROWN, *NOISE)).format(**about)
+        header = HEAD.format(**about)
+        if rnd.random() < 0.15:
+            header = f"2026-11-23 00:00:0{about['s']},{about['ms']:03d}  Apigee-Main-{about['t']} "
+        text.append(header + rest)
+    data = "".join(text).encode()
+    if draw(st.booleans()):
+        data = data.replace(b"\n", b"\r\n")
+    if draw(st.booleans()):
+        data = data.rstrip(b"\r\n")
+    if draw(st.booleans()):
+        data = data.replace(b"word", b"\xff\xfe", 3)
+    if draw(st.booleans()):
+        data = b"\0" * 7 + data
+    return data
+
+
+@contextlib.contextmanager
+def shared_out(count: int, size: int) -> Iterator[None]:
+    """Let workers share even a little log out among them, in ranges of this size."""
+    with pytest.MonkeyPatch.context() as patch:
+        if count > 1:
+            patch.setattr(workers, "RANGE", size)
+            patch.setattr(reading, "worth_while", lambda *_: True)
+        yield
+
+
+HEADERS = (
+    "2026-11-23 00:00:01,006 org:o env:e api:p rev:1 messageid:m-1 NIOThread@7 ERROR HTTP.CLIENT - ",
+    "2026-11-23 00:00:01.006 org:o env:e main INFO L - ",
+    "2026-11-23 00:00:01,006 env:e org:o main INFO L - ",
+    "2026-11-23 00:00:01,006 org:o org:p main INFO L - ",
+    "2026-11-23 00:00:01,006 org: env:e api:p main INFO L - ",
+    "2026-11-23 00:00:01,006 org:o env:e  qtp2007599722-712162 ERROR REST - ",
+    "2026-11-23 00:00:01,006   Apigee-Main-6 ERROR MESSAGING.RUNTIME - ",
+    "2026-11-23 00:00:01,006 UTC org:o env:e main WARN L - ",
+    "2026-11-23 00:00:01,006 UTC ERROR L - ",
+    "2026-11-23 00:00:01,006 MSK main ERROR L - ",
+    "2026-11-23 00:00:01,006 RMI TCP Connection(2)-10.0.0.1 INFO c.a.p - ",
+    "2026-11-23 00:00:01 org:o env:e api:a rev:1 messageid:m main ERROR H - ",
+    "2026-11-23T00:00:01,006 org:o env:e api:a rev:1 messageid:m main ERROR H - ",
+    "2026-11-23 00:00:01,0061 org:o main ERROR H - ",
+    "2026-02-30 00:00:01,006 org:o main ERROR H - ",
+    "2026-11-23 25:00:01,006 org:o main ERROR H - ",
+    "0000-11-23 05:00:01,006 org:o main ERROR H - ",
+    "2024-02-29 23:59:59,999 org:o main ERROR H - ",
+    "1969-12-31 23:59:59,999 org:o main ERROR H - ",
+    "org:o env:e api:a rev:1 messageid:m main ERROR H - ",
+    "2026-11-23 00:00:01,006\torg:o\tmain ERROR H - ",
+    "2026-11-23 00:00:01,006 org:ö env:e api:\u00a0p main ERROR H - ",
+    "2026-11-23 00:00:01,006 org:o main NOTICE H - ",
+    "2026-11-23 00:00:01,006 org:o x:y ERROR H -",
+    "2026-11-23 00:00:01,006 " + "t" * 400 + " ERROR H - ",
+    "2026-11-23 00:00:01,006 org:" + "o" * 400 + " main ERROR H - ",
+    "\0\0\0002026-11-23 00:00:01,006 org:o main ERROR H - ",
+    "2026-11-23 00:00:01,006 org:o main  ERROR H - ",
+    "2026-11-23 00:00:01,006 messageid:m main ERROR H -  ",
+)
+TEXTS = (
+    "A.b() : text", "A.b() :  two blanks", "A.b()  : x", "b() : no class", "A.b() :", "A.b()", "A.b() : ",
+    "A$B.<init>() : made", "A.b(x) : y", "A.b.c() : Message id:mm-1 x", "Message id: mm-2 x", "Message  x",
+    "plain", "", " ", "ends blank  ", "ends nbsp\u00a0", "ünïcödé", "\u3000wide", "tab\tin text", "\ttab", "-",
+    "A.ü() : x", "A.b()\u00a0: x", "trailing tab\t", "x\x0b", "() : x", "a.() : x",
+)  # fmt: skip
+BELOW = (
+    "", "\n", "\n\n", "\n \n", "\n\tat a.b.C.d(C.java:1)\n\t... 3 more", "\nCaused by: x.Y: z", "\nCaused bz",
+    "\nSuppressed: x", "\nSuppressex", "\njava.lang.X: y", "\nat least", "\n2026 is a year", "\n{json: 1}",
+    "\norg.x.Y: z", "\ncom.x.Y", "\nünï", "\n2026-11-23 is a date", "\n\u00a0x", "\n...",
+)  # fmt: skip
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> bytes:
+    """A log of headers, texts and lines below them that are usual, unusual, or nearly so."""
+    rnd = random.Random(draw(st.integers(0, 1 << 30)))
+    end = rnd.choice(("\n", "\n", "\n", "\r\n"))
+    text = "".join(
+        rnd.choice(HEADERS[:1] * 10 + HEADERS) + rnd.choice(TEXTS[:1] * 10 + TEXTS)
+        + rnd.choice(BELOW[:1] * 10 + BELOW) + "\n"
+        for _ in range(draw(st.integers(1, 30)))
+    )  # fmt: skip
+    data = text.replace("\n", end).encode()
+    if rnd.random() < 0.2:
+        data = data.replace(b"text", b"te\xffxt", 2)
+    if rnd.random() < 0.3:
+        data = data.rstrip(b"\r\n")
+    return data
