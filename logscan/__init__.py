@@ -1,14 +1,14 @@
 """logscan: find and explain TLS handshake failures in Apigee Edge Message Processor logs.
 
-The same stages that the commands use, as functions over frozen values::
+The commands as functions over frozen values; what is exported here is the library, all else is private::
 
     import logscan
 
-    frame = logscan.read_incidents("sample_logs")           # one row an incident
-    for failures in logscan.scan(["system.log"], logscan.Counters()):
-        ...                                                 # one list a message
+    frame = logscan.read_incidents("sample_logs", by="target")         # one row an incident
+    for failure in logscan.failures("sample_logs", since="-24h"):      # in bounded memory
+        ...
 
-Importing this package costs little; pandas is imported when a frame is made.
+Importing this package costs little; pandas is imported when a frame is made. See docs/library.md.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logscan.diagnosis.verdict import Verdict
+    from logscan.entries.parse import parse_entry
     from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
-    from logscan.failures.selection import HostNames, Selection, select_alerts
-    from logscan.jobs._counting import scan
-    from logscan.jobs._entries import read_entries
+    from logscan.failures.selection import HostNames, Selection
     from logscan.jobs._evidence import EvidenceRequest
+    from logscan.jobs._options import Choosing, Reading, Times
     from logscan.jobs.diagnose import Diagnosis, diagnose
-    from logscan.jobs.export import entry_batches
-    from logscan.jobs.report import read_failures, read_incidents, report
-    from logscan.jobs.search import find
+    from logscan.jobs.export import Exporting, entries, export, read_entries
+    from logscan.jobs.report import failures, incidents, read_failures, read_incidents, report
+    from logscan.jobs.search import Searching, search
     from logscan.jobs.tail import Live, Watched, Watcher, watch
     from logscan.scanning.plan import Limits
     from logscan.times import TimeRange, time_range
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Place,
         Problem,
         Report,
+        Results,
         Span,
         SslInfo,
         ThrownException,
@@ -48,31 +49,66 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "logscan.errors": ("ExitCode", "InputError", "LogscanError", "NoLogsError", "OutputError", "UsageError",),
-    "logscan.values": ("Channel", "Counters", "Entry", "FailedHandshake", "Incident", "Message", "Place", "Problem", "Span", "SslInfo", "ThrownException",),
-    "logscan.diagnosis.verdict": ("Verdict",),
-    "logscan.failures.selection": ("HostNames", "Selection", "select_alerts",),
-    "logscan.jobs._counting": ("scan",),
-    "logscan.jobs._entries": ("read_entries",),
-    "logscan.jobs._evidence": ("EvidenceRequest",),
-    "logscan.jobs.diagnose": ("Diagnosis", "diagnose",),
-    "logscan.jobs.export": ("entry_batches",),
-    "logscan.jobs.report": ("Report", "read_failures", "read_incidents", "report",),
-    "logscan.jobs.search": ("Found", "find",),
-    "logscan.jobs.tail": ("Live", "Watched", "Watcher", "watch",),
-    "logscan.scanning.plan": ("Limits",),
-    "logscan.times": ("TimeRange", "time_range",),
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {
+    "Verdict": "logscan.diagnosis.verdict",
+    "parse_entry": "logscan.entries.parse",
+    "ExitCode": "logscan.errors",
+    "InputError": "logscan.errors",
+    "LogscanError": "logscan.errors",
+    "NoLogsError": "logscan.errors",
+    "OutputError": "logscan.errors",
+    "UsageError": "logscan.errors",
+    "HostNames": "logscan.failures.selection",
+    "Selection": "logscan.failures.selection",
+    "EvidenceRequest": "logscan.jobs._evidence",
+    "Choosing": "logscan.jobs._options",
+    "Reading": "logscan.jobs._options",
+    "Times": "logscan.jobs._options",
+    "Diagnosis": "logscan.jobs.diagnose",
+    "diagnose": "logscan.jobs.diagnose",
+    "Exporting": "logscan.jobs.export",
+    "entries": "logscan.jobs.export",
+    "export": "logscan.jobs.export",
+    "read_entries": "logscan.jobs.export",
+    "failures": "logscan.jobs.report",
+    "incidents": "logscan.jobs.report",
+    "read_failures": "logscan.jobs.report",
+    "read_incidents": "logscan.jobs.report",
+    "report": "logscan.jobs.report",
+    "Searching": "logscan.jobs.search",
+    "search": "logscan.jobs.search",
+    "Live": "logscan.jobs.tail",
+    "Watched": "logscan.jobs.tail",
+    "Watcher": "logscan.jobs.tail",
+    "watch": "logscan.jobs.tail",
+    "Limits": "logscan.scanning.plan",
+    "TimeRange": "logscan.times",
+    "time_range": "logscan.times",
+    "Channel": "logscan.values",
+    "Counters": "logscan.values",
+    "Entry": "logscan.values",
+    "FailedHandshake": "logscan.values",
+    "Found": "logscan.values",
+    "Incident": "logscan.values",
+    "Message": "logscan.values",
+    "Place": "logscan.values",
+    "Problem": "logscan.values",
+    "Report": "logscan.values",
+    "Results": "logscan.values",
+    "Span": "logscan.values",
+    "SslInfo": "logscan.values",
+    "ThrownException": "logscan.values",
+}
 
 __all__ = [
     "Channel",
+    "Choosing",
     "Counters",
     "Diagnosis",
     "Entry",
     "EvidenceRequest",
     "ExitCode",
+    "Exporting",
     "FailedHandshake",
     "Found",
     "HostNames",
@@ -86,26 +122,32 @@ __all__ = [
     "OutputError",
     "Place",
     "Problem",
+    "Reading",
     "Report",
+    "Results",
+    "Searching",
     "Selection",
     "Span",
     "SslInfo",
     "ThrownException",
     "TimeRange",
+    "Times",
     "UsageError",
     "Verdict",
     "Watched",
     "Watcher",
     "__version__",
     "diagnose",
-    "entry_batches",
-    "find",
+    "entries",
+    "export",
+    "failures",
+    "incidents",
+    "parse_entry",
     "read_entries",
     "read_failures",
     "read_incidents",
     "report",
-    "scan",
-    "select_alerts",
+    "search",
     "time_range",
     "watch",
 ]

@@ -42,7 +42,17 @@ class LogscanError(Exception):
 
 
 class UsageError(LogscanError):
-    """The request cannot be understood or contradicts itself."""
+    """The request cannot be understood or contradicts itself.
+
+    Args:
+        message: what is wrong.
+        hint: what to do.
+        argument: the argument that is wrong, by the library's name; the command line shows its option.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, argument: str = "") -> None:
+        super().__init__(f"{argument} {message}" if argument else message, hint)
+        self.argument = argument
 
 
 class InputError(LogscanError):

@@ -60,17 +60,22 @@ def zone_named(name: str | None) -> tzinfo | None:
 
     zone = tz.gettz(name)
     if zone is None:
-        raise UsageError(f"--tz {name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00")
+        raise UsageError(
+            f"{name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00", argument="tz"
+        )
     return zone
 
 
 def time_range(
-    since: str | None, until: str | None, tz_name: str | None = None, now: datetime | None = None
+    since: str | datetime | None,
+    until: str | datetime | None,
+    tz_name: str | None = None,
+    now: datetime | None = None,
 ) -> TimeRange:
     """Read both ends as typed.
 
     Args:
-        since: first moment, or ``None``.
+        since: first moment, or ``None``; a naive ``datetime`` is a wall time of the log.
         until: first moment that is out again, or ``None``.
         tz_name: the log's zone (:func:`zone_named`).
         now: an aware time, for tests.
@@ -82,33 +87,35 @@ def time_range(
     if since is None and until is None:
         return TimeRange(None, None, zone)
     moment = _local(now or datetime.now(UTC), zone)
-    begin = read_time(since, moment, zone, "--since") if since else None
-    end = read_time(until, moment, zone, "--until") if until else None
+    begin = read_time(since, moment, zone, "since") if since else None
+    end = read_time(until, moment, zone, "until") if until else None
     if begin and end and begin.astimezone(UTC) > end.astimezone(UTC):
-        raise UsageError(f"--since {since} lies behind --until {until}", "exchange them, or leave one out")
+        raise UsageError(f"since {since} is later than until {until}", "swap them, or leave one out")
     return TimeRange(_earliest(begin, zone) if begin else None, _latest(end, zone) if end else None, zone)
 
 
-def read_time(text: str, now: datetime, zone: tzinfo | None, option: str) -> datetime:
+def read_time(text: str | datetime, now: datetime, zone: tzinfo | None, argument: str) -> datetime:
     """One moment, aware, from what a person typed.
 
     Raises:
         UsageError: it cannot be read.
     """
+    if isinstance(text, datetime):
+        return text if text.tzinfo else _aware(text, zone)
     words = text.strip().lower()
     if words in ("now", ""):
         return now
     relative = words.removeprefix("-") if words.startswith("-") else words.removesuffix(" ago")
     if relative != words:
-        return _before(now, relative, zone, text, option)
+        return _before(now, relative, zone, text, argument)
     day, _, rest = words.partition(" ")
     if day in _DAYS:
         wall = _midnight(now) + timedelta(days=_DAYS[day])
-        return _aware(_clock(wall, rest.strip(), text, option) if rest else wall, zone)
+        return _aware(_clock(wall, rest.strip(), text, argument) if rest else wall, zone)
     try:
         parsed = datetime.fromisoformat(text.strip())
     except ValueError:
-        parsed = _lenient(text, now, option)
+        parsed = _lenient(text, now, argument)
     return parsed if parsed.tzinfo else _aware(parsed, zone)
 
 
@@ -127,7 +134,7 @@ def in_zone(time: datetime, printed: str | None, zone: tzinfo | None) -> datetim
     return _local(time.replace(tzinfo=own), zone).replace(tzinfo=None)
 
 
-def _before(now: datetime, amounts: str, zone: tzinfo | None, text: str, option: str) -> datetime:
+def _before(now: datetime, amounts: str, zone: tzinfo | None, text: str, argument: str) -> datetime:
     from dateutil.relativedelta import relativedelta
 
     elapsed = timedelta()
@@ -143,37 +150,39 @@ def _before(now: datetime, amounts: str, zone: tzinfo | None, text: str, option:
         else:  # a day ago is the same wall time, however long the day was
             calendar += relativedelta(**{unit: int(found[1])})  # type: ignore[arg-type]
     if not position or position != len(amounts):
-        raise _unreadable(text, option)
+        raise _unreadable(text, argument)
     try:
         moment = _aware(now.replace(tzinfo=None) - calendar, zone) if calendar else now
         return _local(moment.astimezone(UTC) - elapsed, zone)
     except (OverflowError, ValueError) as error:
-        raise _unreadable(text, option) from error
+        raise _unreadable(text, argument) from error
 
 
-def _lenient(text: str, now: datetime, option: str) -> datetime:
+def _lenient(text: str, now: datetime, argument: str) -> datetime:
     """Other notations through dateutil; not those in which day and month can be mistaken."""
     from dateutil import parser
 
     if _SLASHES.search(text):
-        raise UsageError(f"{option} {text}: day and month cannot be told apart", "write it as 2026-11-23")
+        raise UsageError(
+            f"{text}: day and month could be exchanged", "write it as 2026-11-23", argument=argument
+        )
     try:
         return parser.parse(text, default=_midnight(now))
     except (ValueError, OverflowError) as error:
-        raise _unreadable(text, option) from error
+        raise _unreadable(text, argument) from error
 
 
-def _clock(wall: datetime, text: str, whole: str, option: str) -> datetime:
+def _clock(wall: datetime, text: str, whole: str, argument: str) -> datetime:
     from dateutil import parser
 
     try:
         return parser.parse(text, default=wall)
     except (ValueError, OverflowError) as error:
-        raise _unreadable(whole, option) from error
+        raise _unreadable(whole, argument) from error
 
 
-def _unreadable(text: str, option: str) -> UsageError:
-    return UsageError(f"{option} {text}: cannot be read as a time", f"try one of {EXAMPLES}")
+def _unreadable(text: str, argument: str) -> UsageError:
+    return UsageError(f"{text}: cannot be read as a time", f"try one of {EXAMPLES}", argument=argument)
 
 
 def _midnight(moment: datetime) -> datetime:

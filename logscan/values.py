@@ -8,10 +8,12 @@ Processors print them (docs/times.md).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Place(NamedTuple):
@@ -216,6 +218,8 @@ class Counters:
     files: int = 0
     bytes: int = 0
     """Bytes scanned, after unpacking."""
+    planned_bytes: int = 0
+    """Bytes that the run will scan; 0 where that is unknown, because an input is packed or a pipe."""
     skipped_files: int = 0
     """Files that cannot hold entries of the time range, by the times in and around them."""
     skipped_bytes: int = 0
@@ -266,9 +270,24 @@ class Counters:
         self.problems += [problem for problem in part.problems if problem not in self.problems]
 
 
-def as_paths(paths: str | Sequence[str]) -> Sequence[str]:
-    """One path or several, as several."""
-    return (paths,) if isinstance(paths, str) else paths
+class Results(Iterator[T]):
+    """What a function of the library yields, one value at a time.
+
+    Attributes:
+        counters: what the run has counted so far; complete when the values are through.
+    """
+
+    def __init__(self, values: Iterator[T], counters: Counters) -> None:
+        self._values = values
+        self.counters = counters
+
+    def __next__(self) -> T:
+        return next(self._values)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Inputs, or parts of them, that could not be read so far."""
+        return self.counters.problems
 
 
 class Report(NamedTuple):
@@ -282,6 +301,11 @@ class Report(NamedTuple):
     elsewhere: int
     """TLS failures in other orgs, environments, proxies or on the other side, in the same time."""
     counters: Counters
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Inputs, or parts of them, that could not be read."""
+        return self.counters.problems
 
 
 class Found(NamedTuple):

@@ -113,7 +113,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             result = command(*args, **kwargs)
             sys.stdout.flush()
         except LogscanError as error:
-            complain(str(error), error.hint)
+            complain(in_options(error), error.hint)
             raise typer.Exit(ExitCode.FAULT) from error
         except BrokenPipeError as error:
             # The reader (head, less) has seen enough. Python would complain once more at exit.
@@ -124,6 +124,16 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return run
+
+
+def in_options(error: LogscanError) -> str:
+    """An error's message, with the option's name in place of the argument's."""
+    argument = error.argument if isinstance(error, UsageError) else ""
+    return (
+        f"--{argument.replace('_', '-')} {str(error).removeprefix(argument).lstrip()}"
+        if argument
+        else str(error)
+    )
 
 
 def stand_back(nice: bool) -> None:

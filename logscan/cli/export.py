@@ -70,7 +70,9 @@ def export(
         common.output_file(output) as file,
     ):
         rows = files.write_entries(
-            entry_batches(names, counters, times, limits, progress, cluster), file, kind
+            entry_batches(names, counters, times=times, limits=limits, progress=progress, cluster=cluster),
+            file,
+            kind,
         )
     complaints = common.Complaints(counters)
     complaints.tell()

@@ -129,7 +129,7 @@ def report(
     """
     from logscan.cli import _history as keeping
     from logscan.failures.selection import HostNames, Selection, select_alerts
-    from logscan.jobs.report import report
+    from logscan.jobs.report import report_selected
     from logscan.render.text import warnings
     from logscan.scanning.plan import Limits
     from logscan.times import time_range
@@ -157,17 +157,11 @@ def report(
     kept = keeping.Keeping(history, compare, selection, what, columns)
     limits = Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice)
     with common.progress_line(names, quiet) as progress:
-        done = report(
-            names,
-            selection,
-            columns,
-            limits,
-            HostNames(host or ()),
-            each,
-            progress,
-            stats,
-            cluster=cluster,
-        )
+        done = report_selected(
+            names, selection,
+            by=columns, limits=limits, host_of=HostNames(host or ()), each=each, progress=progress,
+            count_lines=stats, cluster=cluster,
+        )  # fmt: skip
     complaints = common.Complaints(done.counters)
     complaints.tell()
     changed = kept.compared(done.incidents)

@@ -120,8 +120,9 @@ def search(
         sink = _Entries(show_names, line_number, color, bool(context or before or after))
     found = 0
     for one in find(
-        ids, paths, counters, prefix, mentions, before or context, after or context,
-        Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
+        ids, paths, counters,
+        prefix=prefix, mentions=mentions, before=before or context, after=after or context,
+        limits=Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
         lines=lines,
         index=None if no_index else index, cluster=cluster,
     ):  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from logscan.distribute.dask_connection import RETRIES, connected
-from logscan.distribute.dask_units import Fleet, Spans, parts_for
+from logscan.distribute.dask_units import Fleet, Spans
 from logscan.entries.layouts import Layout
 from logscan.entries.parse import parse
 from logscan.failures.incidents import Incidents
@@ -60,10 +60,10 @@ def count_on_cluster(address: str, request: CountRequest, progress: Progress | N
         InputError: as :func:`connected`.
     """
     done = Counted([Incidents(request.by) for _ in range(PARTS)])
-    parts = parts_for(request.paths, done.counters, request.selection.times)
+    done.counters.add(request.planned)
     with connected(address) as client:
         job = Entries(needles_of(request.selection.neighbours))
-        fleet = Fleet(client, job, parts, request.limits, done.counters, progress)
+        fleet = Fleet(client, job, request.inputs.parts, request.limits, done.counters, progress)
         chains = [_Chain(client, request) for _ in range(PARTS)]
         most = max(ROUND, 4 * fleet.threads)
         held = 0

@@ -12,7 +12,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
@@ -20,12 +20,10 @@ from logscan.errors import InputError, LogscanError
 from logscan.failures import catalog
 from logscan.failures.joining import PARTS
 from logscan.failures.tally import Counted, CountRequest, Share, merge
-from logscan.reading.paths import discover
-from logscan.reading.unpack import STDIN, first_bytes, plain_size
+from logscan.reading.paths import LogFile
+from logscan.reading.unpack import first_bytes, open_at_offsets
 from logscan.scanning.needles import finder_for
-from logscan.scanning.plan import Progress
-from logscan.store.scan import stores_among
-from logscan.values import Problem
+from logscan.scanning.plan import Inputs, Progress
 
 MANY = 60_000
 """Needles from which on processes share the work: about a second of it, several times what one costs."""
@@ -53,7 +51,7 @@ def count_shared(request: CountRequest, count: Count, progress: Progress | None 
         UsageError: an unknown column.
     """
     of = min(request.limits.workers, PARTS, os.cpu_count() or 1)
-    if of < 2 or not sys.executable or STDIN in request.paths or not _is_busy(request.paths):
+    if of < 2 or not sys.executable or not _is_busy(request.inputs):
         return count(request, (0, 1), progress)
     alone = replace(request, limits=replace(request.limits, workers=1))
     try:
@@ -121,36 +119,31 @@ def serve() -> None:
     sys.stdout.buffer.write(pickle.dumps(answer))
 
 
-def _is_busy(paths: Sequence[str]) -> bool:
+def _is_busy(inputs: Inputs) -> bool:
     """Whether there are needles enough, and close enough, to share: judged by samples."""
-    ignored: list[Problem] = []
-    folders, paths = stores_among(paths)
-    if folders:
+    if inputs.stores:
         from logscan.store.manifest import FAILURES, load
 
-        return sum(file.rows for folder in folders for file in load(folder).of_kind(FAILURES)) >= MANY
-    try:
-        files = [file.path for stream in discover(paths, ignored) for file in stream]
-    except LogscanError:
+        return sum(file.rows for folder in inputs.stores for file in load(folder).of_kind(FAILURES)) >= MANY
+    files = [file for part in inputs.parts for file in part.stream]
+    if any(file.probe.is_stream for file in files):
         return False
-    sampled = size = found = 0
-    for path in files:
-        with contextlib.suppress(OSError):
-            size += os.path.getsize(path) * (1 if plain_size(path) is not None else _PACKING)
+    size = sum(file.probe.size * (1 if file.probe.packing.is_plain else _PACKING) for file in files)
     if size < _SAMPLE * _SAMPLES:
         return False
+    sampled = needles = 0
     finder = finder_for(catalog.NEEDLES, rare=True)
-    for path in files[:: max(1, len(files) // _FILES)]:
-        for data in _samples(path):
+    for file in files[:: max(1, len(files) // _FILES)]:
+        for data in _samples(file):
             sampled += len(data)
-            found += len(finder.find(bytearray(data), 0, len(data)))
-    return sampled > 0 and found * size // sampled >= MANY and found / sampled >= DENSE
+            needles += len(finder.find(bytearray(data), 0, len(data)))
+    return sampled > 0 and needles * size // sampled >= MANY and needles / sampled >= DENSE
 
 
-def _samples(path: str) -> list[bytes]:
-    size = plain_size(path)
+def _samples(file: LogFile) -> list[bytes]:
+    size = file.probe.plain_size
     if size is None:
-        return [first_bytes(path, _SAMPLE)]
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return [os.pread(file.fileno(), _SAMPLE, size * n // _SAMPLES) for n in range(_SAMPLES)]
+        return [first_bytes(file.path, _SAMPLE)]
+    with contextlib.suppress(OSError, InputError), open_at_offsets(file.path) as read:
+        return [read(size * number // _SAMPLES, _SAMPLE) for number in range(_SAMPLES)]
     return []

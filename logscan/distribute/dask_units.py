@@ -19,10 +19,10 @@ from logscan.distribute.dask_connection import RETRIES, check_paths, connected
 from logscan.entries.layouts import Layout
 from logscan.reading.paths import LogFile
 from logscan.reading.remote import is_remote
-from logscan.reading.unpack import size_or_zero
 from logscan.scanning.needles import Finder
-from logscan.scanning.plan import Limits, Progress, layout_at, no_entries, parts_of
+from logscan.scanning.plan import Limits, Progress, no_entries, parts_of
 from logscan.scanning.scanner import Scanner, WholeScanner
+from logscan.scanning.spans import Scan
 from logscan.scanning.time_slices import Part
 from logscan.scanning.units import (
     Plan,
@@ -187,20 +187,19 @@ class Fleet:
         self._counters = counters
         self._progress = progress
         self.threads = max(1, sum(client.nthreads().values()))
-        size = sum(size_or_zero(file.path) for part in parts for file in part.stream)
+        size = sum(file.probe.size for part in parts for file in part.stream)
         spread = min(RANGE, max(LEAST, size // (AHEAD * self.threads)))
         self._shown: dict[str, str] = {}
         self._units = [unit for part in parts for unit in self._units_of(part, spread)]
 
     def _units_of(self, part: Part, spread: int) -> list[Unit]:
         """Units whose files have paths that do not depend on where this process stands."""
-        layout = part.layout or layout_at(part.stream[0].path)
         files: list[LogFile] = []
         for file in part.stream:
             path = file.path if is_remote(file.path) else os.path.abspath(file.path)
             self._shown[path] = file.path
             files.append(file._replace(path=path))
-        return units_of(part._replace(stream=tuple(files)), layout, spread)
+        return units_of(part._replace(stream=tuple(files)), spread)
 
     def scanned(self) -> Iterator[tuple[list[Any], int]]:
         """Futures of what the job made of each unit, in the order of the log, a list of pieces each time, and
@@ -281,21 +280,20 @@ def _item(made: tuple[Any, ...], number: int) -> Any:
     return made[number]
 
 
-def spans_on_cluster(
-    client: Any,
-    finder_of: Callable[[Layout], Finder],
-    limits: Limits,
-    counters: Counters,
-    progress: Progress | None,
-) -> Callable[[list[Part], object], Iterator[list[Span]]]:
-    """What gives the spans of parts of streams in the order of the log."""
+class ClusterScan(NamedTuple):
+    """Gives the spans of streams, scanned by the workers of a cluster."""
 
-    def spans(parts: list[Part], _scan: object) -> Iterator[list[Span]]:
-        for pieces, _ in Fleet(client, Spans(finder_of), parts, limits, counters, progress).scanned():
+    client: Any
+    scan: Scan
+
+    def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
+        """See :class:`logscan.scanning.spans.SpanSource`."""
+        scan = self.scan
+        job = Spans(scan.finder_of)
+        fleet = Fleet(self.client, job, parts, scan.limits, scan.counters, scan.progress)
+        for pieces, _ in fleet.scanned():
             for piece in pieces:
                 yield from piece.result()
-
-    return spans
 
 
 def batches_on_cluster(

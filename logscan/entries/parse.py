@@ -21,7 +21,7 @@ import re
 from datetime import datetime
 
 from logscan.entries.layouts import ANY, ID_IN_TEXT, KEY, KEYS, KNOWN_ZONE, LEVEL, NO_TIME, STRICT, TIME, ZONE
-from logscan.values import Counters, Entry, Span
+from logscan.values import Counters, Entry, Place, Span
 
 _ID_KEY = KEYS["message_id"].encode()
 _CONTEXT_AS_USUAL = "".join(rf"(?:{key}([!-~]+)\ )?" for key in KEYS.values())
@@ -106,6 +106,17 @@ def parse(span: Span, counters: Counters) -> Entry:
         time, zone, org, env, proxy, revision, message_id, thread, level, logger, method, body,
         span.place,
     )  # fmt: skip
+
+
+def parse_entry(entry: Span | bytes | str) -> Entry:
+    """Understand one entry: a span of :func:`logscan.search`, or its text.
+
+    A header that cannot be read gives an entry with ``None`` for its fields and the whole text as its body.
+    """
+    if isinstance(entry, str):
+        entry = entry.encode("utf-8", "surrogateescape")
+    span = entry if isinstance(entry, Span) else Span(entry, Place("", 0))
+    return parse(span, Counters())
 
 
 def header_id(data: bytes) -> bytes | None:

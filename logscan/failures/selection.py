@@ -42,6 +42,11 @@ class Selection:
             return self.family in failure.families
         return not self.alerts or failure.alert in self.alerts
 
+    def selects(self, failure: FailedHandshake) -> bool:
+        """Whether a failed handshake is asked for: its kind, its place, its time."""
+        held = self.times.holds(failure.time, failure.zone)
+        return bool(held) and self.covers(failure) and self.names(failure)
+
     def covers(self, failure: FailedHandshake) -> bool:
         """Whether it happened where it was asked for."""
         return (
@@ -54,7 +59,7 @@ class Selection:
 
 
 def select_alerts(names: Sequence[str]) -> frozenset[str]:
-    """The alerts of ``--alert``; ``all`` gives the empty set, which means every TLS failure.
+    """The alerts of some names; ``all`` gives the empty set, which means every TLS failure.
 
     Raises:
         UsageError: a name that the catalogue does not have.
@@ -68,8 +73,9 @@ def select_alerts(names: Sequence[str]) -> frozenset[str]:
 
             near = difflib.get_close_matches(name, known, 3, 0.5)
             raise UsageError(
-                f"--alert {name}: no such alert or cause",
+                f"{name}: no such alert or cause",
                 f"did you mean {', '.join(near)}?" if near else "'all' takes every TLS failure",
+                argument="alert",
             )
     return frozenset(names)
 
@@ -92,7 +98,7 @@ class HostNames:
         for rule in rules:
             name, _, pattern = rule.partition("=")
             if not name:
-                raise UsageError(f"--host {rule}: no name", "write --host mp01 or --host mp01='logs/mp01/*'")
+                raise UsageError(f"{rule}: no name", "write mp01, or mp01=logs/mp01/*", argument="host")
             self._rules.append((name, pattern or "*"))
         self._known = lru_cache(maxsize=10_000)(self._name)
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from logscan.failures.incidents import Incidents
 from logscan.failures.joining import PARTS, part_of
 from logscan.failures.selection import Selection
-from logscan.scanning.plan import Limits
+from logscan.scanning.plan import Inputs, Limits
 from logscan.times import in_zone
 from logscan.values import Counters, FailedHandshake
 
@@ -100,7 +100,9 @@ ALONE: Share = (0, 1)
 class CountRequest:
     """What is to be counted: the arguments of :func:`logscan.jobs._counting.count`."""
 
-    paths: tuple[str, ...]
+    inputs: Inputs
+    planned: Counters
+    """What was counted while the inputs were found."""
     selection: Selection
     by: tuple[str, ...]
     limits: Limits

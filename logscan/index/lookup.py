@@ -11,23 +11,23 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from logscan.entries.layouts import Layout
+from logscan.entries.layouts import PLAIN, Layout
 from logscan.errors import InputError, problem_of
 from logscan.index.places import place_of
-from logscan.reading.paths import Stream
+from logscan.reading.paths import LogFile, Stream
 from logscan.reading.remote import is_remote
-from logscan.reading.unpack import STDIN, ByteStream, open_bytes, plain_size
-from logscan.scanning.needles import Finder
-from logscan.scanning.plan import Limits, layout_at, no_entries
+from logscan.reading.unpack import ByteStream, open_bytes
+from logscan.scanning.plan import no_entries
 from logscan.scanning.scanner import Scanner
+from logscan.scanning.spans import Scan
 from logscan.scanning.time_slices import Part
 from logscan.scanning.units import Plan, Unit, UnitScan
-from logscan.values import Counters, Place, Problem, Span
+from logscan.values import Place, Problem, Span
 
 if TYPE_CHECKING:  # a search where no index lies must not wait for SQLite
     from logscan.index.database import Catalogue, Known
@@ -35,8 +35,6 @@ if TYPE_CHECKING:  # a search where no index lies must not wait for SQLite
 
 _READ = 128 << 10
 """Bytes read at once: a block."""
-Scan = Callable[[list[Part]], Iterator[list[Span]]]
-"""Scans parts of streams in the usual way."""
 
 
 class Lookup:
@@ -45,57 +43,47 @@ class Lookup:
     Args:
         ids: the message ids.
         index: the directory of the index; "" for those beside the logs.
-        finder_of: finds their entries in bytes.
-        counters: takes what is read, and what is passed over.
-        limits: of the run.
+        scan: scans what no index knows, and the blocks that an index names.
     """
 
-    def __init__(
-        self,
-        ids: Sequence[bytes],
-        index: str,
-        finder_of: Callable[[Layout], Finder],
-        counters: Counters,
-        limits: Limits,
-    ) -> None:
+    def __init__(self, ids: Sequence[bytes], index: str, scan: Scan) -> None:
         self._ids = ids
         self._index = index
-        self._finder_of = finder_of
-        self._counters = counters
-        self._limits = limits
+        self._scan = scan
         self._catalogues: dict[str, Catalogue | None] = {}
 
-    def spans(self, parts: list[Part], scan: Scan) -> Iterator[list[Span]]:
+    def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
         """The spans of streams in their order; those that no index knows are scanned."""
         unknown: list[Part] = []
         try:
             for part in parts:
-                files = {file.path: cover for file in part.stream if (cover := self._cover(file.path))}
+                files = {file.path: cover for file in part.stream if (cover := self._cover(file))}
                 if not files:
                     unknown.append(part)
                     continue
-                yield from scan(unknown)
+                yield from self._scan.spans(unknown)
                 unknown = []
-                rest: Stream = part.stream
-                while rest:
-                    one = _Stream(rest, files, self._finder_of, self._counters, self._limits)
-                    yield from one.spans()
-                    rest = one.remaining
-            yield from scan(unknown)
+                files_left: Stream = part.stream
+                while files_left:
+                    stream = _Stream(files_left, part.layout or PLAIN, files, self._scan)
+                    yield from stream.spans()
+                    files_left = stream.remaining
+            yield from self._scan.spans(unknown)
         finally:
             for catalogue in self._catalogues.values():
                 if catalogue is not None:
                     catalogue.close()
 
-    def _cover(self, path: str) -> _Cover | None:
+    def _cover(self, file: LogFile) -> _Cover | None:
         """What the index says of a file, in full: an index that is damaged is found out before anything is
         passed over."""
-        if path == STDIN or is_remote(path):
+        path = file.path
+        if not file.probe.is_file or is_remote(path):
             return None
         place = place_of(path, self._index)
         try:
             catalogue = self._catalogue(place)
-            packed = plain_size(path) is None
+            packed = file.probe.plain_size is None
             known = catalogue.known(path, packed) if catalogue is not None else None
             if catalogue is None or known is None:
                 return None
@@ -107,7 +95,7 @@ class Lookup:
         except InputError as error:
             self._catalogues[place] = None
             problem = problem_of(place, error)
-            self._counters.problems.append(
+            self._scan.counters.problems.append(
                 replace(problem, reason=f"{problem.reason}: not used", fatal=False)
             )
             return None
@@ -122,7 +110,9 @@ class Lookup:
                 self._catalogues[place] = Catalogue(place)
             elif self._index:
                 hint = f"logscan index --index {self._index} PATH… makes one"
-                self._counters.problems.append(Problem(place, "no index is there: all is read", hint, False))
+                self._scan.counters.problems.append(
+                    Problem(place, "no index is there: all is read", hint, False)
+                )
         return self._catalogues[place]
 
 
@@ -160,26 +150,23 @@ class _Stream:
         remaining: files behind one that is missing or damaged: what they hold continues nothing.
     """
 
-    def __init__(
-        self,
-        stream: Stream,
-        covers: Mapping[str, _Cover],
-        finder_of: Callable[[Layout], Finder],
-        counters: Counters,
-        limits: Limits,
-    ) -> None:
+    def __init__(self, stream: Stream, layout: Layout, covers: Mapping[str, _Cover], scan: Scan) -> None:
         self.remaining: Stream = ()
-        self._stream = stream
-        self._layout = layout_at(stream[0].path)
+        self._layout = layout
         self._covers = {
             number: cover
             for number, file in enumerate(stream)
-            if (cover := covers.get(file.path)) and cover.file.layout == self._layout.name
+            if (cover := covers.get(file.path)) and cover.file.layout == layout.name
         }
-        self._short = {stream[number].path: cover for number, cover in self._covers.items()}
-        self._finder = finder_of(self._layout)
-        self._counters = counters
-        self._plan = Plan(limits.max_entry, _READ, limits.forget)
+        self._finder = scan.finder_of(layout)
+        self._counters = scan.counters
+        self._plan = Plan(scan.limits.max_entry, _READ, scan.limits.forget)
+        self._stream = tuple(
+            file._replace(opened=partial(self._open, file.path, self._covers[number]))
+            if number in self._covers
+            else file
+            for number, file in enumerate(stream)
+        )
         self._ended: _Point | None = None
 
     def spans(self) -> Iterator[list[Span]]:
@@ -220,7 +207,7 @@ class _Stream:
         unit = Unit(self._stream, self._layout, start, stop, first=not exact, inherits=False)
         at = Place(self._stream[start[0]].path, start[1]) if exact else None
         finder = partial(Scanner, self._finder)
-        scan = UnitScan(unit, self._plan, finder, self._counters, inherits=False, at=at, opener=self._open)
+        scan = UnitScan(unit, self._plan, finder, self._counters, inherits=False, at=at)
         with contextlib.closing(scan):
             yield from scan
         self.remaining = scan.remaining
@@ -228,7 +215,5 @@ class _Stream:
         if scan.last is not None:
             self._ended = unit.point(scan.last)
 
-    def _open(self, path: str, skip: int) -> ByteStream:
-        cover = self._short.get(path)
-        short = cover.open(path, skip) if cover is not None else None
-        return short or open_bytes(path, skip, self._plan.forget, ahead=cover is None)
+    def _open(self, path: str, cover: _Cover, skip: int) -> ByteStream:
+        return cover.open(path, skip) or open_bytes(path, skip, forget=self._plan.forget)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from zlib import crc32
 
 from logscan.entries.parse import header_id, parse
 from logscan.failures.joining import PARTS, Joining, needles_of, part_of
 from logscan.failures.selection import HostNames
 from logscan.failures.tally import ALONE, Counted, CountRequest, Share, Tally
-from logscan.jobs._spans import blocks
-from logscan.scanning.plan import Limits, Progress
-from logscan.store.scan import failures_in, hosts_of, stores_among
+from logscan.jobs._spans import spans_of_inputs
+from logscan.scanning.plan import Inputs, Limits, Progress
+from logscan.scanning.spans import Scan
+from logscan.store.scan import failures_in, hosts_of
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, FailedHandshake, Span
 
 
-def scan(
-    paths: Sequence[str],
+def failures_of(
+    inputs: Inputs,
     counters: Counters,
+    *,
     limits: Limits = Limits(),
     host_of: Callable[[str], str] | None = None,
     neighbours: bool = False,
@@ -29,22 +31,19 @@ def scan(
 ) -> Iterator[list[FailedHandshake]]:
     """The failed handshakes of each message that has any.
 
-    Faults of single inputs are added to ``counters.problems``; the rest is read. With ``times`` what cannot
-    hold entries of that range is not read; failures outside it may still come. With ``share`` only the
-    messages of that share come, and only they are counted (bytes, files and what else is not a message's
-    are counted in the first).
-
-    Raises:
-        NoLogsError: no path gave anything to read.
+    Faults of single inputs are added to ``counters.problems``; the rest is read. With ``times`` failures
+    outside that range may still come. With ``share`` only the messages of that share come, and only they are
+    counted (bytes, files and what else is not a message's are counted in the first).
     """
     hosts = host_of or HostNames()
     of_store = None
-    if stores_among(paths)[0]:
+    if inputs.stores:
         of_store = None if count_lines else failures_in(neighbours, times)
-        hosts = hosts.knowing(hosts_of(paths)) if isinstance(hosts, HostNames) else hosts
+        hosts = hosts.knowing(hosts_of(inputs.stores)) if isinstance(hosts, HostNames) else hosts
     joining = Joining(hosts, neighbours, limits.window, counters)
     read = counters if share[0] == 0 else Counters()
-    for spans in blocks(paths, needles_of(neighbours), read, limits, progress, count_lines, times, of_store):
+    scan = Scan(needles_of(neighbours), read, limits, progress, count_lines)
+    for spans in spans_of_inputs(inputs, scan, of_store=of_store):
         for span in spans:
             entry = _mine(span, share, counters)
             if entry is not None:
@@ -69,14 +68,17 @@ def count(request: CountRequest, share: Share = ALONE, progress: Progress | None
     """Count the selected failed handshakes of a share of the messages, and what lies outside the selection.
 
     Raises:
-        NoLogsError: no path gave anything to read.
         UsageError: an unknown column in ``by``.
     """
     selection = request.selection
     tally = Tally(selection, request.by, request.horizon, request.each)
-    for failures in scan(
-        request.paths, tally.done.counters, request.limits, request.host_of, selection.neighbours, progress,
-        request.count_lines, selection.times, share,
+    counters = tally.done.counters
+    if share[0] == 0:
+        counters.add(request.planned)
+    for failures in failures_of(
+        request.inputs, counters,
+        limits=request.limits, host_of=request.host_of, neighbours=selection.neighbours, progress=progress,
+        count_lines=request.count_lines, times=selection.times, share=share,
     ):  # fmt: skip
         tally.feed(failures)
     return tally.done

@@ -24,7 +24,8 @@ from logscan.evidence.configuration import Proxy
 from logscan.evidence.keystores import read_keystore as keystores
 from logscan.evidence.keystores.read_keystore import Keystore, WrongPasswordError, read_keystore
 from logscan.failures.selection import HostNames, Selection
-from logscan.jobs._counting import scan
+from logscan.jobs._counting import failures_of
+from logscan.jobs._spans import inputs_of
 from logscan.reading.remote import expand, is_remote
 from logscan.reading.unpack import first_bytes, open_bytes, unpacking_errors
 from logscan.scanning.plan import Limits, Progress
@@ -183,7 +184,11 @@ def _scan_logs(
 ) -> None:
     selection = asked.selection
     try:
-        found = scan(paths, counters, asked.limits, asked.hosts, progress=progress, times=selection.times)
+        inputs = inputs_of(paths, counters, selection.times)
+        found = failures_of(
+            inputs, counters,
+            limits=asked.limits, host_of=asked.hosts, progress=progress, times=selection.times,
+        )  # fmt: skip
         for failures in found:
             for failure in failures:
                 inside = selection.times.holds(failure.time, failure.zone)

@@ -6,15 +6,29 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from logscan.jobs._spans import scanned
+from logscan.entries.parse import parse
+from logscan.jobs._options import (
+    Paths,
+    Reading,
+    Times,
+    check_names,
+    limits_of,
+    paths_of,
+    times_of,
+    with_counters,
+)
+from logscan.jobs._spans import inputs_of, spans_of_inputs
+from logscan.scanning.needles import EveryEntryFinder
 from logscan.scanning.plan import Limits, Progress, parts_of
 from logscan.scanning.scanner import WholeScanner
+from logscan.scanning.spans import Scan
 from logscan.times import TimeRange
-from logscan.values import Counters
+from logscan.values import Counters, Entry, Results
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 BLOCK = 2 << 20
@@ -24,22 +38,79 @@ AHEAD = 16
 """Blocks that may be under way, so that columns are made while others are written."""
 
 
+class Exporting(Times, Reading, total=False):
+    """Keywords of :func:`export`."""
+
+
+def export(paths: Paths, **exporting: Unpack[Exporting]) -> Results[pa.RecordBatch]:
+    """All entries in the order of the log, in Arrow columns (docs/fields.md), a batch at a time.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: a time or zone that cannot be read.
+        InputError: the cluster cannot be used, or was lost.
+    """
+    check_names(exporting, Exporting)
+    counters = Counters()
+    batches = entry_batches(
+        paths_of(paths), counters,
+        times=times_of(exporting), limits=limits_of(exporting),
+        progress=exporting.get("progress"), cluster=exporting.get("cluster"),
+    )  # fmt: skip
+    return Results(batches, counters)
+
+
+def entries(paths: Paths, **exporting: Unpack[Exporting]) -> Results[Entry]:
+    """Every entry of the logs, understood, in the order of the log.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: a time or zone that cannot be read.
+    """
+    check_names(exporting, Exporting)
+    counters, times = Counters(), times_of(exporting)
+    inputs = inputs_of(paths_of(paths), counters, times)
+    scan = Scan(EveryEntryFinder, counters, limits_of(exporting), exporting.get("progress"))
+
+    def within_times() -> Iterator[Entry]:
+        for spans in spans_of_inputs(inputs, scan):
+            for span in spans:
+                entry = parse(span, counters)
+                if times.holds(entry.time, entry.zone):
+                    yield entry
+
+    return Results(within_times(), counters)
+
+
+def read_entries(paths: Paths, **exporting: Unpack[Exporting]) -> pd.DataFrame:
+    """Every entry as a row of a frame, in the order of the log: the columns of :func:`export`.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: a time or zone that cannot be read.
+    """
+    import pyarrow as pa
+
+    from logscan.entries.arrow import SCHEMA
+
+    batches = export(paths, **exporting)
+    frame = pa.Table.from_batches(list(batches), SCHEMA).to_pandas()
+    return with_counters(frame, batches.counters)
+
+
 def entry_batches(
     paths: Sequence[str],
     counters: Counters,
+    *,
     times: TimeRange = TimeRange(None, None, None),
     limits: Limits = Limits(),
     progress: Progress | None = None,
     cluster: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """All entries in the order of the log, with the columns of :data:`logscan.entries.arrow.SCHEMA`.
+    """:func:`export`, with counters that others may look at meanwhile.
 
     One thread reads and unpacks while ``limits.workers`` others make columns; or the workers of a cluster do
     it, by the address of its Dask scheduler.
-
-    Raises:
-        NoLogsError: no path gave anything to read.
-        InputError: the cluster cannot be used, or was lost.
     """
     if cluster is not None:
         from logscan.distribute.dask_units import batches_on_cluster
@@ -50,6 +121,7 @@ def entry_batches(
 
     limits = replace(limits, block=max(limits.block, BLOCK))
     parts = parts_of(paths, counters, times)
+    scan = Scan(EveryEntryFinder, counters, limits, progress)
     under_way: deque[Future[tuple[pa.RecordBatch, Counters]]] = deque()
 
     def finished() -> pa.RecordBatch:
@@ -59,12 +131,8 @@ def entry_batches(
 
     pool = ThreadPoolExecutor(limits.workers)
     try:
-        for layout, spans in scanned(
-            parts,
-            lambda layout: WholeScanner(layout, counters, limits.max_entry),
-            counters,
-            limits,
-            progress,
+        for layout, spans in scan.scanned(
+            parts, lambda layout: WholeScanner(layout, counters, limits.max_entry)
         ):
             for span in spans:
                 under_way.append(pool.submit(to_columns, span, layout, limits.max_entry))

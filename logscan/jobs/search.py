@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Unpack
 
 from logscan.entries.layouts import Layout
 from logscan.entries.parse import header_id, parse
 from logscan.errors import UsageError
 from logscan.index.lookup import Lookup
-from logscan.jobs._spans import Instead, blocks
+from logscan.jobs._options import Names, Paths, Reading, check_names, limits_of, paths_of, several
+from logscan.jobs._spans import inputs_of, spans_of_inputs
 from logscan.reading.paths import describe
 from logscan.scanning.needles import EveryEntryFinder, Finder, Literals
 from logscan.scanning.plan import Limits, Progress
-from logscan.store.scan import OfStore
-from logscan.values import Counters, Found, Place, Span
+from logscan.scanning.spans import Scan
+from logscan.values import Counters, Found, Place, Results, Span
 
 if TYPE_CHECKING:
     from logscan.store.reading import Store
@@ -25,10 +26,54 @@ MANY = 256
 """Ids from which on scanning all is faster than looking up each in an index."""
 
 
+class Searching(Reading, total=False):
+    """Keywords of :func:`search`."""
+
+    prefix: bool
+    """The ids are beginnings of ids."""
+    mentions: bool
+    """Also entries that name an id anywhere in their text."""
+    before: int
+    """Entries of context before each that matches."""
+    after: int
+    """Entries of context after it."""
+    line_number: bool
+    """Number the lines."""
+    index: str | None
+    """The directory of an index; "" for those beside the logs, ``None`` for none."""
+
+
+def search(ids: Names, *, paths: Paths, **searching: Unpack[Searching]) -> Results[Found]:
+    """The entries of some messages, whole, in the order of the log.
+
+    Args:
+        ids: message ids.
+        paths: logs, or stores of ``logscan ingest``.
+        **searching: see :class:`logscan.Searching`.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: what a cluster cannot do.
+        InputError: the cluster cannot be used, or was lost.
+    """
+    check_names(searching, Searching)
+    counters = Counters()
+    entries = find(
+        several(ids), paths_of(paths), counters,
+        prefix=searching.get("prefix", False), mentions=searching.get("mentions", False),
+        before=searching.get("before", 0), after=searching.get("after", 0),
+        limits=limits_of(searching), progress=searching.get("progress"),
+        lines=searching.get("line_number", False), index=searching.get("index", ""),
+        cluster=searching.get("cluster"),
+    )  # fmt: skip
+    return Results(entries, counters)
+
+
 def find(
     ids: Iterable[str],
     paths: Sequence[str],
     counters: Counters,
+    *,
     prefix: bool = False,
     mentions: bool = False,
     before: int = 0,
@@ -63,76 +108,61 @@ def find(
     belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
     finder_of: Callable[[Layout], Finder] = EveryEntryFinder if context else Literals(wanted)
-    held: deque[Span] = deque(maxlen=before)
+    scan = Scan(finder_of, counters, limits, progress, lines)
+    whole_ids = wanted if not (context or prefix or mentions or lines) else ()
+    kept: deque[Span] = deque(maxlen=before)
     owed = 0
     stem = ""
-    short = not (context or prefix or mentions or lines)
-    source = _Source(tuple(ids), short, finder_of, counters, limits, progress, lines)
-    for spans in source.spans(paths, index, cluster):
+    for spans in _spans(paths, scan, whole_ids, index, cluster):
         for span in spans:
             if context and stem != (here := describe(span.place.path).stem):
                 stem, owed = here, 0  # context does not reach into another log
-                held.clear()
+                kept.clear()
             kind = belongs.kind(span.data)
             counters.mentions += kind == _MENTIONED
             if kind == _MEMBER or (mentions and kind == _MENTIONED):
                 counters.candidates += 1
-                yield from (Found(one, False) for one in held)
-                held.clear()
+                yield from (Found(earlier, False) for earlier in kept)
+                kept.clear()
                 yield Found(span, True)
                 owed = after
             elif owed:
                 owed -= 1
                 yield Found(span, False)
             elif context:
-                held.append(span)
+                kept.append(span)
 
 
-class _Source(NamedTuple):
-    """Where spans come from."""
+def _spans(
+    paths: Sequence[str], scan: Scan, whole_ids: Sequence[bytes], index: str | None, cluster: str | None
+) -> Iterator[list[Span]]:
+    """The spans that may belong to the messages, by the shortest way: what knows ids is asked where nothing
+    but the entries of whole ids is wanted."""
+    if cluster is not None:
+        yield from _spans_on_cluster(paths, scan, cluster)
+        return
+    inputs = inputs_of(paths, scan.counters)
+    if not whole_ids:
+        yield from spans_of_inputs(inputs, scan)
+        return
 
-    ids: tuple[str, ...]
-    short: bool
-    """Nothing but the entries of whole ids is asked for: what knows ids may be asked."""
-    finder_of: Callable[[Layout], Finder]
-    counters: Counters
-    limits: Limits
-    progress: Progress | None
-    lines: bool
+    def of_store(store: Store, counters: Counters) -> Iterator[list[Span]]:
+        yield store.find([name.decode("utf-8", "surrogateescape") for name in whole_ids], counters)
 
-    def spans(self, paths: Sequence[str], index: str | None, cluster: str | None) -> Iterator[list[Span]]:
-        """Those that may belong to the messages, by the shortest way."""
-        if cluster is not None:
-            return self._on_cluster(paths, cluster)
-        by_index = None
-        if self.short and index is not None and len(self.ids) <= MANY:
-            wanted = [name.encode("utf-8", "surrogateescape") for name in self.ids]
-            by_index = Lookup(wanted, index, self.finder_of, self.counters, self.limits).spans
-        return self._blocks(paths, self._of_store if self.short else None, by_index)
+    lookup = Lookup(whole_ids, index, scan) if index is not None and len(whole_ids) <= MANY else None
+    yield from spans_of_inputs(inputs, scan, of_store=of_store, source=lookup)
 
-    def _on_cluster(self, paths: Sequence[str], address: str) -> Iterator[list[Span]]:
-        from logscan.distribute.dask_connection import check_paths, connected
-        from logscan.distribute.dask_units import spans_on_cluster
 
-        check_paths(paths)
-        if self.lines:
-            raise UsageError(
-                "--cluster: lines are not counted there", "leave out -n and --json, or --cluster"
-            )
-        with connected(address) as client:
-            scan = spans_on_cluster(client, self.finder_of, self.limits, self.counters, self.progress)
-            yield from self._blocks(paths, None, scan)
+def _spans_on_cluster(paths: Sequence[str], scan: Scan, address: str) -> Iterator[list[Span]]:
+    from logscan.distribute.dask_connection import check_paths, connected
+    from logscan.distribute.dask_units import ClusterScan
 
-    def _blocks(
-        self, paths: Sequence[str], of_store: OfStore | None, instead: Instead | None
-    ) -> Iterator[list[Span]]:
-        return blocks(
-            paths, self.finder_of, self.counters, self.limits, self.progress, self.lines,
-            of_store=of_store, instead=instead,
-        )  # fmt: skip
-
-    def _of_store(self, store: Store, counters: Counters) -> Iterator[list[Span]]:
-        yield store.find(self.ids, counters)
+    check_paths(paths)
+    if scan.count_lines:
+        raise UsageError("--cluster: lines are not counted there", "leave out -n and --json, or --cluster")
+    with connected(address) as client:
+        source = ClusterScan(client, scan)
+        yield from spans_of_inputs(inputs_of(paths, scan.counters), scan, source=source)
 
 
 _NOT, _MENTIONED, _MEMBER = range(3)

@@ -75,10 +75,9 @@ def _views(connection: Any, folders: Sequence[str], named: set[str], counters: C
         import pyarrow as pa
 
         from logscan.failures.frames import failures_to_frame, to_frame
-        from logscan.failures.selection import Selection
         from logscan.jobs.report import report
 
-        done = report(list(folders), Selection(alerts=frozenset()), each="handshakes" in named)
+        done = report(list(folders), alert="all", each="handshakes" in named)
         counters.problems += done.counters.problems
         connection.register("incidents", pa.Table.from_pandas(to_frame(done.incidents), preserve_index=False))
         connection.register(

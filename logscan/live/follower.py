@@ -9,8 +9,9 @@ from logscan.entries.layouts import layout_of
 from logscan.failures import catalog
 from logscan.live.followed_file import FollowedFile
 from logscan.reading.fingerprint import Mark
+from logscan.reading.probe import SAMPLE
 from logscan.scanning.needles import EveryEntryFinder, finder_for
-from logscan.scanning.plan import LAYOUT_SAMPLE, Limits
+from logscan.scanning.plan import Limits
 from logscan.scanning.scanner import Scanner
 from logscan.values import Counters, Span
 
@@ -81,7 +82,7 @@ class Follower:
 
     def _scan(self) -> Scanner:
         if self._scanner is None:
-            layout = layout_of(self.file.buffer[: min(self.file.end, LAYOUT_SAMPLE)])
+            layout = layout_of(self.file.buffer[: min(self.file.end, SAMPLE)])
             needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if self._neighbours else ())
             finder = EveryEntryFinder(layout) if self._entries else finder_for(needles, rare=True)
             self._scanner = Scanner(

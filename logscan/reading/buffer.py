@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from functools import partial
 from operator import itemgetter
 
 from logscan.errors import InputError, first_line
 from logscan.reading.paths import LogFile, Stream
-from logscan.reading.unpack import ByteStream, open_bytes, unpacking_errors
+from logscan.reading.unpack import ByteStream, unpacking_errors
 from logscan.values import Counters, Place, Problem
 
 BLOCK = 1 << 20
 """Bytes read at once: small enough to stay in the processor's cache while it is scanned."""
-Opener = Callable[[str, int], ByteStream]
-"""Opens a file's text at an offset."""
 _HEADER_BYTES = 4096
 """Enough of a file to see whether an entry begins with it."""
 
@@ -125,7 +122,6 @@ class BlockReader(Buffer):
         start: where to begin: the index of a file in the stream, and a byte of that file.
         stop: the index and the byte from which on entries are another reader's.
         forget: tell the kernel that what was read will not be needed again.
-        opener: opens a file's text at an offset; by default :func:`logscan.reading.unpack.open_bytes`.
     """
 
     def __init__(
@@ -134,12 +130,12 @@ class BlockReader(Buffer):
         counters: Counters,
         keep: int,
         begins_entry: Callable[[bytearray, int, int], bool],
+        *,
         count_lines: bool = False,
         block: int = BLOCK,
         start: tuple[int, int] = (0, 0),
         stop: tuple[int, int] | None = None,
         forget: bool = False,
-        opener: Opener | None = None,
     ) -> None:
         super().__init__(keep + block + _HEADER_BYTES, counters, count_lines)
         self.final = False
@@ -152,7 +148,7 @@ class BlockReader(Buffer):
         """Offset in the stream of the stop, once its file has been reached."""
         self._files = list(stream[self._file_index :])
         self._begins_entry = begins_entry
-        self._opened_at = opener or partial(open_bytes, forget=forget, ahead=True)
+        self._forget = forget
         self._open: ByteStream | None = None
 
     def fill(self) -> bool:
@@ -192,7 +188,7 @@ class BlockReader(Buffer):
         index = self._file_index
         self._file_index += 1
         try:
-            self._open = self._opened_at(file.path, skip)
+            self._open = file.open(skip, forget=self._forget)
         except InputError as error:
             self._fault(file, str(error).removeprefix(f"{file.path}: "), error.hint)
             return False

@@ -10,13 +10,14 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from logscan.errors import InputError, NoLogsError, problem_of, reason_of
+from logscan.reading.probe import Judge, Probe, probe
 from logscan.reading.remote import is_remote
-from logscan.reading.unpack import STDIN
+from logscan.reading.unpack import STDIN, ByteStream, open_bytes
 from logscan.values import Problem
 
 DEFAULT_PATHS = (
@@ -45,18 +46,49 @@ class LogFile(NamedTuple):
     stem: str
     """Directory and live name: the same for all files of a rotated family."""
     age: tuple[int, str, int]
-    """Sorts the files of a family oldest first."""
+    """Sorts the files of a rotation set oldest first."""
+    probe: Probe = Probe()
+    """What one look at the file found."""
+    opened: Callable[[int], ByteStream] | None = None
+    """Opens its text at an offset, where it does not lie at ``path``."""
+
+    def open(self, skip: int = 0, *, forget: bool = False) -> ByteStream:
+        """Open its text at an offset, unpacked in a thread of its own.
+
+        Raises:
+            InputError: it cannot be opened.
+        """
+        if self.opened is not None:
+            return self.opened(skip)
+        return open_bytes(self.path, skip, forget=forget, ahead=True)
 
 
 Stream = tuple[LogFile, ...]
 
 
-def discover(paths: Sequence[str], problems: list[Problem]) -> list[Stream]:
-    """Expand paths, directories and patterns into streams, families joined, each file once.
+def discover(paths: Sequence[str], problems: list[Problem], judge: Judge | None = None) -> list[Stream]:
+    """The streams of some paths, each file looked at once.
 
     Args:
         paths: files, directories (searched for ``*.log`` and its rotated forms), glob patterns, ``-``.
         problems: takes what cannot be read; the rest is still returned.
+        judge: reads a sample of each text; its result is in :attr:`Probe.notes`.
+
+    Raises:
+        NoLogsError: see :func:`list_streams`.
+    """
+    return [
+        tuple(file._replace(probe=probe(file.path, judge)) for file in stream)
+        for stream in list_streams(paths, problems)
+    ]
+
+
+def list_streams(paths: Sequence[str], problems: list[Problem]) -> list[Stream]:
+    """The streams of some paths by name alone: rotated files joined, each file once; nothing is opened.
+
+    Args:
+        paths: see :func:`discover`.
+        problems: takes what cannot be listed; the rest is still returned.
 
     Raises:
         NoLogsError: nothing at all was found for a path that is a directory or pattern and no other

@@ -13,8 +13,9 @@ import stat
 import sys
 import threading
 import zlib
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from logscan.errors import InputError, reason_of
 from logscan.reading.remote import is_remote
@@ -34,7 +35,17 @@ class ByteStream(Protocol):
         ...
 
 
-class _Raw(io.RawIOBase):
+Kept = TypeVar("Kept", bytes, memoryview)
+
+
+def take(view: memoryview, kept: Kept) -> tuple[int, Kept]:
+    """Move as many bytes as fit into a buffer: their number, and what is left."""
+    count = min(len(view), len(kept))
+    view[:count] = kept[:count]
+    return count, kept[count:]
+
+
+class RawBytes(io.RawIOBase):
     """The bytes of a descriptor."""
 
     def __init__(self, descriptor: int, forget: bool = False) -> None:
@@ -58,7 +69,7 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
-class _Whole(io.RawIOBase):
+class Rejoined(io.RawIOBase):
     """Bytes that were already read, to see what they are, and the rest behind them."""
 
     def __init__(self, head: bytes, rest: ByteStream) -> None:
@@ -71,9 +82,7 @@ class _Whole(io.RawIOBase):
 
     def readinto(self, view: Any, /) -> int:
         if self._head:
-            count = min(len(self._head), len(view))
-            view[:count] = self._head[:count]
-            self._head = self._head[count:]
+            count, self._head = take(view, self._head)
             return count
         return self._rest.readinto(view) or 0
 
@@ -98,9 +107,7 @@ class _Transcoded(io.RawIOBase):
             self._rest = self._decoder.decode(data, final=not data).encode("utf-8", "replace")
             if not data and not self._rest:
                 return 0
-        count = min(len(self._rest), len(view))
-        view[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
+        count, self._rest = take(view, self._rest)
         return count
 
     def close(self) -> None:
@@ -189,9 +196,7 @@ class _Ahead(io.RawIOBase):
                 raise block
             self._ended = not block
             self._block = memoryview(block)
-        count = min(len(view), len(self._block))
-        view[:count] = self._block[:count]
-        self._block = self._block[count:]
+        count, self._block = take(view, self._block)
         return count
 
     def close(self) -> None:
@@ -252,172 +257,153 @@ def _zstd() -> _Decompressor:
     return cast("_Decompressor", ZstdDecompressor())
 
 
-_UNPACKERS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
-    (b"\x1f\x8b", _gzip),
-    (b"\x28\xb5\x2f\xfd", _zstd),
-    (b"BZh", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+_CODECS: tuple[tuple[bytes, str, Callable[[], _Decompressor]], ...] = (
+    (b"\x1f\x8b", "gzip", _gzip),
+    (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
+    (b"BZh", "bzip2", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ\x00", "xz", lzma.LZMADecompressor),
 )
+"""Magic bytes, name and decompressor of each codec."""
 
 
-def open_bytes(path: str, skip: int = 0, forget: bool = False, ahead: bool = False) -> ByteStream:
-    """Open a file (or ``-``) for its unpacked bytes; what packs them is told by content.
+class Packing(NamedTuple):
+    """How a file's bytes hold its text."""
+
+    codec: str
+    """``gzip``, ``zstd``, ``bzip2``, ``xz``; empty: not packed."""
+    encoding: str
+    """Python's name of the encoding where it is not the log's own: ``utf-16``, ``utf-8-sig`` …"""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the bytes are the text: any offset can be read at once."""
+        return not self.codec and not self.encoding
+
+
+PLAIN = Packing("", "")
+
+MAGIC = 32
+"""Bytes of a file's beginning that show its packing."""
+
+
+def packing_of(head: bytes) -> Packing:
+    """The packing that a file's first :data:`MAGIC` bytes show."""
+    for magic, codec, _ in _CODECS:
+        if head.startswith(magic):
+            return Packing(codec, "")
+    return Packing("", "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else _wide_encoding(head))
+
+
+def open_bytes(path: str, skip: int = 0, *, forget: bool = False, ahead: bool = False) -> ByteStream:
+    """Open a file (or ``-``) for its unpacked bytes; its content shows its packing.
 
     Args:
         path: the file.
-        skip: begin at this unpacked byte; where bytes cannot be skipped they are read and dropped.
-        forget: tell the kernel that what was read will not be needed again.
+        skip: begin at this unpacked byte; where the file is packed, the bytes before are read and dropped.
+        forget: advise the kernel that these bytes will not be needed again.
         ahead: unpack in a thread of its own.
 
     Raises:
         InputError: the file cannot be opened.
     """
-    if skip and plain_size(path) is None:
-        stream = open_bytes(path, ahead=ahead)
-        with memoryview(bytearray(1 << 16)) as dropped:
-            while skip and (count := stream.readinto(dropped[: min(skip, len(dropped))])):
-                skip -= count
-        return stream
-    if is_remote(path):
-        return _open_remote(path, skip, ahead)
-    descriptor = _open(path)
-    if skip:
-        os.lseek(descriptor, skip, os.SEEK_SET)
-        return _Raw(descriptor, forget=forget)
-    head = b""
-    while len(head) < _MAGIC:
-        try:
-            more = os.read(descriptor, 64)
-        except OSError as error:
-            raise InputError(f"{path}: {reason_of(error)}") from error
-        if not more:
-            break
-        head += more
-    return _unpacked(head, _Raw(descriptor, forget), ahead)
+    raw, head = _opened(path, skip, forget)
+    if head is None:
+        return raw
+    stream = text_of(head, raw, ahead)
+    with memoryview(bytearray(1 << 16)) as dropped:
+        while skip and (count := stream.readinto(dropped[: min(skip, len(dropped))])):
+            skip -= count
+    return stream
 
 
-_MAGIC = 32
-"""Bytes of a beginning that tell what packs a file."""
-
-Opener = Callable[[str], "ByteStream"]
-
-_OPENERS: dict[str, Opener] = {}
-
-
-def register(scheme: str, opener: Opener) -> None:
-    """Let addresses of a scheme be read by other means than fsspec: their text, from its beginning."""
-    _OPENERS[scheme] = opener
-
-
-def _open_remote(path: str, skip: int, ahead: bool) -> ByteStream:
-    own = _OPENERS.get(path.partition("://")[0])
-    if own is not None:
-        return own(path)
-    from logscan.reading.remote import RemoteFile
-
-    file = RemoteFile(path, skip)
-    if skip:
-        return file
-    head = b""
-    while len(head) < _MAGIC and (more := file.read(64)):
-        head += more
-    return _unpacked(head, file, ahead)
-
-
-def _unpacked(head: bytes, rest: ByteStream, ahead: bool) -> ByteStream:
-    """A file's text, by what its first bytes say of it."""
-    for magic, unpack in _UNPACKERS:
-        if head.startswith(magic):
-            packed = _Unpacked(_Whole(head, rest), unpack)
-            return _Ahead(packed) if ahead else packed
-    encoding = _wide_encoding(head)
-    if encoding:
-        return _Transcoded(_Whole(head, rest), encoding)
-    return _Whole(head.removeprefix(codecs.BOM_UTF8), rest)
-
-
-def size_of(path: str) -> int:
-    """The size of a file as it lies there; 0 where that cannot be told.
-
-    Raises:
-        OSError: a file that cannot be looked at.
-        InputError: the same, beyond the disk.
-    """
+def _opened(path: str, skip: int, forget: bool) -> tuple[ByteStream, bytes | None]:
+    """A file's raw bytes, and those that were read to see its packing; ``None`` where it is plain and stands
+    at ``skip``."""
     if is_remote(path):
         from logscan.reading import remote
 
-        return remote.size(path) or 0
-    return os.path.getsize(path)
+        if skip and packing_of(remote.read_at(path, 0, MAGIC)).is_plain:
+            return remote.RemoteFile(path, skip), None
+        file = remote.RemoteFile(path)
+        return file, read_up_to(file, MAGIC)
+    descriptor = open_descriptor(path)
+    raw = RawBytes(descriptor, forget)
+    try:
+        if skip and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if packing_of(os.pread(descriptor, MAGIC, 0)).is_plain:
+                os.lseek(descriptor, skip, os.SEEK_SET)
+                return raw, None
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return raw, read_up_to(raw, MAGIC)
+    except OSError as error:
+        raw.close()
+        raise InputError(f"{path}: {reason_of(error)}") from error
 
 
-def size_or_zero(path: str) -> int:
-    """The same, 0 where a file cannot be looked at: whoever reads it is told that."""
-    with contextlib.suppress(OSError, InputError):
-        return size_of(path)
-    return 0
+def read_up_to(stream: ByteStream, size: int, errors: tuple[type[Exception], ...] = ()) -> bytes:
+    """So many bytes of a stream; fewer at its end, or where one of some errors ends it."""
+    data = bytearray(size)
+    end = 0
+    with contextlib.suppress(*errors), memoryview(data) as view:
+        while end < size and (count := stream.readinto(view[end:])):
+            end += count
+    return bytes(data[:end])
+
+
+def text_of(head: bytes, rest: ByteStream, ahead: bool = False) -> ByteStream:
+    """The text of a stream whose first bytes were read to see its packing."""
+    codec, encoding = packing_of(head)
+    if codec:
+        make = next(make for _, name, make in _CODECS if name == codec)
+        packed = _Unpacked(Rejoined(head, rest), make)
+        return _Ahead(packed) if ahead else packed
+    if encoding.startswith("utf-16"):
+        return _Transcoded(Rejoined(head, rest), encoding)
+    return Rejoined(head.removeprefix(codecs.BOM_UTF8), rest)
 
 
 def read_at(path: str, offset: int, size: int) -> bytes:
     """Some bytes of a plain file, fewer at its end.
 
     Raises:
-        OSError: a file that cannot be read.
-        InputError: the same, beyond the disk.
+        OSError: a local file that cannot be read.
+        InputError: a remote file that cannot be read.
+    """
+    with open_at_offsets(path) as read:
+        return read(offset, size)
+
+
+@contextlib.contextmanager
+def open_at_offsets(path: str) -> Iterator[Callable[[int, int], bytes]]:
+    """A function that gives bytes of a plain file by offset and size, for several looks at one opened file.
+
+    Raises:
+        OSError: a local file that cannot be opened or read.
+        InputError: a remote file that cannot be read.
     """
     if is_remote(path):
         from logscan.reading import remote
 
-        return remote.read_at(path, offset, size)
-    with open(path, "rb") as file:
-        return os.pread(file.fileno(), size, offset)
+        yield partial(remote.read_at, path)
+        return
+    with open(path, "rb", buffering=0) as file:
+        yield lambda offset, size: os.pread(file.fileno(), size, offset)
 
 
 def first_bytes(path: str, size: int) -> bytes:
-    """The first bytes of an unpacked file, fewer where it is shorter or damaged, none where it cannot be
-    opened: whoever reads the file is told that."""
-    head = bytearray(size)
-    end = 0
-    with contextlib.suppress(InputError):
-        file = open_bytes(path)
-        try:
-            with contextlib.suppress(*unpacking_errors()), memoryview(head) as view:
-                while end < size and (count := file.readinto(view[end:])):
-                    end += count
-        finally:
-            file.close()
-    return bytes(head[:end])
+    """The first bytes of a file's text, fewer where it is shorter or damaged, none where it cannot be opened:
+    its reader reports that."""
+    with contextlib.suppress(InputError), contextlib.closing(open_bytes(path)) as stream:
+        return read_up_to(stream, size, unpacking_errors())
+    return b""
 
 
-def plain_size(path: str) -> int | None:
-    """The size of a regular file whose bytes are the log's own, neither packed nor in another encoding."""
-    if is_remote(path):
-        return _remote_plain_size(path)
-    try:
-        with open(path, "rb") as file:
-            about = os.fstat(file.fileno())
-            head = file.read(_MAGIC)
-    except OSError:
-        return None
-    return about.st_size if stat.S_ISREG(about.st_mode) and _is_plain(head) else None
+def open_descriptor(path: str) -> int:
+    """Open a local file, or standard input.
 
-
-def _is_plain(head: bytes) -> bool:
-    packed = any(head.startswith(magic) for magic, _ in _UNPACKERS)
-    return not packed and not _wide_encoding(head) and not head.startswith(codecs.BOM_UTF8)
-
-
-def _remote_plain_size(path: str) -> int | None:
-    from logscan.reading import remote
-
-    if path.partition("://")[0] in _OPENERS:
-        return None
-    try:
-        return remote.size(path) if _is_plain(remote.read_at(path, 0, _MAGIC)) else None
-    except InputError:
-        return None
-
-
-def _open(path: str) -> int:
+    Raises:
+        InputError: it cannot be opened, or is a directory.
+    """
     if path == STDIN:
         return sys.stdin.fileno()
     try:
@@ -435,7 +421,7 @@ def _open(path: str) -> int:
     return descriptor
 
 
-def _wide_encoding(head: bytes) -> str | None:
+def _wide_encoding(head: bytes) -> str:
     """UTF-16, by its mark or by the zero bytes between Latin letters."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -445,7 +431,7 @@ def _wide_encoding(head: bytes) -> str | None:
             return "utf-16-le"
         if not any(sample[0::2]) and all(sample[1::2]):
             return "utf-16-be"
-    return None
+    return ""
 
 
 def unpacking_errors() -> tuple[type[Exception], ...]:
@@ -461,3 +447,10 @@ def unpacking_errors() -> tuple[type[Exception], ...]:
         if loaded is not None and hasattr(loaded, name):
             errors.append(getattr(loaded, name))
     return tuple(errors)
+
+
+def plain_size(path: str) -> int | None:
+    """See :attr:`logscan.reading.probe.Probe.plain_size`."""
+    from logscan.reading.probe import probe
+
+    return probe(path).plain_size

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from logscan.entries.layouts import Layout, layout_of
+from logscan.entries.sample import judge
 from logscan.reading.buffer import BLOCK
-from logscan.reading.copies import without_copies
+from logscan.reading.fingerprint import without_copies
 from logscan.reading.paths import discover
 from logscan.reading.unpack import first_bytes
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
@@ -20,8 +22,6 @@ Progress = Callable[[Counters], None]
 
 DEFAULT_WINDOW = 10_000
 """Messages open at once. With a failure of three entries each they take about 40 MB."""
-LAYOUT_SAMPLE = 1 << 16
-"""Bytes at a stream's beginning by which its layout is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,33 @@ class Limits:
     """Tell the kernel that what was read is not needed again, so that it keeps what others need."""
 
 
-def parts_of(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[Part]:
-    """What must be read of some paths for a time range, stream by stream.
+class Inputs(NamedTuple):
+    """What a run reads."""
+
+    stores: tuple[str, ...]
+    """Directories of stores."""
+    parts: tuple[Part, ...]
+    """Parts of streams of files."""
+
+
+def parts_of(
+    paths: Sequence[str], counters: Counters, times: TimeRange = TimeRange(None, None, None)
+) -> list[Part]:
+    """What must be read of some paths for a time range, stream by stream. Each file is opened once for it.
 
     Raises:
         NoLogsError: no path gave anything to read.
     """
-    streams = without_copies(discover(paths, counters.problems), counters)
+    streams = without_copies(discover(paths, counters.problems, judge), counters)
     parts = [part_of(stream, times) for stream in streams]
     for part in parts:
         counters.skipped_files += part.skipped_files
         counters.skipped_bytes += part.skipped_bytes
         counters.files += part.start > 0  # a reader counts those that it begins at their first byte
+    sizes = [file.probe.plain_size for part in parts for file in part.stream]
+    if None not in sizes:
+        counters.planned_bytes = sum(filter(None, sizes)) - sum(part.skipped_bytes for part in parts)
     return parts
-
-
-def layout_at(path: str) -> Layout:
-    """The layout of a stream, by the beginning of its first file."""
-    return layout_of(first_bytes(path, LAYOUT_SAMPLE))
 
 
 def no_entries(path: str, size: int) -> Problem:
@@ -68,3 +77,11 @@ def no_entries(path: str, size: int) -> Problem:
         "is it another kind of file?",
         fatal=False,
     )
+
+
+LAYOUT_SAMPLE = 1 << 16
+
+
+def layout_at(path: str) -> Layout:
+    """See :func:`logscan.entries.sample.layout_in`."""
+    return layout_of(first_bytes(path, LAYOUT_SAMPLE))

@@ -10,18 +10,17 @@ read.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from logscan.entries.layouts import Layout, layout_of
-from logscan.entries.parse import parse
+from logscan.entries.layouts import PLAIN, Layout
+from logscan.entries.sample import Printed, layout_in, printed_times
 from logscan.errors import InputError
-from logscan.reading.paths import Stream
-from logscan.reading.unpack import STDIN, first_bytes, plain_size, read_at, size_or_zero
+from logscan.reading.paths import LogFile, Stream
+from logscan.reading.unpack import open_at_offsets, read_at
 from logscan.times import TimeRange, in_zone
-from logscan.values import Counters, Place, Span
 
 SLACK = timedelta(minutes=90)
 """How far times may fall in a log that counts as ordered: the repeated hour, and a message that began
@@ -46,43 +45,45 @@ class Part(NamedTuple):
     headless: bool = False
     """Something in front was left out: lines before the first entry belong to that."""
     layout: Layout | None = None
-    """How entries stand in the stream, where that had to be found out."""
+    """How entries stand in the stream; ``None`` where only reading it shows that."""
     skipped_files: int = 0
     skipped_bytes: int = 0
 
 
 def part_of(stream: Stream, times: TimeRange) -> Part:
     """The part of a stream, oldest file first, that can hold entries of a time range."""
-    whole = Part(stream)
-    if (times.since is None and times.until is None) or any(file.path == STDIN for file in stream):
+    layout = layout_in(stream[0])
+    whole = Part(stream, layout=layout)
+    if (times.since is None and times.until is None) or not all(file.probe.is_file for file in stream):
         return whole
-    sizes = [size_or_zero(file.path) for file in stream]
+    layout = layout or PLAIN
+    sizes = [file.probe.size for file in stream]
     if sum(sizes) < WORTH_WHILE:
         return whole
 
-    beginnings = [first_bytes(file.path, _LOOK) for file in stream]
-    layout = layout_of(beginnings[0])
+    def local(printed: Printed | None) -> datetime | None:
+        return None if printed is None else in_zone(printed.time, printed.zone, times.zone)
 
     def time_in(data: bytes) -> datetime | None:
-        return _first_time(data, layout, times)
+        return local(next(printed_times(data, layout), None))
 
-    heads = [time_in(data) for data in beginnings]
+    heads = [local(file.probe.notes.first if file.probe.notes else None) for file in stream]
     if not _ascending(heads):
         return whole
     low = times.since - SLACK if times.since is not None else None
     high = times.until + SLACK if times.until is not None else None
-    first, behind = _files(heads, low, high)
-    if low is not None and any(_reaches(file.path, low, layout, times) for file in stream[:first]):
+    first, after = _files(heads, low, high)
+    if low is not None and any(_reaches(file, low, layout, times) for file in stream[:first]):
         return whole
-    begin, _ = _bounds(stream[first].path, low, None, time_in)
-    # An entry that begins in front of the stop may end behind it: the file of the stop is opened.
-    last, end = (behind, 0) if behind < len(stream) else (behind - 1, None)
+    begin, _ = _bounds(stream[first], low, None, time_in)
+    # An entry that begins before the stop may end after it: the file of the stop is opened.
+    last, end = (after, 0) if after < len(stream) else (after - 1, None)
     if last and end == 0:
-        _, inside = _bounds(stream[last - 1].path, None, high, time_in)
+        _, inside = _bounds(stream[last - 1], None, high, time_in)
         if inside is not None:
             last, end = last - 1, inside
     elif end is None:
-        _, end = _bounds(stream[last].path, None, high, time_in)
+        _, end = _bounds(stream[last], None, high, time_in)
     if last < first or (last == first and end is not None and end <= begin):
         last, end = first, begin
     left_out = sum(sizes[:first]) + begin + sum(sizes[last + 1 :])
@@ -100,17 +101,18 @@ def _files(heads: Sequence[datetime | None], low: datetime | None, high: datetim
 
 
 def _bounds(
-    path: str, low: datetime | None, high: datetime | None, time_in: Callable[[bytes], datetime | None]
+    file: LogFile, low: datetime | None, high: datetime | None, time_in: Callable[[bytes], datetime | None]
 ) -> tuple[int, int | None]:
     """Offsets in a plain file: in front of the first no entry is as late as ``low``, from the second on
     all are as late as ``high``."""
-    size = plain_size(path)
+    size = file.probe.plain_size
     if size is None or size < WORTH_WHILE:
         return 0, None
-    with contextlib.suppress(OSError, InputError):
+    with contextlib.suppress(OSError, InputError), contextlib.ExitStack() as stack:
+        look = stack.enter_context(open_at_offsets(file.path))
 
         def time_at(offset: int) -> datetime | None:
-            data = read_at(path, offset, _LOOK)
+            data = look(offset, _LOOK)
             return time_in(data[data.find(b"\n") + 1 :] if offset else data)
 
         offsets = [size * number // SAMPLES for number in range(SAMPLES)]
@@ -159,30 +161,15 @@ def _ascending(times: Sequence[datetime | None]) -> bool:
     return bool(known)
 
 
-def _reaches(path: str, moment: datetime, layout: Layout, times: TimeRange) -> bool:
+def _reaches(file: LogFile, moment: datetime, layout: Layout, times: TimeRange) -> bool:
     """Whether a plain file ends with entries as late as a moment: then the next does not continue it."""
-    size = plain_size(path)
+    size = file.probe.plain_size
     if not size:
         return False
     try:
-        data = read_at(path, max(0, size - _LOOK), _LOOK)
+        data = read_at(file.path, max(0, size - _LOOK), _LOOK)
     except (OSError, InputError):
         return False
     if size > _LOOK:
         data = data[data.find(b"\n") + 1 :]
-    return any(time >= moment for time in _times(data, layout, times))
-
-
-def _first_time(data: bytes, layout: Layout, times: TimeRange) -> datetime | None:
-    return next(_times(data, layout, times), None)
-
-
-def _times(data: bytes, layout: Layout, times: TimeRange) -> Iterator[datetime]:
-    """The times of the entries that open in some bytes, in the log's zone."""
-    at = 0
-    while (end := data.find(b"\n", at)) >= 0:
-        if layout.opener.match(data, at):
-            entry = parse(Span(data[at : end + 1], Place("", 0)), Counters())
-            if entry.time is not None:
-                yield in_zone(entry.time, entry.zone, times.zone)
-        at = end + 1
+    return any(in_zone(*printed, times.zone) >= moment for printed in printed_times(data, layout))

@@ -13,17 +13,15 @@ Threads serve, not processes: reading, unpacking and the search for needles rele
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from logscan.entries.layouts import Layout, begins_entry
-from logscan.reading.buffer import BlockReader, Opener
+from logscan.entries.layouts import PLAIN, Layout, begins_entry
+from logscan.reading.buffer import BlockReader
 from logscan.reading.paths import Stream
-from logscan.reading.unpack import STDIN, plain_size
 from logscan.scanning.needles import Finder
 from logscan.scanning.scanner import Scanner
 from logscan.scanning.time_slices import Part
@@ -129,12 +127,13 @@ class _Work:
             raise self.error
 
 
-def units_of(part: Part, layout: Layout, size_of_range: int = 0) -> list[Unit]:
+def units_of(part: Part, size_of_range: int = 0) -> list[Unit]:
     """The units of a part of a stream, plain files in ranges of some bytes (:data:`RANGE`)."""
+    layout = part.layout or PLAIN  # nothing could be read
     starts: list[tuple[int, int]] = []
     last = len(part.stream) - 1
     for index, file in enumerate(part.stream):
-        size = plain_size(file.path) if file.path != STDIN else None
+        size = file.probe.plain_size
         end = (size or 1) if part.stop is None or index < last else part.stop
         starts += [
             (index, offset) for offset in range(part.start if index == 0 else 0, end, size_of_range or RANGE)
@@ -153,8 +152,10 @@ def worth_while(streams: Sequence[Stream], workers: int) -> bool:
     """Whether there is enough to share out."""
     if workers < 2:
         return False
-    files = [file.path for stream in streams for file in stream]
-    sizes = [os.path.getsize(path) for path in files if path != "-" and os.path.isfile(path)]
+    probes = [file.probe for stream in streams for file in stream]
+    if any(probe.is_stream for probe in probes):
+        return False  # its layout is judged when it is read
+    sizes = [probe.size for probe in probes if probe.is_file]
     return sum(sizes) >= RANGE // 4 and (len(sizes) > 1 or max(sizes) > RANGE)
 
 
@@ -335,7 +336,6 @@ class UnitScan:
         counters: takes what is counted.
         inherits: lines before the first entry belong to another unit's last.
         at: begin exactly with an entry that begins there.
-        opener: opens files at an offset, where that is not done as usual.
     """
 
     def __init__(
@@ -346,7 +346,6 @@ class UnitScan:
         counters: Counters,
         inherits: bool,
         at: Place | None = None,
-        opener: Opener | None = None,
     ) -> None:
         start, mid_line = unit.start, False
         if at is not None:
@@ -355,8 +354,8 @@ class UnitScan:
             # One byte earlier: it tells whether a line begins at the start.
             start, mid_line = (start[0], start[1] - 1), True
         self._reader = BlockReader(
-            unit.stream, counters, plan.max_entry, begins_entry, False, plan.block, start, unit.stop,
-            plan.forget, opener,
+            unit.stream, counters, plan.max_entry, begins_entry,
+            block=plan.block, start=start, stop=unit.stop, forget=plan.forget,
         )  # fmt: skip
         self._scanner = scanner_of(
             unit.layout, counters, plan.max_entry, mid_line=mid_line, inherits=inherits, fresh=at is None

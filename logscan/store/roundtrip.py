@@ -24,9 +24,8 @@ from logscan.entries.arrow import (
     parsed,
     unusual,
 )
-from logscan.entries.layouts import PLAIN, Layout
+from logscan.entries.layouts import KEYS, PLAIN, Layout
 from logscan.store.layout_bits import (
-    KEYS,
     OPEN_END,
     PIECE,
     POINT,

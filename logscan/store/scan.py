@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from logscan.reading.paths import LogFile, Stream
-from logscan.reading.unpack import ByteStream, register
+from logscan.reading.unpack import ByteStream, take
 from logscan.scanning.time_slices import SLACK
 from logscan.store.manifest import is_store
 from logscan.store.reading import Store
@@ -17,8 +17,6 @@ from logscan.values import Counters, Span
 
 OfStore = Callable[[Store, Counters], Iterator[list[Span]]]
 """Spans of a store."""
-SCHEME = "logscan-store"
-"""Addresses of a store's sources: ``logscan-store://DIR#ID``."""
 
 
 def stores_among(paths: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -56,41 +54,28 @@ def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[lis
     yield from of_store(store, counters)
 
 
-def scanned_text(
-    folder: str, scan: Callable[[Sequence[Stream]], Iterator[list[Span]]], counters: Counters
-) -> Iterator[list[Span]]:
-    """The spans of a store's text, read as files are.
-
-    Args:
-        folder: the store.
-        scan: reads streams.
-        counters: takes what cannot be read.
+def streams_of(folder: str, counters: Counters) -> list[Stream]:
+    """The text of a store as streams, whose files are read from it.
 
     Raises:
         InputError: it is damaged or of another version.
     """
     store = Store(folder)
-
-    def opened(address: str) -> ByteStream:
-        return _Text(store.text(int(address.rpartition("#")[2]), counters))
-
-    register(SCHEME, opened)
-    families: dict[tuple[str, str, int], list[LogFile]] = {}
-    names: dict[str, str] = {}
+    streams: dict[tuple[str, str, int], list[LogFile]] = {}
     first: dict[int, int] = {}
     for number, source in enumerate(store.ordered):
-        # What a source goes on with is in the same stream.
+        # What a source continues is in the same stream.
         begin = first[source.id] = (
             first.get(source.after, source.id) if source.after is not None else source.id
         )
-        address = f"{SCHEME}://{folder}#{source.id}"
-        names[address] = source.path
-        families.setdefault((source.host, source.stem, begin), []).append(
-            LogFile(address, source.stem, (0, "", number))
+
+        def opened(_skip: int, number: int = source.id) -> ByteStream:
+            return _Text(store.text(number, counters))
+
+        streams.setdefault((source.host, source.stem, begin), []).append(
+            LogFile(source.path, source.stem, (0, "", number), opened=opened)
         )
-    streams = [tuple(family) for family in families.values()]
-    for found in scan(streams):
-        yield [span._replace(place=span.place._replace(path=names[span.place.path])) for span in found]
+    return [tuple(files) for files in streams.values()]
 
 
 class _Text(io.RawIOBase):
@@ -110,7 +95,5 @@ class _Text(io.RawIOBase):
             if piece is None:
                 return 0
             self._piece = memoryview(piece)
-        count = min(len(view), len(self._piece))
-        view[:count] = self._piece[:count]
-        self._piece = self._piece[count:]
+        count, self._piece = take(view, self._piece)
         return count

@@ -1,0 +1,50 @@
+"""What the beginning of a log says of it: its layout, and the time of its first entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from logscan.entries.layouts import Layout, layout_named, layout_of
+from logscan.entries.parse import parse
+from logscan.reading.paths import LogFile
+from logscan.values import Counters, Place, Span
+
+
+class Printed(NamedTuple):
+    """A time as an entry has it."""
+
+    time: datetime
+    zone: str | None
+
+
+class Sample(NamedTuple):
+    """What a sample of a text shows."""
+
+    layout_name: str
+    first: Printed | None
+    """The time of the first entry in it that has one."""
+
+
+def judge(sample: bytes) -> Sample:
+    """Judge the first bytes of a text: see :data:`logscan.reading.probe.Judge`."""
+    layout = layout_of(sample)
+    return Sample(layout.name, next(printed_times(sample, layout), None))
+
+
+def layout_in(file: LogFile) -> Layout | None:
+    """How entries stand in a file, by what its probe saw; ``None`` where nothing was read for it."""
+    notes = file.probe.notes
+    return layout_named(notes.layout_name) if isinstance(notes, Sample) else None
+
+
+def printed_times(data: bytes, layout: Layout) -> Iterator[Printed]:
+    """The times of the entries that open in some bytes."""
+    at = 0
+    while (end := data.find(b"\n", at)) >= 0:
+        if layout.opener.match(data, at):
+            entry = parse(Span(data[at : end + 1], Place("", 0)), Counters())
+            if entry.time is not None:
+                yield Printed(entry.time, entry.zone)
+        at = end + 1
