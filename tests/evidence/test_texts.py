@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from logscan.evidence.configuration import LITERAL, REFERENCE, VARIABLE, Environ
 from logscan.evidence.distinguished_names import parse
 from logscan.evidence.keystores import read_keystore as keystores
 from support.command import ROOT
+from support.oracles import OPENSSL, needs
 
 TLS = ROOT / "tests/data/tls"
 CA = "CN=Backend CA, OU=ITS, O=Backend Co, C=AU"
@@ -305,7 +305,7 @@ def test_traces(data: bytes) -> None:
     )
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the keystores")
+@needs(OPENSSL)
 @pytest.mark.parametrize(
     "how", [["-legacy"], ["-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"], []]
 )

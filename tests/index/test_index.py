@@ -29,7 +29,8 @@ from logscan.jobs.search import find
 from logscan.values import Counters, Problem
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
-from support.logs import QUIET, entries, logs
+from support.logs import entries, logs
+from support.profiles import fewer
 
 SIDECAR = places.SIDECAR
 Answer = list[tuple[bytes, str, int, int]]
@@ -54,7 +55,7 @@ def same(ids: list[str], folder: Path, index: str = "") -> int:
     return counters.indexed_bytes
 
 
-@QUIET
+@fewer(5)
 @given(
     data=st.one_of(logs(), entries()),
     seed=st.integers(0, 1 << 20),
