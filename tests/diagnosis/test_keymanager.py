@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import shutil
 import socket
 import struct
 import subprocess
@@ -26,19 +25,17 @@ from logscan.diagnosis.keymanager import CHOSEN, choose
 from logscan.evidence.distinguished_names import from_der
 from logscan.evidence.keystores.read_keystore import read_keystore
 from support.command import ROOT, logscan
+from support.oracles import JDK, OPENSSL, require
 
 TLS = ROOT / "tests/data/tls"
 PKI = TLS / "pki"
-JAVA = shutil.which("java")
-OPENSSL = shutil.which("openssl")
 
 
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Java programs of tests/data/java, compiled."""
-    compiler = shutil.which("javac")
-    if JAVA is None or compiler is None:
-        pytest.skip("no JDK here")
+    require(JDK)
+    _, compiler, _ = JDK.paths
     folder = tmp_path_factory.mktemp("classes")
     sources = sorted((ROOT / "tests/data/java").glob("*.java"))
     subprocess.run([compiler, "-d", folder, *sources], check=True, capture_output=True, timeout=120)
@@ -47,9 +44,8 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def java(classes: Path, name: str, *args: str, stdin: str = "") -> list[str]:
     """Run one of them."""
-    assert JAVA is not None
     done = subprocess.run(
-        [JAVA, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classes, name, *args],
+        [JDK.path, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classes, name, *args],
         input=stdin.encode(), capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
@@ -71,22 +67,21 @@ def test_choice(classes: Path, tmp_path: Path) -> None:
     stores = [
         path for path in sorted(PKI.iterdir()) if path.suffix in (".p12", ".jks") and path.name != "trust.p12"
     ]
-    keytool = shutil.which("keytool")
-    if keytool is not None:
-        several = tmp_path / "several.p12"
-        for source, alias in (
-            ("good", "one"),
-            ("fullchain", "two"),
-            ("unknownca", "three"),
-            ("ecgood", "four"),
-        ):
-            subprocess.run(
-                [keytool, "-importkeystore", "-srckeystore", PKI / f"{source}.p12", "-srcstorepass", "changeit",
-                 "-srcalias", "myKey", "-destalias", alias, "-destkeystore", several, "-deststorepass", "changeit",
-                 "-deststoretype", "PKCS12", "-noprompt"],
-                check=True, capture_output=True, timeout=60,
-            )  # fmt: skip
-        stores.append(several)
+    keytool = JDK.paths[2]
+    several = tmp_path / "several.p12"
+    for source, alias in (
+        ("good", "one"),
+        ("fullchain", "two"),
+        ("unknownca", "three"),
+        ("ecgood", "four"),
+    ):
+        subprocess.run(
+            [keytool, "-importkeystore", "-srckeystore", PKI / f"{source}.p12", "-srcstorepass", "changeit",
+             "-srcalias", "myKey", "-destalias", alias, "-destkeystore", several, "-deststorepass", "changeit",
+             "-deststoretype", "PKCS12", "-noprompt"],
+            check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+    stores.append(several)
     names = [subject(name) for name in ("root.pem", "other.pem", "inter.pem", "unknownca.pem")]
     names.append(in_other_letters(names[0]))
     lists: list[tuple[bytes, ...]] = [(), *((name,) for name in names), *itertools.combinations(names, 2)]
@@ -180,11 +175,10 @@ class Recorder:
 @pytest.fixture(scope="module")
 def server_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's certificate and key as PEM."""
-    if OPENSSL is None:
-        pytest.skip("no openssl here")
+    require(OPENSSL)
     folder = tmp_path_factory.mktemp("server")
     subprocess.run(
-        [OPENSSL, "pkcs12", "-in", PKI / "srv.p12", "-passin", "pass:changeit", "-nodes", "-out", folder / "srv.pem"],
+        [OPENSSL.path, "pkcs12", "-in", PKI / "srv.p12", "-passin", "pass:changeit", "-nodes", "-out", folder / "srv.pem"],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     return folder / "srv.pem"
@@ -195,9 +189,8 @@ def s_server(server: Path, authority: str, *more: str) -> Iterator[int]:
     """A real server that wants a client certificate."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert OPENSSL is not None
     process = subprocess.Popen(
-        [OPENSSL, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", server, "-key", server, "-Verify", "3",
+        [OPENSSL.path, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", server, "-key", server, "-Verify", "3",
          "-verify_return_error", "-CAfile", PKI / authority, "-www", "-quiet", *more],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
     )  # fmt: skip
@@ -277,9 +270,8 @@ def test_old_versions(version: str, server_files: Path, tmp_path: Path) -> None:
     weak = ("-cipher", "ALL:@SECLEVEL=0")
     with s_server(server_files, "other.pem", *weak) as port:
         recorder = Recorder(port)
-        assert OPENSSL is not None
         done = subprocess.run(
-            [OPENSSL, "s_client", "-connect", f"127.0.0.1:{recorder.port}", version, *weak, "-legacy_server_connect"],
+            [OPENSSL.path, "s_client", "-connect", f"127.0.0.1:{recorder.port}", version, *weak, "-legacy_server_connect"],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
         )  # fmt: skip
         recorder.write(tmp_path / "capture.pcap")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import logscan as package
@@ -32,7 +32,8 @@ from logscan.times import time_range
 from logscan.values import Counters
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
-from support.logs import ALL, QUIET, entries, logs
+from support.logs import ALL, entries, logs
+from support.profiles import fewer
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -148,7 +149,7 @@ def threads() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-@settings(QUIET, max_examples=int(os.environ.get("EXAMPLES", "12")))  # each asks a cluster for many tasks
+@fewer(20)  # each asks a cluster for many tasks
 @given(
     data=st.one_of(logs(), entries()),
     seed=st.integers(0, 1 << 20),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.distribute import count_processes as sharing
@@ -21,6 +21,7 @@ from logscan.scanning.plan import Limits
 from logscan.values import Report
 from support.command import ROOT, Run, environment
 from support.logs import logs
+from support.profiles import fewer
 
 EVERYTHING = Selection(alerts=frozenset())
 
@@ -29,7 +30,7 @@ def told(report: Report) -> list[object]:
     return [report.incidents, report.failures, report.other_alerts, report.elsewhere, report.counters]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fewer(3)
 @given(
     data=logs(),
     of=st.integers(2, PARTS),

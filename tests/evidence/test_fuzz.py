@@ -19,7 +19,7 @@ from captures import packets_of
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.errors import InputError
@@ -96,7 +96,6 @@ def mutated(data: bytes, seed: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-@settings(max_examples=150, deadline=None)
 @given(number=st.integers(0, 100), seed=st.integers(0, 1 << 30))
 def test_damaged(kind: str, number: int, seed: int) -> None:
     """Whatever is done to a real file, the reader takes it or says what is wrong."""
@@ -106,7 +105,6 @@ def test_damaged(kind: str, number: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-@settings(max_examples=60, deadline=None)
 @given(data=st.binary(max_size=400))
 def test_anything(kind: str, data: bytes) -> None:
     """Random bytes."""
@@ -123,7 +121,6 @@ def connections(data: bytes, keys: KeyLog | None = None) -> list[Connection]:
         return list(read_capture(file.name, keys or KeyLog(), CaptureCounters(), lambda _: None))
 
 
-@settings(max_examples=300, deadline=None)
 @given(number=st.integers(0, 3), seed=st.integers(0, 1 << 30))
 def test_damaged_captures(number: int, seed: int) -> None:
     """Captures as well, opened with their secrets."""
@@ -135,7 +132,6 @@ def test_damaged_captures(number: int, seed: int) -> None:
             assert connection.accepted in (True, False, None)
 
 
-@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_reassembly(data: st.DataObject) -> None:
     """Segments in any order, doubled and overlapping, give the bytes that were sent."""
@@ -160,7 +156,6 @@ def test_reassembly(data: st.DataObject) -> None:
     assert bytes(got) == text
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=3, max_size=12),
     missing=st.integers(1, 10),
@@ -259,7 +254,6 @@ def written(packets: list[tuple[float, bytes]], link: int, form: str) -> bytes:
 FORMS = ("little", "big", "little nano", "big nano", "pcapng")
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     name=st.sampled_from(
         ("jsse17/empty_keystore_v1.2.pcap", "go/expired_v1.2.pcap", "openssl/alias_missing_v1.3.pcap")
@@ -300,7 +294,6 @@ _VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_siz
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(parts=st.lists(st.tuples(st.sampled_from(_KINDS), _VALUES), min_size=1, max_size=5))
 def test_names_round_trip(parts: list[tuple[x509.ObjectIdentifier, str]]) -> None:
     """DER to text and back is the same name; other capitals and blanks too; another value is not."""

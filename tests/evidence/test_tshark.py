@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from logscan.evidence.capture.connections import Connection
 from logscan.evidence.capture.keylog import KeyLog
 from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
 from support.command import ROOT
+from support.oracles import TSHARK, needs
 
 TLS = ROOT / "tests/data/tls"
-TSHARK = shutil.which("tshark")
-pytestmark = pytest.mark.skipif(TSHARK is None, reason="no tshark here")
+pytestmark = needs(TSHARK)
 TRUTH = json.loads((TLS / "truth.json").read_text())
 KEYLOGS = {
     row["pcap"]: f"openssl/sslkeylog_{row['server_ca']}.txt"
@@ -43,7 +42,7 @@ def ours(path: Path, keys: KeyLog) -> list[Connection]:
 def test_agreement(name: str) -> None:
     """One capture, field by field."""
     command: list[str | Path] = [
-        str(TSHARK),
+        TSHARK.path,
         "-r",
         TLS / name,
         "-T",

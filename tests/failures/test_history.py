@@ -138,7 +138,7 @@ def test_two_runs_do_not_collide(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "system.log").write_text(night(1, a=1))
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from logscan.live.checkpoint import Lock; held = Lock('kept/report'); print('held', flush=True);"
+        [sys.executable, "-c", "import sys; from logscan.atomic import Lock; held = Lock('kept/report'); print('held', flush=True);"
          " sys.stdin.read()"],
         cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from logscan.jobs.diagnose import diagnose
 from logscan.render.diagnosis import as_json
 from logscan.times import time_range
 from support.command import ROOT, logscan
+from support.oracles import OPENSSL, needs
 
 TLS = ROOT / "tests/data/tls"
 TRUTH: list[dict[str, Any]] = json.loads((TLS / "truth.json").read_text())
@@ -338,9 +339,9 @@ def test_simulate() -> None:
     assert row["considered"][0]["outcome"] == "no issuer among the accepted authorities"
 
 
+@needs(OPENSSL)
 def test_password(tmp_path: Path) -> None:
     """A locked keystore is told with the remedy, and opens with the variable."""
-    import shutil
     import subprocess
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -351,8 +352,6 @@ def test_password(tmp_path: Path) -> None:
     )
     from cryptography.x509 import load_pem_x509_certificate
 
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the keystore")
     pem = subprocess.run(
         ["openssl", "pkcs12", "-in", TLS / "pki/good.p12", "-passin", "pass:changeit", "-nodes"],
         capture_output=True, check=True, timeout=30,

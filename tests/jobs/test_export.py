@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.entries import arrow as columns
@@ -36,7 +36,6 @@ def rows_of(path: Path, limits: Limits) -> list[dict[str, object]]:
     return [row | {"file": "x.log"} for row in found]
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.one_of(entries(), logs()), block=st.sampled_from([1 << 9, 1 << 12, 1 << 20]), front=st.booleans()
 )

@@ -250,9 +250,7 @@ class Following(RuleBasedStateMachine):
 
 TestFollowing = Following.TestCase
 TestFollowing.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "60")),
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate] if "NO_SHRINK" in os.environ else list(Phase),
 )

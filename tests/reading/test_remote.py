@@ -23,6 +23,7 @@ from logscan.failures.selection import HostNames
 from logscan.jobs.ingest import ingest
 from logscan.reading import remote
 from support.command import ROOT, logscan
+from support.oracles import SSHD, require
 
 pytest.importorskip("s3fs")
 fsspec = pytest.importorskip("fsspec")
@@ -196,14 +197,10 @@ def test_a_connection_that_breaks(tmp_path: Path) -> None:
         server.server_close()
 
 
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-
-
 @pytest.fixture(scope="module")
 def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any], Path]]:
     """An OpenSSH server: its address, what the environment must say, and the folder with logs."""
-    if not Path(SSHD).exists():
-        pytest.skip("there is no sshd")
+    require(SSHD)
     folder = tmp_path_factory.mktemp("ssh")
     home = folder / "home"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
@@ -223,7 +220,7 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
     logs = folder / "logs"
     shutil.copytree(ROOT / "sample_logs/rotation", logs / "mp01")
     shutil.copytree(ROOT / "sample_logs/no-keystore", logs / "mp02")
-    server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([SSHD.path, "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

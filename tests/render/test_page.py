@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 
 from support.command import ROOT, logscan
+from support.oracles import CHROMIUM, needs
 
 TLS = ROOT / "tests/data/tls"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+pytestmark = needs(CHROMIUM)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +22,7 @@ def browser() -> Iterator[Any]:
     """Chromium, headless."""
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=CHROMIUM.path, args=["--no-sandbox"])
         yield started
         started.close()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.jobs._counting import scan
@@ -47,7 +47,6 @@ def comparable(failures: list[FailedHandshake]) -> list[Any]:
     )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=logs(),
     block=st.integers(1, 3000),
@@ -83,7 +82,6 @@ def test_the_engine_equals_the_reference(
     assert counters.bytes == len(data)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=logs(), block=st.integers(1, 3000), limit=st.integers(400, 1500))
 def test_a_small_limit_cuts_the_same_everywhere(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, limit: int
@@ -100,7 +98,6 @@ def test_a_small_limit_cuts_the_same_everywhere(
     assert comparable(in_entries) == comparable(failures_of(data, limit=limit))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=logs(), block=st.integers(1, 3000), name=st.sampled_from(["m-0", "m-1", "m-3", "m-9", "m"]))
 def test_search_equals_a_plain_reading(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, name: str
@@ -118,7 +115,6 @@ def test_search_equals_a_plain_reading(
 NEEDLE = st.binary(min_size=1, max_size=4).filter(lambda needle: b"\0" not in needle)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     data=st.binary(max_size=400),
     needles=st.lists(NEEDLE, min_size=1, max_size=30, unique=True),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.failures.selection import Selection
@@ -55,7 +55,6 @@ def found(paths: list[str], times: TimeRange, workers: int) -> tuple[list[Any], 
     return [done.incidents, done.failures, done.other_alerts, done.elsewhere], done.counters
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), seed=st.integers(0, 1 << 30), workers=st.sampled_from([1, 2]))
 def test_the_same_with_and_without(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, seed: int, workers: int

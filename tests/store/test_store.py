@@ -34,7 +34,8 @@ from logscan.store.roundtrip import to_bytes
 from logscan.values import Counters, FailedHandshake
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
-from support.logs import ALL, QUIET, entries, logs
+from support.logs import ALL, entries, logs
+from support.profiles import fewer
 
 
 def put(folder: Path, *paths: Path, **options: object) -> Ingested:
@@ -78,7 +79,7 @@ def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
             assert again == whole, (name, more)
 
 
-@QUIET
+@fewer(5)
 @given(
     data=st.one_of(logs(), entries()),
     seed=st.integers(0, 1 << 20),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from logscan.failures.selection import Selection
@@ -16,12 +14,6 @@ from logscan.jobs import _spans as reading
 from logscan.scanning import units as workers
 
 ALL = Selection(alerts=frozenset())
-QUIET = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "30")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
 
 HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:p{a} rev:1 messageid:m-{m} NIOThread@{t} "
 CHANNEL = (
