@@ -345,7 +345,7 @@ class _Entries:
 def _several(paths: list[str]) -> bool:
     """Whether more than one file is searched, as grep judges it."""
     from logscan.errors import LogscanError
-    from logscan.reading.paths import discover
+    from logscan.reading.paths import list_streams
     from logscan.store.manifest import is_store, load
 
     if len(paths) > 1:
@@ -353,6 +353,6 @@ def _several(paths: list[str]) -> bool:
     if is_store(paths[0]):
         return len(load(paths[0]).sources) > 1
     try:
-        return sum(len(stream) for stream in discover(paths, [])) > 1
+        return sum(len(stream) for stream in list_streams(paths, [])) > 1
     except LogscanError:
         return False

@@ -101,7 +101,11 @@ def to_parquet(report: Report, by: Sequence[str], each: bool) -> bytes:
 
 def counters_dict(counters: Counters) -> dict[str, int]:
     """The counters by name, without the problems."""
-    return {name: getattr(counters, name) for name in Counters.__dataclass_fields__ if name != "problems"}
+    return {
+        name: getattr(counters, name)
+        for name in Counters.__dataclass_fields__
+        if name not in ("problems", "planned_bytes")
+    }
 
 
 def entry_row(entry: Entry, span: Span) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from logscan import InputError, Limits, UsageError
 from logscan.distribute import count_dask as chains
 from logscan.distribute import dask_units as fleet
 from logscan.jobs.export import entry_batches
-from logscan.jobs.report import report
+from logscan.jobs.report import report_selected as report
 from logscan.jobs.search import find
 from logscan.store.manifest import load
 from logscan.store.reading import Store
@@ -105,7 +105,7 @@ def test_an_ingest_loses_a_worker(tmp_path: Path) -> None:
 
 def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
     """What is asked of logs: reports, searches, columns."""
-    done = report([str(folder)], ALL, ["hour"], each=True, cluster=cluster, limits=Limits(workers=1))
+    done = report([str(folder)], ALL, by=["hour"], each=True, cluster=cluster, limits=Limits(workers=1))
     told = [(problem.path, problem.reason) for problem in done.counters.problems]
     counted = [
         getattr(done.counters, name)
@@ -129,7 +129,7 @@ def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
     times = time_range("2026-11-23", None, None)
     rows = [
         row
-        for batch in entry_batches([str(folder)], counters, times, cluster=cluster)
+        for batch in entry_batches([str(folder)], counters, times=times, cluster=cluster)
         for row in batch.to_pylist()
     ]
     return [done.incidents, done.failures, done.other_alerts, done.elsewhere, told, counted, found, rows]

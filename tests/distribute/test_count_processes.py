@@ -45,7 +45,7 @@ def test_shares_add_up(
     data = data.replace(b"messageid:m-2", b"messageid:m\xff2").replace(b"messageid:m-3 ", b"")
     path.write_bytes(b"".join(front + line for line in data.splitlines(keepends=True)))
     limits = Limits(window=window, workers=1)
-    alone = batch.report([str(path)], EVERYTHING, ("target",), limits, each=True)
+    alone = batch.report_selected([str(path)], EVERYTHING, by=("target",), limits=limits, each=True)
 
     def in_shares(request: CountRequest, count: sharing.Count, progress: object = None) -> Counted:
         done = count(request, (0, of), None)
@@ -55,7 +55,7 @@ def test_shares_add_up(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "count_shared", in_shares)
-        shared = batch.report([str(path)], EVERYTHING, ("target",), limits, each=True)
+        shared = batch.report_selected([str(path)], EVERYTHING, by=("target",), limits=limits, each=True)
     assert told(shared) == told(alone)
 
 
@@ -76,7 +76,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Started where much fails, with rules for host names, and not where little does."""
     hosts = HostNames(["mp07"])
-    alone = batch.report([str(busy)], EVERYTHING, limits=Limits(workers=1), host_of=hosts, each=True)
+    alone = batch.report_selected([str(busy)], EVERYTHING, limits=Limits(workers=1), host_of=hosts, each=True)
     started: list[int] = []
     other = sharing._Other.__init__
 
@@ -86,10 +86,12 @@ def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sharing._Other, "__init__", start)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    batch.report([str(busy)], EVERYTHING, limits=Limits(workers=3))
+    batch.report_selected([str(busy)], EVERYTHING, limits=Limits(workers=3))
     assert started == []  # too little to pay for processes
     monkeypatch.setattr(sharing, "MANY", 1000)
-    shared = batch.report([str(busy)], EVERYTHING, limits=Limits(workers=3), host_of=hosts, each=True)
+    shared = batch.report_selected(
+        [str(busy)], EVERYTHING, limits=Limits(workers=3), host_of=hosts, each=True
+    )
     assert started == [1, 2]
     assert told(shared) == told(alone)
     assert alone.counters.failures > 1000
@@ -97,7 +99,7 @@ def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unusual_host_of_stays_in_one_process(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "MANY", 1000)
-    done = batch.report([str(busy)], EVERYTHING, host_of=lambda path: "x", each=True)
+    done = batch.report_selected([str(busy)], EVERYTHING, host_of=lambda path: "x", each=True)
     assert {failure.host for failure in done.failures} == {"x"}
 
 
@@ -113,7 +115,7 @@ def test_a_process_that_dies_is_told(busy: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(sharing._Other, "__init__", start_and_kill)
     with pytest.raises(InputError, match="ended with status -9"):
-        batch.report([str(busy)], EVERYTHING)
+        batch.report_selected([str(busy)], EVERYTHING)
 
 
 def test_through_the_command(run: Run, busy: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_read_incidents_has_documented_columns_and_dtypes() -> None:
 
 def test_read_failures_has_a_row_for_each() -> None:
     """Every TLS failure of the samples, by time."""
-    frame = logscan.read_failures("sample_logs")
+    frame = logscan.read_failures("sample_logs", alert="all")
     assert list(frame.columns) == list(FAILURE_COLUMNS)
     assert len(frame) == 21
     assert frame["time"].is_monotonic_increasing

@@ -17,14 +17,13 @@ from hypothesis import strategies as st
 from logscan.entries import arrow as columns
 from logscan.entries.parse import parse
 from logscan.jobs import export
-from logscan.jobs._entries import read_entries
-from logscan.jobs._spans import blocks
 from logscan.jobs.export import entry_batches
 from logscan.scanning.needles import EveryEntryFinder
 from logscan.scanning.plan import Limits
 from logscan.times import time_range
 from logscan.values import Counters
 from support.command import ROOT, Run
+from support.engine import blocks
 from support.logs import BELOW, HEADERS, TEXTS, entries, logs
 
 
@@ -69,7 +68,7 @@ def test_a_real_log(tmp_path: Path) -> None:
     """Sample logs, and rows in their order over a rotated family."""
     for path in sorted((ROOT / "sample_logs").rglob("*.log*")):
         found = [row for b in entry_batches([str(path)], Counters()) for row in b.to_pylist()]
-        expected = [columns._row(entry) for entry in read_entries(str(path))]
+        expected = [columns._row(entry) for entry in export.entries(str(path))]
         assert [row for row in found if row["level"]] == expected
 
 
@@ -141,7 +140,7 @@ def test_every_format_gives_the_rows_back(run: Run, tmp_path: Path, suffix: str)
     out = tmp_path / f"out.{suffix}"
     done = run("export", str(log), "--output", str(out))
     assert done.returncode == 0, done.stderr
-    expected = [columns._row(entry) for entry in read_entries(str(log))]
+    expected = [columns._row(entry) for entry in export.entries(str(log))]
     assert f"{len(expected)} entries written" in done.stderr.decode()
     found = read_back(out)
     if suffix in ("csv", "jsonl"):
@@ -175,7 +174,7 @@ def test_a_time_range(run: Run, tmp_path: Path) -> None:
     )
     counters = Counters()
     times = time_range("2026-11-23 12:00", "2026-11-23 13:00", "Europe/Berlin")
-    rows = [row["message"] for b in entry_batches([str(log)], counters, times) for row in b.to_pylist()]
+    rows = [row["message"] for b in entry_batches([str(log)], counters, times=times) for row in b.to_pylist()]
     assert rows == ["in", "in Berlin half past twelve"]
     assert counters.untimed == 1
     out = tmp_path / "o.jsonl"

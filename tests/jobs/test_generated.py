@@ -15,11 +15,11 @@ import pytest
 from logscan.entries.parse import parse
 from logscan.failures.frames import failure_dict
 from logscan.failures.incidents import Incidents
-from logscan.jobs._counting import scan
 from logscan.jobs.search import find
 from logscan.render.text import show_time
 from logscan.values import Counters
 from support.command import Run
+from support.engine import scan
 from support.reference import split_entries
 
 KEYS = ("time", "message_id", "channel_id")

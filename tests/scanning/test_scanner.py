@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.jobs._counting import scan
 from logscan.jobs.search import find
 from logscan.scanning import needles as finders
 from logscan.scanning import units as workers
 from logscan.scanning.plan import Limits
 from logscan.values import Counters, FailedHandshake
 from support.command import zstd_compress
+from support.engine import scan
 from support.logs import CHANNEL, HEAD, INFO, REASONS, THROWN, logs, shared_out
 from support.reference import entries_of, failures_of, split_entries
 
@@ -226,7 +226,7 @@ def test_a_worker_that_fails_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """An unforeseen error in a thread reaches the caller, and no thread is left behind."""
     (tmp_path / "a.log").write_bytes(HEAD.format(s=1, ms=1, a=1, m=1, t=0).encode() + INFO.encode() * 50)
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr(workers, "BlockReader", broken)

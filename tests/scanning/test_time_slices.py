@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from logscan.failures.selection import Selection
 from logscan.jobs.export import entry_batches
-from logscan.jobs.report import report
+from logscan.jobs.report import report_selected as report
 from logscan.scanning import time_slices as skipping
 from logscan.scanning.plan import Limits
 from logscan.times import TimeRange
@@ -91,7 +91,7 @@ def test_the_same_with_and_without(
 
 
 def exported(folder: Path, times: TimeRange) -> list[Any]:
-    return [row for b in entry_batches([str(folder)], Counters(), times) for row in b.to_pylist()]
+    return [row for b in entry_batches([str(folder)], Counters(), times=times) for row in b.to_pylist()]
 
 
 def test_most_is_skipped(tmp_path: Path) -> None:

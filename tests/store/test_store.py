@@ -23,7 +23,7 @@ from logscan import read_incidents
 from logscan.failures.selection import HostNames
 from logscan.jobs import ingest as ingesting
 from logscan.jobs.ingest import Ingested, ingest
-from logscan.jobs.report import report
+from logscan.jobs.report import report_selected as report
 from logscan.jobs.search import find
 from logscan.scanning.plan import Limits
 from logscan.store import upkeep, writing

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from logscan.failures.selection import Selection
-from logscan.jobs import _spans as reading
+from logscan.scanning import spans as reading
 from logscan.scanning import units as workers
 
 ALL = Selection(alerts=frozenset())
