@@ -100,20 +100,6 @@ def layout_named(name: str) -> Layout:
     return next(layout for layout in LAYOUTS if layout.name == name)
 
 
-def layout_of(head: bytes | bytearray | memoryview) -> Layout:
-    """The layout of a stream, judged by its first bytes; plain where nothing speaks for another."""
-    text = bytes(head)
-    for layout in LAYOUTS:
-        position = 0
-        while position < len(text):
-            if layout.opener.match(text, position):
-                return layout
-            position = text.find(b"\n", position) + 1
-            if not position:
-                break
-    return PLAIN
-
-
 _BEGINS = re.compile(rf"\0*{STRICT}".encode(), re.VERBOSE)
 
 

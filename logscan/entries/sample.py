@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from logscan.entries.layouts import Layout, layout_named, layout_of
+from logscan.entries.layouts import Layout, layout_named
+from logscan.entries.openers import Openers, layout_of
 from logscan.entries.parse import parse
 from logscan.reading.paths import LogFile
 from logscan.values import Counters, Place, Span
@@ -41,10 +42,12 @@ def layout_in(file: LogFile) -> Layout | None:
 
 def printed_times(data: bytes, layout: Layout) -> Iterator[Printed]:
     """The times of the entries that open in some bytes."""
-    at = 0
-    while (end := data.find(b"\n", at)) >= 0:
-        if layout.opener.match(data, at):
-            entry = parse(Span(data[at : end + 1], Place("", 0)), Counters())
-            if entry.time is not None:
-                yield Printed(entry.time, entry.zone)
-        at = end + 1
+    openers = Openers(layout)
+    end = data.rfind(b"\n") + 1
+    at = openers.next(data, 0, end)
+    while at is not None:
+        line = data.find(b"\n", at) + 1
+        entry = parse(Span(data[at:line], Place("", 0)), Counters())
+        if entry.time is not None:
+            yield Printed(entry.time, entry.zone)
+        at = openers.next(data, line, end)

@@ -26,8 +26,9 @@ from logscan.evidence.keystores.read_keystore import Keystore, WrongPasswordErro
 from logscan.failures.selection import HostNames, Selection
 from logscan.jobs._counting import failures_of
 from logscan.jobs._spans import inputs_of
+from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.remote import expand, is_remote
-from logscan.reading.unpack import first_bytes, open_bytes, unpacking_errors
+from logscan.reading.unpack import first_bytes, open_bytes
 from logscan.scanning.plan import Limits, Progress
 from logscan.store.scan import stores_among
 from logscan.values import Counters, Problem

@@ -15,7 +15,8 @@ from datetime import date
 from hashlib import blake2b
 
 from logscan.distribute.processes import executor_of
-from logscan.entries.layouts import layout_named, layout_of
+from logscan.entries.layouts import layout_named
+from logscan.entries.openers import layout_of
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
 from logscan.reading import remote
 from logscan.reading.copies import LEAST, TIME, bytes_before, without_copies

@@ -23,6 +23,7 @@ from logscan.entries.layouts import begins_entry
 from logscan.errors import reason_of
 from logscan.live.rotation import Family, Opened, inode_of
 from logscan.reading.buffer import BLOCK, Buffer
+from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.fingerprint import (
     HEAD,
     TAIL,
@@ -31,7 +32,7 @@ from logscan.reading.fingerprint import (
     continues,
     identify,
 )
-from logscan.reading.unpack import STDIN, ByteStream, open_bytes, unpacking_errors
+from logscan.reading.unpack import STDIN, ByteStream, open_bytes
 from logscan.values import Counters, Problem
 
 LATE = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from logscan.entries.layouts import layout_of
+from logscan.entries.openers import layout_of
 from logscan.failures import catalog
 from logscan.live.followed_file import FollowedFile
 from logscan.reading.fingerprint import Mark

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from operator import itemgetter
 
 from logscan.errors import InputError, first_line
+from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.paths import LogFile, Stream
-from logscan.reading.unpack import ByteStream, unpacking_errors
+from logscan.reading.unpack import ByteStream
 from logscan.values import Counters, Place, Problem
 
 BLOCK = 1 << 20

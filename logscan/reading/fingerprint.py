@@ -15,16 +15,17 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from logscan.errors import InputError
+from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.paths import LogFile, Stream
 from logscan.reading.probe import HEAD as HEAD
 from logscan.reading.probe import probe
 from logscan.reading.remote import is_remote
-from logscan.reading.unpack import ByteStream, Rejoined, open_bytes, read_at, read_up_to, unpacking_errors
+from logscan.reading.unpack import ByteStream, Rejoined, open_bytes, read_at, read_up_to
 from logscan.values import Counters, Problem
 
 TAIL = 1024
-"""Bytes before a place that must be the same: more than the last lines of a stack trace, which are the same in
-many places."""
+"""Bytes before a place that must be the same: more than the last lines of a stack trace, which stand in many
+places."""
 LEAST = 256
 """A beginning of at least so many bytes can tell one text from others."""
 TIME = re.compile(rb"\d\d:\d\d:\d\d")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from logscan.errors import InputError
+from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.remote import is_remote
 from logscan.reading.unpack import (
     MAGIC,
@@ -25,7 +26,6 @@ from logscan.reading.unpack import (
     packing_of,
     read_up_to,
     text_of,
-    unpacking_errors,
 )
 
 HEAD = 1024

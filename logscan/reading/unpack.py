@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import contextlib
 import io
-import lzma
 import os
 import queue
 import stat
 import sys
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from logscan.errors import InputError, reason_of
+from logscan.reading.decompressors import CODECS, Decompressor, unpacking_errors
 from logscan.reading.remote import is_remote
 
 STDIN = "-"
@@ -46,7 +44,12 @@ def take(view: memoryview, kept: Kept) -> tuple[int, Kept]:
 
 
 class RawBytes(io.RawIOBase):
-    """The bytes of a descriptor."""
+    """The bytes of a descriptor.
+
+    Args:
+        descriptor: closed with this object, but for standard input.
+        forget: advise the kernel, at the end, that the bytes will not be needed again.
+    """
 
     def __init__(self, descriptor: int, forget: bool = False) -> None:
         super().__init__()
@@ -54,12 +57,15 @@ class RawBytes(io.RawIOBase):
         self._forget = forget and hasattr(os, "posix_fadvise")
 
     def readable(self) -> bool:
+        """See :class:`io.RawIOBase`."""
         return True
 
     def readinto(self, view: Any, /) -> int:
+        """See :class:`ByteStream`."""
         return os.readv(self._descriptor, [view])
 
     def close(self) -> None:
+        """See :class:`ByteStream`."""
         if not self.closed and self._descriptor != 0:
             if self._forget:
                 # A host that serves traffic wants its page cache for that, not for last night's log.
@@ -78,15 +84,18 @@ class Rejoined(io.RawIOBase):
         self._rest = rest
 
     def readable(self) -> bool:
+        """See :class:`io.RawIOBase`."""
         return True
 
     def readinto(self, view: Any, /) -> int:
+        """See :class:`ByteStream`."""
         if self._head:
             count, self._head = take(view, self._head)
             return count
         return self._rest.readinto(view) or 0
 
     def close(self) -> None:
+        """See :class:`ByteStream`."""
         if not self.closed:
             self._rest.close()
         super().close()
@@ -115,18 +124,6 @@ class _Transcoded(io.RawIOBase):
         super().close()
 
 
-class _Decompressor(Protocol):
-    """What the unpackers of bz2, lzma, zstd and igzip have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
 class _Unpacked(io.RawIOBase):
     """A packed file as its unpacked bytes, member after member.
 
@@ -135,7 +132,7 @@ class _Unpacked(io.RawIOBase):
 
     CHUNK = 1 << 17
 
-    def __init__(self, raw: io.RawIOBase, make: Callable[[], _Decompressor]) -> None:
+    def __init__(self, raw: io.RawIOBase, make: Callable[[], Decompressor]) -> None:
         super().__init__()
         self._raw = raw
         self._make = make
@@ -218,54 +215,6 @@ class _Ahead(io.RawIOBase):
             self._ready.put(error)
 
 
-class _ZlibGzip:
-    """igzip's interface over the standard library's slower unpacker, where isal has no wheel."""
-
-    def __init__(self) -> None:
-        self._zlib = zlib.decompressobj(wbits=31)
-
-    @property
-    def eof(self) -> bool:
-        return self._zlib.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._zlib.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._zlib.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max(0, max_length))
-
-
-def _gzip() -> _Decompressor:
-    try:
-        from isal import igzip_lib
-    except ImportError:
-        return _ZlibGzip()
-    make: Any = igzip_lib.IgzipDecompressor
-    return cast("_Decompressor", make(flag=igzip_lib.DECOMP_GZIP))
-
-
-def _zstd() -> _Decompressor:
-    if sys.version_info >= (3, 14):
-        from compression.zstd import ZstdDecompressor
-    else:
-        from backports.zstd import ZstdDecompressor
-    return cast("_Decompressor", ZstdDecompressor())
-
-
-_CODECS: tuple[tuple[bytes, str, Callable[[], _Decompressor]], ...] = (
-    (b"\x1f\x8b", "gzip", _gzip),
-    (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
-    (b"BZh", "bzip2", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\x00", "xz", lzma.LZMADecompressor),
-)
-"""Magic bytes, name and decompressor of each codec."""
-
-
 class Packing(NamedTuple):
     """How a file's bytes hold its text."""
 
@@ -288,7 +237,7 @@ MAGIC = 32
 
 def packing_of(head: bytes) -> Packing:
     """The packing that a file's first :data:`MAGIC` bytes show."""
-    for magic, codec, _ in _CODECS:
+    for magic, codec, _ in CODECS:
         if head.startswith(magic):
             return Packing(codec, "")
     return Packing("", "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else _wide_encoding(head))
@@ -354,7 +303,7 @@ def text_of(head: bytes, rest: ByteStream, ahead: bool = False) -> ByteStream:
     """The text of a stream whose first bytes were read to see its packing."""
     codec, encoding = packing_of(head)
     if codec:
-        make = next(make for _, name, make in _CODECS if name == codec)
+        make = next(make for _, name, make in CODECS if name == codec)
         packed = _Unpacked(Rejoined(head, rest), make)
         return _Ahead(packed) if ahead else packed
     if encoding.startswith("utf-16"):
@@ -432,21 +381,6 @@ def _wide_encoding(head: bytes) -> str:
         if not any(sample[0::2]) and all(sample[1::2]):
             return "utf-16-be"
     return ""
-
-
-def unpacking_errors() -> tuple[type[Exception], ...]:
-    """What the unpackers raise on damaged data."""
-    errors: list[type[Exception]] = [EOFError, InputError, lzma.LZMAError, OSError, ValueError, zlib.error]
-    for module, name in (
-        ("isal.isal_zlib", "error"),
-        ("isal.igzip_lib", "IsalError"),
-        ("backports.zstd", "ZstdError"),
-        ("compression.zstd", "ZstdError"),
-    ):
-        loaded = sys.modules.get(module)
-        if loaded is not None and hasattr(loaded, name):
-            errors.append(getattr(loaded, name))
-    return tuple(errors)
 
 
 def plain_size(path: str) -> int | None:

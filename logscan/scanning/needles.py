@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from logscan.entries.layouts import Layout
+from logscan.entries.openers import Openers
 
 
 class Finder(Protocol):
@@ -126,8 +127,7 @@ class EveryEntryFinder:
     """Finds each line that opens an entry."""
 
     def __init__(self, layout: Layout) -> None:
-        self._opener = layout.opener
-        self._lines = layout.candidates
+        self._openers = Openers(layout)
 
     def twin(self) -> EveryEntryFinder:
         """See :class:`Finder`: it keeps nothing while it searches."""
@@ -135,13 +135,7 @@ class EveryEntryFinder:
 
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
         """See :class:`Finder`; the offset stands one byte into each opener."""
-        opener = self._opener
-        found = [start + 1] if opener.match(buffer, start, end) else []
-        for line in self._lines.finditer(buffer, start, end):
-            at = line.end()
-            if opener.match(buffer, at, end):
-                found.append(at + 1)
-        return found
+        return [at + 1 for at in self._openers.all(buffer, start, end)]
 
 
 class EverythingFinder:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logscan.entries.layouts import Layout, layout_of
+from logscan.entries.layouts import Layout
+from logscan.entries.openers import layout_of
 from logscan.entries.sample import judge
 from logscan.reading.buffer import BLOCK
 from logscan.reading.fingerprint import without_copies

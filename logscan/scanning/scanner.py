@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from logscan.entries.layouts import Layout
+from logscan.entries.openers import Openers
 from logscan.reading.buffer import BlockReader, Buffer
 from logscan.scanning.needles import EverythingFinder, Finder
 from logscan.values import Counters, Place, Span
@@ -60,8 +61,7 @@ class Scanner:
         fresh: bool = True,
     ) -> None:
         self._finder = finder
-        self._opener = layout.opener.match
-        self._next_line = layout.candidates.search
+        self._openers = Openers(layout)
         self._counters = counters
         self._max_entry = max_entry
         self._lines = lines
@@ -158,18 +158,18 @@ class Scanner:
             self.first = reader.place(0)
         stop = reader.stop_at()
         if stop is not None and stop < end:
-            beyond = self._opener_from(buffer, max(0, stop), self._judged(buffer, end, final))
+            beyond = self._openers.next(buffer, max(0, stop), self._judged(buffer, end, final))
             if beyond is not None:
                 self._cut(reader, beyond, spans)
                 self.last = reader.place(0)
                 self.done = True
                 return False
-        cut = end if final else self._last_opener(buffer, end)
+        cut = end if final else self._openers.last(buffer, end)
         if not cut:
             if final or self._must_wait(buffer, end):
                 return False
             line = buffer.rfind(b"\n", 0, end) + 1
-            if line and self._opener(buffer, line, end):
+            if line and self._openers.opens(buffer, line, end):
                 self._cut(reader, line, spans)
                 return True
             self._over = self._overlong(reader, orphan=False)
@@ -188,7 +188,7 @@ class Scanner:
     def _around(self, reader: Buffer, hits: list[int], cut: int) -> Iterator[Span]:
         """The entries around hits. The usual one, of a line or with a line of another below, is passed
         through without a call of our own."""
-        buffer, opener, lines, most = reader.buffer, self._opener, self._lines, self._max_entry
+        buffer, opener, lines, most = reader.buffer, self._openers.opens, self._lines, self._max_entry
         boundaries = reader.boundaries(cut)
         path, shift, number = reader.place(0)
         past = 0
@@ -198,10 +198,10 @@ class Scanner:
                     continue
                 start = buffer.rfind(b"\n", past, hit) + 1 or past
                 if start > past and not opener(buffer, start, cut):
-                    start = self._opening(buffer, past, start, cut)
+                    start = self._openers.enclosing(buffer, past, start, cut)
                 past = buffer.find(b"\n", hit, cut) + 1 or cut
                 if past < cut and not opener(buffer, past, cut):
-                    past = self._closing(buffer, past - 1, cut)
+                    past = self._openers.end_of_entry(buffer, past - 1, cut)
                 if lines or boundaries or past - start > most:
                     yield self._span(reader, start, past, orphan=False)
                 else:
@@ -326,25 +326,6 @@ class Scanner:
             cut,
         )
 
-    def _opening(self, buffer: bytearray, low: int, start: int, cut: int) -> int:
-        """Start of the entry that a line belongs to: back, line by line, to the line that opens one."""
-        while True:
-            start = buffer.rfind(b"\n", low, start - 1) + 1 or low
-            if start <= low or self._opener(buffer, start, cut):
-                return start
-
-    def _closing(self, buffer: bytearray, at: int, cut: int) -> int:
-        """End of an entry: forward to the next line that opens one."""
-        line = self._next_line(buffer, at, cut)
-        while line is not None:
-            stop = line.end()
-            if stop >= cut:
-                return cut
-            if self._opener(buffer, stop, cut):
-                return stop
-            line = self._next_line(buffer, stop, cut)
-        return cut
-
     def _judged(self, buffer: bytearray, end: int, final: bool) -> int:
         """How far it can be told which lines open an entry: to the end of the last whole line, or of
         the buffer when the line that is not whole is long enough to hold a header."""
@@ -360,36 +341,11 @@ class Scanner:
             return False
         return end <= self._max_entry or end - complete < _HEADER
 
-    def _last_opener(self, buffer: bytearray, end: int) -> int:
-        """Offset of the last entry that is not known to be whole; 0 when only one is in the buffer."""
-        complete = buffer.rfind(b"\n", 0, end)
-        while complete > 0:
-            start = buffer.rfind(b"\n", 0, complete) + 1
-            if self._opener(buffer, start, complete + 1):
-                return start
-            complete = start - 1
-        return 0
-
-    def _opener_from(self, buffer: bytearray, start: int, end: int) -> int | None:
-        """The first line that opens an entry and begins at an offset or behind it."""
-        at = start
-        if at and buffer[at - 1] != 0x0A:
-            at = buffer.find(b"\n", at, end) + 1
-            if not at:
-                return None
-        while at < end:
-            if self._opener(buffer, at, end):
-                return at
-            at = buffer.find(b"\n", at, end) + 1
-            if not at:
-                break
-        return None
-
     def _first_opener(self, buffer: bytearray, end: int) -> int | None:
         at = buffer.find(b"\n", 0, end) + 1 if self._mid_line else 0
         if self._mid_line and not at:
             return None
-        return self._opener_from(buffer, at, end)
+        return self._openers.next(buffer, at, end)
 
 
 class WholeScanner(Scanner):
@@ -412,7 +368,7 @@ class WholeScanner(Scanner):
     def _cut(self, reader: Buffer, cut: int, spans: list[Span]) -> None:
         start = 0
         for boundary in (*reader.boundaries(cut), cut):
-            stop = self._opener_from(reader.buffer, boundary, cut) if boundary < cut else cut
+            stop = self._openers.next(reader.buffer, boundary, cut) if boundary < cut else cut
             stop = cut if stop is None else stop
             if stop > start:
                 spans.append(Span(bytes(reader.buffer[start:stop]), reader.place(start)))

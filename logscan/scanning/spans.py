@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from logscan.entries.layouts import PLAIN, Layout, begins_entry, layout_of
+from logscan.entries.layouts import PLAIN, Layout, begins_entry
+from logscan.entries.openers import layout_of
 from logscan.reading.buffer import BlockReader
 from logscan.reading.paths import Stream
 from logscan.reading.probe import SAMPLE

@@ -14,9 +14,6 @@ import pyarrow.compute as pc
 
 from logscan.entries.arrow import (
     SCHEMA,
-    Header,
-    Ints,
-    Text,
     cut_out,
     in_order,
     openers,
@@ -24,6 +21,7 @@ from logscan.entries.arrow import (
     parsed,
     unusual,
 )
+from logscan.entries.header_bounds import Header, Ints, Text
 from logscan.entries.layouts import KEYS, PLAIN, Layout
 from logscan.store.layout_bits import (
     OPEN_END,

@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from logscan.entries.arrow import WORDS
 from logscan.entries.layouts import Layout, begins_entry, layout_named
 from logscan.errors import first_line
+from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.fingerprint import TAIL
-from logscan.reading.unpack import open_bytes, read_at, unpacking_errors
+from logscan.reading.unpack import open_bytes, read_at
 from logscan.store.blooms import options_for
 from logscan.store.layout_bits import PIECE
 from logscan.store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile

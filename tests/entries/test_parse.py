@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.entries import parse as entries
-from logscan.entries.layouts import LAYOUTS, PLAIN, Layout, layout_of
+from logscan.entries.layouts import LAYOUTS, PLAIN, Layout
+from logscan.entries.openers import layout_of
 from logscan.entries.parse import decode, parse
 from logscan.values import Counters, Entry, Place, Span
 from support.command import DATA

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from logscan.entries.layouts import layout_of
+from logscan.entries.openers import layout_of
 from logscan.entries.parse import parse
 from logscan.failures.catalog import NEEDLES
 from logscan.failures.handshakes import Joiner

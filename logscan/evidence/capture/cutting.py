@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from logscan.evidence.capture.connections import Connection
 from logscan.evidence.capture.packets import BLOCK, CaptureFile
 from logscan.evidence.capture.segments import ends_of, segment_of
-from logscan.reading.unpack import open_bytes, unpacking_errors
+from logscan.reading.decompressors import unpacking_errors
+from logscan.reading.unpack import open_bytes
 
 MAX_BYTES = 64 << 20
 """Bytes written of one capture."""

@@ -14,7 +14,8 @@ from logscan.evidence.capture.connections import MAX_OPEN, Connection, Connectio
 from logscan.evidence.capture.keylog import KeyLog
 from logscan.evidence.capture.packets import BLOCK, CaptureFile
 from logscan.evidence.capture.segments import segment_of
-from logscan.reading.unpack import open_bytes, unpacking_errors
+from logscan.reading.decompressors import unpacking_errors
+from logscan.reading.unpack import open_bytes
 
 MAX_CONNECTIONS = 10_000
 """Connections kept of all captures; later ones are counted only."""
