@@ -53,14 +53,20 @@ def test_commands(command: str, output: str, path_with_logscan: str) -> None:
 
 
 def test_there_is_one_command_to_install_and_one_to_test() -> None:
-    """Both are the first in the README; the first runs the main job."""
+    """Both are the first in the README; the first runs the main job, the second is what `make test` and CI run."""
     assert len(INSTALLS) == 2
     assert "pip install" in INSTALLS[0]
     assert INSTALLS[0].endswith("logscan report sample_logs/")
-    assert INSTALLS[1].endswith("pytest -q")
+    tests = "pytest -q -n logical"
+    assert INSTALLS[1].endswith(f"/{tests}")
+    assert f"test: ## The quick run\n\t$(BIN){tests}\n" in (ROOT / "Makefile").read_text()
+    (pattern,) = re.findall(r"sed -n '(.*)' README.md", (ROOT / ".ci/run").read_text())
+    done = subprocess.run(["sed", "-n", pattern, "README.md"], capture_output=True, cwd=ROOT, timeout=60)
+    assert done.stdout.decode() == f"{INSTALLS[1]}\n"
     assert TEXT.index(INSTALLS[0]) < TEXT.index(INSTALLS[1]) < TEXT.index(RUNS[0][0])
 
 
+@pytest.mark.thorough
 def test_the_install_command(tmp_path: Path) -> None:
     """As a stranger would type it, in a copy without what a developer has."""
     copy = tmp_path / "copy"
