@@ -21,6 +21,7 @@ from logscan.distribute.processes import executor_of
 from logscan.entries.layouts import layout_named, layout_of
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
 from logscan.failures.selection import HostNames
+from logscan.jobs._options import Names, Paths, paths_of, several
 from logscan.reading import remote
 from logscan.reading.copies import LEAST, TIME, bytes_before, without_copies
 from logscan.reading.fingerprint import HEAD, TAIL
@@ -35,7 +36,6 @@ from logscan.store.needle_bits import needles_digest
 from logscan.store.open_store import Store
 from logscan.store.parquet_files import Target
 from logscan.store.split_entries import SplitEntries
-from logscan.jobs._options import Names, Paths, paths_of, several
 from logscan.values import Counters, Problem
 
 TASK_BYTES = 256 << 20

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from logscan.errors import InputError, UsageError
+from logscan.jobs._options import Paths, paths_of
 from logscan.store.manifest import ENTRIES
 from logscan.store.open_store import Store
-from logscan.jobs._options import Paths, paths_of
 from logscan.values import Counters, Problem
 
 VIEWS = ("entries", "handshakes", "incidents")
