@@ -18,13 +18,14 @@ from logscan.index.indexed_file import Extent, IndexedFile, edges_of, stat_of
 from logscan.index.places import index_of
 from logscan.index.postings import MOST_BLOCKS, Collector
 from logscan.index.seek_points import points_of
+from logscan.jobs._options import Paths, paths_of
 from logscan.reading.buffer import BlockReader
 from logscan.reading.paths import LogFile, discover
 from logscan.reading.remote import is_remote
 from logscan.reading.unpack import STDIN, plain_size
 from logscan.scanning.plan import Progress, layout_at
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY, WholeScanner
-from logscan.values import Counters, Paths, Problem, as_paths
+from logscan.values import Counters, Problem
 
 BLOCK_BYTES = 128 << 10
 """Bytes of a block: what a look-up reads (measured: docs/decisions.md)."""
@@ -94,7 +95,7 @@ def index(
         OutputError: an index cannot be written.
         UsageError: a path is not on a disk, or another run writes to an index.
     """
-    names = as_paths(paths)
+    names = paths_of(paths)
     for path in names:
         if path == STDIN or is_remote(path):
             raise UsageError(f"{path}: is not on a disk", "ingest it into a store instead")
@@ -322,7 +323,7 @@ def states(paths: Paths, *, directory: str | os.PathLike[str] = "") -> Iterator[
         NoLogsError: there are no logs at these paths.
         InputError: an index is damaged or of another version.
     """
-    for path in (file.path for stream in discover(as_paths(paths), []) for file in stream):
+    for path in (file.path for stream in discover(paths_of(paths), []) for file in stream):
         place = index_of(path, os.fspath(directory))
         known = None
         if os.path.exists(place):

@@ -255,6 +255,7 @@ def test_damaged_indexes(folder: Path) -> None:
     assert told() == ""
 
 
+@pytest.mark.thorough
 def test_a_killed_indexing_leaves_a_right_index(folder: Path, tmp_path: Path) -> None:
     """Whenever it is killed, the search is right, and the next run goes on."""
     names = ids_of(folder)

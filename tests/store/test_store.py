@@ -23,7 +23,6 @@ from logscan.jobs import ingest as ingesting
 from logscan.jobs.ingest import Ingested, ingest
 from logscan.jobs.report import report_selected as report
 from logscan.jobs.search import find
-from logscan.scanning.plan import Limits
 from logscan.store import ingest_task, parquet_files, upkeep
 from logscan.store.layout_bits import row_bytes
 from logscan.store.manifest import ENTRIES, load
@@ -33,7 +32,7 @@ from logscan.values import Counters, FailedHandshake
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
 from support.killing import COMMAND, calls, run
-from support.logs import ALL, entries, logs
+from support.logs import entries, logs
 from support.profiles import fewer
 
 
@@ -51,9 +50,7 @@ def nameless(failure: FailedHandshake) -> FailedHandshake:
 def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
     """Reports and searches of the files and of the store."""
     store = str(folder / "store")
-    files, stored = (
-        report([where], ALL, each=True, limits=Limits(workers=1)) for where in (str(logs_folder), store)
-    )
+    files, stored = (report(where, alert="all", each=True, workers=1) for where in (str(logs_folder), store))
     assert stored.incidents == files.incidents
     assert [nameless(one) for one in stored.failures] == [nameless(one) for one in files.failures]
     assert (stored.other_alerts, stored.elsewhere) == (files.other_alerts, files.elsewhere)
@@ -245,6 +242,7 @@ def test_generated_logs_through_processes(tmp_path: Path) -> None:
     assert {"2026-11-23", "2026-11-24"} <= dates
 
 
+@pytest.mark.thorough
 def test_killed_at_any_time(tmp_path: Path) -> None:
     """The store holds whole files, and the next ingest brings the rest, once."""
     folder = tmp_path / "logs"
