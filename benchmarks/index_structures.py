@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from generate import parse_size, write
 
 from logscan.index.postings import Collector
-from logscan.jobs.index import BLOCK
+from logscan.jobs.index import BLOCK_BYTES
 
 Postings = list[tuple[int, int]]
 LOOK_UPS = 200
@@ -176,7 +176,7 @@ def postings_of(log: Path) -> Postings:
     """All postings of a log, sorted."""
     collector = Collector()
     with log.open("rb") as file:
-        while data := file.read(BLOCK):
+        while data := file.read(BLOCK_BYTES):
             collector.add(data)
     return [(value >> 16, value & 0xFFFF) for value in sorted(set(collector._found))]  # noqa: SLF001
 

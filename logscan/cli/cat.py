@@ -32,8 +32,7 @@ def cat(
     Their lengths are compared with what was noted when they were ingested. Exit status: 0 printed, 1 no
     such file in the store, 2 usage, or a store that is damaged.
     """
-    from logscan.store.reading import Store
-    from logscan.values import Counters
+    from logscan.store.open_store import Store
 
     held = Store(store)
     chosen = [
@@ -44,13 +43,12 @@ def cat(
     if not chosen:
         common.complain("no such file in the store", f"logscan cat --store {store} --list shows them")
         raise typer.Exit(ExitCode.NOT_FOUND)
-    counters = Counters()
     for source in chosen:
         if listing:
             print(f"{source.host}\t{source.size}\t{source.path}")
             continue
         size = 0
-        for text in held.text(source.id, counters):
+        for text in held.text(source.id):
             size += len(text)
             sys.stdout.buffer.write(text)
         if size != source.size:

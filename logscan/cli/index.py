@@ -41,12 +41,12 @@ def index(
     begun = time.monotonic()
     names = common.paths_or_default(paths)
     if listing:
-        for state in states(names, folder):
+        for state in states(names, directory=folder):
             print(f"{state.covered}\t{state.size}\t{state.word}\t{state.path}")
         return
     common.stand_back(nice)
     with common.progress_line(names, quiet) as progress:
-        done = run(names, folder, workers, progress)
+        done = run(names, directory=folder, workers=workers, progress=progress)
     complaints = common.Complaints(done.counters)
     complaints.tell()
     if not quiet:

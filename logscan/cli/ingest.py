@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import sys
 import time
@@ -49,7 +47,6 @@ def ingest(
     status: 0 ran, 2 usage, an input that could not be read (the rest was ingested), or a store that could
     not be written.
     """
-    from logscan.failures.selection import HostNames
     from logscan.jobs.ingest import ingest as run
     from logscan.render.text import counted, show_bytes
     from logscan.store.upkeep import repair as mend
@@ -68,15 +65,16 @@ def ingest(
                 f"{path}: taken out of {store}", "name it, or what it is called now, to ingest it again"
             )
     names = common.paths_or_default(paths) if paths or not (repair or days) else []
-    with contextlib.ExitStack() as stack:
-        executor = None
-        if cluster is not None:
-            from logscan.distribute.dask_connection import on_cluster
-
-            executor = stack.enter_context(on_cluster(cluster))
-        progress = stack.enter_context(common.progress_line(names, quiet))
-        done = run(names, os.path.abspath(store) if cluster else store, HostNames(host or ()), workers, days,
-                   progress=progress, executor=executor)  # fmt: skip
+    with common.progress_line(names, quiet) as progress:
+        done = run(
+            names,
+            store=store,
+            keep=days,
+            host=host or (),
+            workers=workers,
+            cluster=cluster,
+            progress=progress,
+        )
     complaints = common.Complaints(done.counters)
     complaints.tell()
     if not quiet:

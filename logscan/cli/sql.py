@@ -36,14 +36,14 @@ def sql(
     2 usage or a store that could not be read.
     """
     from logscan.errors import UsageError
-    from logscan.jobs.sql import ask
+    from logscan.jobs.sql import sql as run
     from logscan.render import data
 
     common.check_choice("--format", output_format, FORMATS)
     if not store:
         raise UsageError("no store given", "name it with --store DIR")
     common.paths_or_default(None, store)
-    answer = ask(query, store, memory, workers, limit)
+    answer = run(query, stores=store, memory=memory, workers=workers, limit=limit)
     complaints = common.Complaints(answer.counters)
     complaints.tell()
     rows: list[dict[str, Any]] = answer.rows

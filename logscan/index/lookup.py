@@ -1,9 +1,9 @@
-"""Indexed: the entries of some messages through the light index; what it does not cover is scanned.
+"""The entries of some messages, looked up in the light index; what it does not cover is scanned.
 
-The result is that of scanning all. A file is covered from an entry to an entry. What lies before, between
-and behind is scanned from an entry that is known to begin there, across files, until one opens that belongs
-to the next covered stretch; where that is not the stretch's first (a file is missing, a header was cut by
-rotation) the file is scanned as if it were not indexed.
+The result is that of scanning all. The index covers a file from one entry to another. The text before,
+between and after is scanned, across files: from an entry that is known to begin there, up to an entry of the
+next covered range. If that is not the first entry of the range (a file is missing, rotation cut a header),
+the file is scanned as if it were not indexed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from logscan.entries.layouts import PLAIN, Layout
 from logscan.errors import InputError, problem_of
-from logscan.index.places import place_of
+from logscan.index.places import index_of
 from logscan.reading.paths import LogFile, Stream
 from logscan.reading.remote import is_remote
 from logscan.reading.unpack import ByteStream, open_bytes
@@ -29,12 +29,13 @@ from logscan.scanning.time_slices import Part
 from logscan.scanning.units import Plan, Unit, UnitScan
 from logscan.values import Place, Problem, Span
 
-if TYPE_CHECKING:  # a search where no index lies must not wait for SQLite
-    from logscan.index.database import Catalogue, Known
+if TYPE_CHECKING:  # without an index, a search does not wait for SQLite
+    from logscan.index.database import IndexDatabase
+    from logscan.index.indexed_file import IndexedFile
     from logscan.index.seek_points import Point
 
-_READ = 128 << 10
-"""Bytes read at once: a block."""
+_READ_BYTES = 128 << 10
+"""Bytes read at once: about a block of the index."""
 
 
 class Lookup:
@@ -42,18 +43,18 @@ class Lookup:
 
     Args:
         ids: the message ids.
-        index: the directory of the index; "" for those beside the logs.
-        scan: scans what no index knows, and the blocks that an index names.
+        index: the directory of the index; "": the indexes beside the logs.
+        scan: scans the files that no index covers, and the blocks that an index names.
     """
 
     def __init__(self, ids: Sequence[bytes], index: str, scan: Scan) -> None:
         self._ids = ids
         self._index = index
         self._scan = scan
-        self._catalogues: dict[str, Catalogue | None] = {}
+        self._databases: dict[str, IndexDatabase | None] = {}
 
     def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
-        """The spans of streams in their order; those that no index knows are scanned."""
+        """The spans of streams in their order; streams without an index are scanned."""
         unknown: list[Part] = []
         try:
             for part in parts:
@@ -65,68 +66,66 @@ class Lookup:
                 unknown = []
                 files_left: Stream = part.stream
                 while files_left:
-                    stream = _Stream(files_left, part.layout or PLAIN, files, self._scan)
+                    stream = _CoveredStream(files_left, part.layout or PLAIN, files, self._scan)
                     yield from stream.spans()
                     files_left = stream.remaining
             yield from self._scan.spans(unknown)
         finally:
-            for catalogue in self._catalogues.values():
-                if catalogue is not None:
-                    catalogue.close()
+            for database in self._databases.values():
+                if database is not None:
+                    database.close()
 
     def _cover(self, file: LogFile) -> _Cover | None:
-        """What the index says of a file, in full: an index that is damaged is found out before anything is
-        passed over."""
+        """All that the index says of a file: damage of the index is found before any text is skipped."""
         path = file.path
         if not file.probe.is_file or is_remote(path):
             return None
-        place = place_of(path, self._index)
+        index = index_of(path, self._index)
         try:
-            catalogue = self._catalogue(place)
+            database = self._database(index)
             packed = file.probe.plain_size is None
-            known = catalogue.known(path, packed) if catalogue is not None else None
-            if catalogue is None or known is None:
+            known = database.known(path, packed) if database is not None else None
+            if database is None or known is None:
                 return None
-            ranges = catalogue.ranges(known, self._ids)
-            points = [point for begin, _ in ranges if (point := catalogue.point(known, begin))]
+            ranges = database.ranges(known, self._ids)
+            points = [point for begin, _ in ranges if (point := database.point(known, begin))]
             if packed and not points and ranges:
-                ranges = [(ranges[0][0], ranges[-1][1])]  # it is unpacked from its beginning: once
+                ranges = [(ranges[0][0], ranges[-1][1])]  # unpack it from its beginning, but only once
             return _Cover(known, ranges, {point.at: point for point in points})
         except InputError as error:
-            self._catalogues[place] = None
-            problem = problem_of(place, error)
+            self._databases[index] = None
+            problem = problem_of(index, error)
             self._scan.counters.problems.append(
                 replace(problem, reason=f"{problem.reason}: not used", fatal=False)
             )
             return None
 
-    def _catalogue(self, place: str) -> Catalogue | None:
-        """An index, opened once; ``None`` where there is none."""
-        if place not in self._catalogues:
-            self._catalogues[place] = None
-            if os.path.exists(place):
-                from logscan.index.database import Catalogue
+    def _database(self, index: str) -> IndexDatabase | None:
+        """An index, opened once; ``None`` if there is none."""
+        if index not in self._databases:
+            self._databases[index] = None
+            if os.path.exists(index):
+                from logscan.index.database import IndexDatabase
 
-                self._catalogues[place] = Catalogue(place)
+                self._databases[index] = IndexDatabase(index)
             elif self._index:
-                hint = f"logscan index --index {self._index} PATH… makes one"
-                self._scan.counters.problems.append(
-                    Problem(place, "no index is there: all is read", hint, False)
-                )
-        return self._catalogues[place]
+                hint = "index the logs into this directory, or name the directory of their index"
+                problem = Problem(index, "no index is there: all is read", hint, fatal=False)
+                self._scan.counters.problems.append(problem)
+        return self._databases[index]
 
 
 class _Cover(NamedTuple):
     """What the index says of a file."""
 
-    file: Known
+    file: IndexedFile
     ranges: list[tuple[int, int]]
-    """Where in its text entries of the messages may begin, as far as it is covered."""
+    """The ranges of its text that may hold entries of the messages, as far as it is covered."""
     points: dict[int, Point]
-    """By their place: from where a packed file is unpacked for these."""
+    """Offset → seek point from which a packed file is unpacked for these ranges."""
 
     def open(self, path: str, skip: int) -> ByteStream | None:
-        """Its text from an offset on by a short way; ``None`` where there is none."""
+        """Its text from an offset on, without unpacking all before it; ``None`` if that is not possible."""
         if self.file.rest is not None and skip == self.file.stop:
             return io.BytesIO(self.file.rest)
         point = self.points.get(max((at for at in self.points if at <= skip), default=-1))
@@ -143,11 +142,11 @@ _Point = tuple[int, int]
 """A file of the stream, and an offset in its text."""
 
 
-class _Stream:
-    """One stream with files that are covered.
+class _CoveredStream:
+    """One stream with files that an index covers.
 
     Attributes:
-        remaining: files behind one that is missing or damaged: what they hold continues nothing.
+        remaining: the files after a missing or damaged one: they continue nothing.
     """
 
     def __init__(self, stream: Stream, layout: Layout, covers: Mapping[str, _Cover], scan: Scan) -> None:
@@ -160,7 +159,7 @@ class _Stream:
         }
         self._finder = scan.finder_of(layout)
         self._counters = scan.counters
-        self._plan = Plan(scan.limits.max_entry, _READ, scan.limits.forget)
+        self._plan = Plan(scan.limits.max_entry, _READ_BYTES, scan.limits.forget)
         self._stream = tuple(
             file._replace(opened=partial(self._open, file.path, self._covers[number]))
             if number in self._covers
@@ -168,9 +167,10 @@ class _Stream:
             for number, file in enumerate(stream)
         )
         self._ended: _Point | None = None
+        self._seen = False
 
     def spans(self) -> Iterator[list[Span]]:
-        """The spans of the files in their order, up to the first that is missing or damaged."""
+        """The spans of the files in their order, up to the first missing or damaged file."""
         seen = False
         begun = self._counters.bytes
         at: _Point = (0, 0)
@@ -190,19 +190,19 @@ class _Stream:
             seen = True
             cover = self._covers[number]
             self._counters.files += not cover.file.start  # else the reader has counted it
-            passed = cover.file.stop - cover.file.start
+            skipped = cover.file.stop - cover.file.start
             for begin, end in cover.ranges:
-                passed -= end - begin
+                skipped -= end - begin
                 yield from self._scan((number, begin), (number, end), exact=True)
                 if self.remaining:
                     return
-            self._counters.indexed_bytes += passed
+            self._counters.indexed_bytes += skipped
             at = (number, cover.file.stop)
         if not seen and self._counters.bytes > begun:
             self._counters.problems.append(no_entries(self._stream[-1].path, self._counters.bytes - begun))
 
     def _scan(self, start: _Point, stop: _Point | None, exact: bool) -> Iterator[list[Span]]:
-        """The spans of entries that begin from one point up to another."""
+        """The spans of the entries that begin at ``start`` or after it, and before ``stop``."""
         self._ended = None
         unit = Unit(self._stream, self._layout, start, stop, first=not exact, inherits=False)
         at = Place(self._stream[start[0]].path, start[1]) if exact else None

@@ -1,17 +1,17 @@
-"""Places: where the index of a log lies."""
+"""Where the index of a log is."""
 
 from __future__ import annotations
 
 import os
 
 NAME = "logscan-index.sqlite"
-"""In a directory of its own."""
+"""File name of an index in a directory of its own."""
 SIDECAR = ".logscan-index.sqlite"
-"""Beside the logs."""
+"""File name of an index beside the logs."""
 
 
-def place_of(path: str, index: str) -> str:
-    """Where the catalogue of a file is: in the index's directory, or without one beside the file."""
-    if index:
-        return os.path.join(index, NAME)
+def index_of(path: str, directory: str) -> str:
+    """Path of the index of a log: in the directory of the index; "": beside the log."""
+    if directory:
+        return os.path.join(directory, NAME)
     return os.path.join(os.path.dirname(os.path.realpath(path)), SIDECAR)

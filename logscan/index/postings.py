@@ -13,12 +13,12 @@ import xxhash
 
 from logscan.entries.layouts import ID_IN_TEXT, KEYS
 
-BUCKET = 2048
+BUCKET_POSTINGS = 2048
 """Postings of a bucket, about: what a look-up reads."""
-LONGEST = 64
-"""Bytes of an id that count."""
+_ID_BYTES = 64
+"""Bytes of an id that are hashed."""
 MOST_BLOCKS = 1 << 16
-"""Blocks whose numbers a run's postings can hold."""
+"""Blocks of an extent, at most: what the postings can number."""
 _IDS = re.compile(rf"{KEYS['message_id']}(\S+)".encode())
 _IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s*(\S+)".encode())
 _HASH_BITS = 32
@@ -26,7 +26,7 @@ _BLOCK_BITS = 16
 
 
 def ids_in(data: bytes) -> set[bytes]:
-    """All message ids that may own an entry in some bytes; ids that are only mentioned may be among them."""
+    """All message ids that may own an entry in some bytes; also ids that are only mentioned."""
     found = set(_IDS.findall(data))
     if ID_IN_TEXT.encode() in data:
         found.update(_IN_TEXT.findall(data))
@@ -35,36 +35,36 @@ def ids_in(data: bytes) -> set[bytes]:
 
 def hash_of(name: bytes) -> int:
     """32 bits of an id."""
-    return xxhash.xxh64_intdigest(name[:LONGEST]) >> 32
+    return xxhash.xxh64_intdigest(name[:_ID_BYTES]) >> 32
 
 
 class Collector:
-    """Gathers the postings of a run, block by block."""
+    """Collects the postings of an extent, block by block."""
 
     def __init__(self) -> None:
         self._found: list[int] = []
         self._blocks = 0
 
     def add(self, data: bytes) -> None:
-        """The next block's text."""
+        """Add the text of the next block."""
         number = self._blocks
         self._found += [hash_of(name) << _BLOCK_BITS | number for name in ids_in(data)]
         self._blocks += 1
 
     def extend(self, hashes: bytes, blocks: bytes) -> None:
-        """Postings that were packed before, of blocks in front of those to come."""
+        """Add postings that were packed before, of blocks before the next one."""
         pairs = zip(_unpacked("I", hashes), _unpacked("H", blocks), strict=True)
         self._found += [value << _BLOCK_BITS | number for value, number in pairs]
 
     def skip(self, blocks: int) -> None:
-        """Blocks whose postings were given otherwise."""
+        """Count blocks whose postings were added by :meth:`extend`."""
         self._blocks += blocks
 
     def buckets(self) -> Iterator[tuple[bytes, bytes]]:
-        """The run's buckets in their order, a power of two of them: hashes and blocks, packed."""
+        """The buckets in their order, a power of two of them: packed hashes, packed block numbers."""
         found = sorted(set(self._found))
         bits = 0
-        while BUCKET << bits < len(found):
+        while BUCKET_POSTINGS << bits < len(found):
             bits += 1
         shift = _HASH_BITS + _BLOCK_BITS - bits
         begin = 0
@@ -78,15 +78,15 @@ class Collector:
 
 
 def bucket_of(value: int, buckets: int) -> int:
-    """Which of a run's buckets holds a hash."""
+    """Number of the bucket that holds a hash."""
     return value * buckets >> _HASH_BITS
 
 
 def blocks_of(value: int, hashes: bytes, blocks: bytes) -> Iterable[int]:
     """The blocks that a bucket names for a hash, ascending."""
-    held = _unpacked("I", hashes)
-    begin = end = bisect_left(held, value)
-    while end < len(held) and held[end] == value:
+    sorted_hashes = _unpacked("I", hashes)
+    begin = end = bisect_left(sorted_hashes, value)
+    while end < len(sorted_hashes) and sorted_hashes[end] == value:
         end += 1
     return _unpacked("H", blocks[2 * begin : 2 * end])
 
@@ -97,7 +97,7 @@ def pack_offsets(offsets: Iterable[int]) -> bytes:
 
 
 def unpack_offsets(data: bytes) -> array.array[int]:
-    """The same back."""
+    """The offsets that :func:`pack_offsets` packed."""
     return _unpacked("Q", data)
 
 

@@ -1,8 +1,8 @@
-"""Packed: seek points of a gz file, so that one entry is reached without unpacking what stands before it.
+"""Seek points of a gz file: an entry is reached without unpacking the text before it.
 
-indexed_gzip makes and uses them. It keeps all points of a file in one piece, 32 KiB each; a look-up needs
-one. So they are kept one by one, and handed to it as an index of that point alone, in the format that it
-exports (``GZIDX``: https://github.com/pauldmccarthy/indexed_gzip, zran.c).
+indexed_gzip makes and uses them. It keeps all points of a file in one piece, 32 KiB each, but a look-up needs
+one point. So the index keeps them one by one, and gives indexed_gzip an index of a single point, in the
+format that it exports (``GZIDX``: https://github.com/pauldmccarthy/indexed_gzip, zran.c).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zlib
 from typing import Any, NamedTuple
 
 SPACING = 4 << 20
-"""Bytes of text between two points, about: what is unpacked for a look-up at most."""
+"""Bytes of text between two points, about; a look-up unpacks no more."""
 _MAGIC = b"\x1f\x8b"
 _WINDOW = 1 << 15
 _NAME = b"GZIDX\1\0"
@@ -23,25 +23,24 @@ _FIRST = struct.Struct("<QQBBQQ")
 
 
 class Point(NamedTuple):
-    """A place from which on a file can be unpacked."""
+    """A place from which a file can be unpacked."""
 
     at: int
-    """In its text."""
+    """Offset in its text."""
     state: bytes
-    """What unpacking there needs; the text in front of it, packed, is most of that."""
+    """What is needed to unpack there: mostly the 32 KiB of text before it, packed."""
 
 
 class Points(NamedTuple):
     """The seek points of a file."""
 
     size: int
-    """Of its text."""
+    """Bytes of its text."""
     points: list[Point]
 
 
 def points_of(path: str) -> Points | None:
-    """The seek points of a gz file; ``None`` where it is packed otherwise or damaged, or the library is
-    missing."""
+    """The seek points of a gz file; ``None`` if it is packed otherwise or damaged, or without the library."""
     try:
         import indexed_gzip
     except ImportError:
@@ -62,7 +61,7 @@ def points_of(path: str) -> Points | None:
 
 def _points_in(data: bytes) -> list[Point]:
     if not data.startswith(_NAME):
-        return []  # a later format: look-ups then unpack from the beginning
+        return []  # a later format: look-ups unpack from the beginning
     packed_size, size, _, window, count = _HEAD.unpack_from(data, len(_NAME))
     begin = len(_NAME) + _HEAD.size
     heads = list(_POINT.iter_unpack(data[begin : begin + count * _POINT.size]))
@@ -79,10 +78,10 @@ def _points_in(data: bytes) -> list[Point]:
 
 
 def open_at(path: str, point: Point, position: int) -> io.RawIOBase:
-    """The text of a gz file from a position at or behind a point on.
+    """The text of a gz file from a position ≥ the point's on.
 
     Raises:
-        OSError: the file cannot be read, or is another one.
+        OSError: the file cannot be read, or is another file.
         ValueError: the point is damaged.
         ImportError: the library is missing.
     """

@@ -40,7 +40,7 @@ def spans_of_inputs(
     """
     for folder in inputs.stores:
         if of_store is None:
-            streams = streams_of(folder, scan.counters)
+            streams = streams_of(folder)
             yield from scan.in_turn([Part(stream) for stream in streams])
         else:
             yield from spans_of(folder, of_store, scan.counters)

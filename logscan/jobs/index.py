@@ -1,4 +1,4 @@
-"""Indexing: logs, file by file and as far as they have grown, into the light index."""
+"""Index: bring the light index of some logs up to date, file by file."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from logscan.atomic import Lock
 from logscan.distribute.processes import executor_of
 from logscan.entries.layouts import begins_entry
 from logscan.errors import OutputError, UsageError, reason_of
-from logscan.index.database import Catalogue, Known, Run, edges_of, state_of
-from logscan.index.places import place_of
+from logscan.index.database import IndexDatabase
+from logscan.index.indexed_file import Extent, IndexedFile, edges_of, stat_of
+from logscan.index.places import index_of
 from logscan.index.postings import MOST_BLOCKS, Collector
 from logscan.index.seek_points import points_of
+from logscan.jobs._options import Paths, paths_of
 from logscan.reading.buffer import BlockReader
 from logscan.reading.paths import LogFile, discover
 from logscan.reading.remote import is_remote
@@ -25,238 +27,268 @@ from logscan.scanning.plan import Progress, layout_at
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY, WholeScanner
 from logscan.values import Counters, Problem
 
-BLOCK = 128 << 10
+BLOCK_BYTES = 128 << 10
 """Bytes of a block: what a look-up reads (measured: docs/decisions.md)."""
-RUN = 128 << 20
-"""Bytes of a run, about: its postings are in memory until it is written."""
-SMALL = RUN // 2
-"""Runs of fewer bytes are written again with what their file has grown by."""
+EXTENT_BYTES = 128 << 20
+"""Bytes of an extent, about: its postings are in memory until it is written."""
+SMALL_EXTENT = EXTENT_BYTES // 2
+"""An extent of fewer bytes is written again together with the text by which its file has grown."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Indexed:
     """What an indexing did."""
 
-    new: int = 0
-    grown: int = 0
-    known: int = 0
-    removed: int = 0
-    """Files of the index that are gone, or are not what they were."""
-    size: int = 0
+    new: int
+    """Files that the index did not have, or that were changed."""
+    grown: int
+    """Files with more text than before."""
+    known: int
+    """Files that were indexed already."""
+    removed: int
+    """Files that were removed from the index: they are gone, or were changed."""
+    size: int
     """Bytes of the indexes."""
-    counters: Counters = field(default_factory=Counters)
+    counters: Counters
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be read; the rest was indexed."""
+        return self.counters.problems
 
 
 class _Task(NamedTuple):
     """A file that is not indexed, or not to its end."""
 
-    place: str
+    database: str
     path: str
     size: int
-    known: Known | None
+    known: IndexedFile | None
+
+
+class _Plan(NamedTuple):
+    """What must be done for one index."""
+
+    tasks: list[_Task]
+    known: int
+    removed: int
 
 
 def index(
-    paths: Sequence[str], folder: str = "", workers: int = 2, progress: Progress | None = None
+    paths: Paths,
+    *,
+    directory: str | os.PathLike[str] = "",
+    workers: int = 2,
+    progress: Progress | None = None,
 ) -> Indexed:
-    """Bring the index of some logs up to date: what it has is not read again.
+    """Bring the index of some logs up to date. Text that is indexed is not read again.
 
     Args:
-        paths: files, directories, patterns, on the disks of this machine.
-        folder: where the index is kept; without one beside the logs.
-        workers: processes.
+        paths: one or more files, directories or patterns, on the disks of this machine.
+        directory: the directory of the index; "": beside the logs.
+        workers: number of processes.
         progress: called after each file.
 
     Raises:
-        NoLogsError: no path gave anything to read.
+        NoLogsError: there are no logs at these paths.
         InputError: an index is damaged or of another version.
         OutputError: an index cannot be written.
-        UsageError: a path that is not on a disk, or another run is at work on an index.
+        UsageError: a path is not on a disk, or another run writes to an index.
     """
-    for path in paths:
+    names = paths_of(paths)
+    for path in names:
         if path == STDIN or is_remote(path):
-            raise UsageError(f"{path}: is not on a disk", "logscan ingest takes it into a store")
-    done = Indexed()
-    counters = done.counters
-    places: dict[str, list[str]] = {}
-    for stream in discover(paths, counters.problems):
+            raise UsageError(f"{path}: is not on a disk", "ingest it into a store instead")
+    counters = Counters()
+    logs: dict[str, list[str]] = {}
+    for stream in discover(names, counters.problems):
         for file in stream:
-            places.setdefault(place_of(file.path, folder), []).append(file.path)
+            logs.setdefault(index_of(file.path, os.fspath(directory)), []).append(file.path)
+    new = grown = 0
     with contextlib.ExitStack() as stack:
-        for place in places:
+        for place in logs:
             _prepare(place)
             stack.callback(Lock(place).release)
-        tasks = [task for place, held in places.items() for task in _tasks(place, held, done)]
-        size = sum(task.size for task in tasks)
-        executor = stack.enter_context(executor_of(len(tasks), size, workers))
+        plans = [_plan(place, logs_there, counters) for place, logs_there in logs.items()]
+        tasks = [task for plan in plans for task in plan.tasks]
+        executor = stack.enter_context(executor_of(len(tasks), sum(task.size for task in tasks), workers))
         futures: dict[Future[Counters], _Task] = {
-            executor.submit(index_file, task.place, task.path, task.known): task for task in tasks
+            executor.submit(index_file, task.database, task.path, task.known): task for task in tasks
         }
         for future in as_completed(futures):
-            one = future.result()
-            counters.add(one)
-            if not one.problems:
-                done.new += futures[future].known is None
-                done.grown += futures[future].known is not None
+            counted = future.result()
+            counters.add(counted)
+            if not counted.problems:
+                new += futures[future].known is None
+                grown += futures[future].known is not None
             if progress:
                 progress(counters)
-    done.size = sum(os.path.getsize(place) for place in places)
-    return done
+    return Indexed(
+        new=new,
+        grown=grown,
+        known=sum(plan.known for plan in plans),
+        removed=sum(plan.removed for plan in plans),
+        size=sum(os.path.getsize(place) for place in logs),
+        counters=counters,
+    )
 
 
-def _prepare(place: str) -> None:
-    """See that an index can be written."""
-    folder = os.path.dirname(place)
+def _prepare(index: str) -> None:
+    """Make the directory of an index; raise if it cannot be written."""
+    folder = os.path.dirname(index)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: {reason_of(error)}", "--index names a directory") from error
+        raise OutputError(f"{folder}: {reason_of(error)}", "name a directory for the index") from error
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder}: may not be written", "--index DIR puts the index elsewhere")
+        raise OutputError(f"{folder}: may not be written", "keep the index in another directory")
 
 
-def _tasks(place: str, paths: Sequence[str], done: Indexed) -> Iterator[_Task]:
-    """The files of an index that must be read; what it knows of others that are gone is dropped."""
-    catalogue = Catalogue(place, write=True)
-    try:
-        seen: set[int] = set()
+def _plan(index: str, paths: Sequence[str], counters: Counters) -> _Plan:
+    """The files of an index that must be read. Other files that are gone are removed from it."""
+    tasks: list[_Task] = []
+    seen: set[int] = set()
+    indexed = removed = 0
+    with contextlib.closing(IndexDatabase(index, write=True)) as database:
         for path in paths:
             packed = plain_size(path) is None
             try:
-                size = state_of(path).size
+                size = stat_of(path).size
             except OSError as error:
-                done.counters.problems.append(Problem(path, reason_of(error)))
+                counters.problems.append(Problem(path, reason_of(error)))
                 continue
-            known = catalogue.known(path, packed)
+            known = database.known(path, packed)
             if known is not None and packed and not known.whole:
-                catalogue.forget(known)  # a run was killed: it must be unpacked from its beginning
+                database.forget(known)  # a run was killed: it must be unpacked from its beginning
                 known = None
             if known is not None:
                 seen.add(known.id)
                 if known.path != os.path.realpath(path):
-                    catalogue.rename(known, os.path.realpath(path))
+                    database.rename(known, os.path.realpath(path))
                 if known.whole and known.size == size:
-                    done.known += 1
+                    indexed += 1
                     continue
-            yield _Task(place, path, size, known)
-        for known in catalogue.files():
-            if known.id not in seen and _is_gone(known):
-                catalogue.forget(known)
-                done.removed += 1
-    finally:
-        catalogue.close()
+            tasks.append(_Task(index, path, size, known))
+        for file in database.files():
+            if file.id not in seen and _is_gone(file):
+                database.forget(file)
+                removed += 1
+    return _Plan(tasks, indexed, removed)
 
 
-def _is_gone(known: Known) -> bool:
-    """Whether a file is no more, or not what it was. Where its whole directory is not there, it may be on a
-    disk that is not mounted."""
+def _is_gone(known: IndexedFile) -> bool:
+    """Whether a file was removed or changed. If its directory is missing, it may be on a disk that is not
+    mounted."""
     if not os.path.isdir(os.path.dirname(known.path)):
         return False
     try:
-        return not known.is_at(known.path, state_of(known.path), plain_size(known.path) is None)
+        return not known.is_at(known.path, stat_of(known.path), plain_size(known.path) is None)
     except OSError:
         return True
 
 
-def index_file(place: str, path: str, known: Known | None) -> Counters:
-    """Index what is new of one file, a run at a time.
+def index_file(index: str, path: str, known: IndexedFile | None) -> Counters:
+    """Index what is new of one file, one extent at a time.
 
     Args:
-        place: of the index.
-        path: of the file.
-        known: what the index has of it.
+        index: path of the index.
+        path: path of the file.
+        known: the file as the index has it.
 
     Raises:
         InputError: the index is damaged or of another version.
-        OutputError: it cannot be written.
+        OutputError: the index cannot be written.
     """
     counters = Counters()
-    catalogue = Catalogue(place, write=True)
+    database = IndexDatabase(index, write=True)
     try:
-        _File(catalogue, path, counters).add(known)
+        _FileIndexer(database, path, counters).add(known)
     except OSError as error:
         counters.problems.append(Problem(path, reason_of(error)))
     finally:
-        catalogue.close()
+        database.close()
     return counters
 
 
 class _Block(NamedTuple):
-    """Entries of a file: where they begin in its text, and their bytes."""
+    """Entries of a file: the offset of the first in its text, and their bytes."""
 
     offset: int
     data: bytes
 
 
-class _File:
-    """One file on its way into the index."""
+class _FileIndexer:
+    """Writes one file into an index."""
 
-    def __init__(self, catalogue: Catalogue, path: str, counters: Counters) -> None:
-        self._catalogue = catalogue
+    def __init__(self, database: IndexDatabase, path: str, counters: Counters) -> None:
+        self._database = database
         self._path = path
         self._counters = counters
         self._packed = plain_size(path) is None
-        self._state = state_of(path)
+        self._stat = stat_of(path)
         self._layout = layout_at(path)
 
-    def add(self, known: Known | None) -> None:
-        """Read it from where it was indexed to, and write its runs."""
+    def add(self, known: IndexedFile | None) -> None:
+        """Read the text that is not indexed, and write its extents."""
         if known is not None and known.layout != self._layout.name:
-            self._catalogue.forget(known)
+            self._database.forget(known)
             known = None
-        with ThreadPoolExecutor(1) as beside:
-            points = beside.submit(points_of, self._path) if self._packed else None
-            known, end = self._runs(known)
+        with ThreadPoolExecutor(1) as pool:
+            points = pool.submit(points_of, self._path) if self._packed else None
+            known, end = self._write_extents(known)
         if known is None:
             return
-        broken = bool(self._counters.problems) or (self._packed and state_of(self._path) != self._state)
+        broken = bool(self._counters.problems) or (self._packed and stat_of(self._path) != self._stat)
         if broken:
-            # To what is behind the damage a look-up cannot go, and the reader is to be told of it.
-            self._catalogue.forget(known)
+            # A look-up would skip the damage, and not report it.
+            self._database.forget(known)
             return
-        found = points.result() if points else None
-        usable = found.points if found is not None and found.size == end else []
-        self._catalogue.complete(known, usable)
+        seek_points = points.result() if points else None
+        usable = seek_points.points if seek_points is not None and seek_points.size == end else []
+        self._database.complete(known, usable)
 
-    def _runs(self, known: Known | None) -> tuple[Known | None, int]:
-        """Write all runs; what is known then, and where the text ends."""
-        last = self._catalogue.last_run(known, SMALL) if known is not None else None
-        number, run, postings = last or (None, Run(known.stop if known else 0, 0, []), Collector())
-        held: _Block | None = None
+    def _write_extents(self, known: IndexedFile | None) -> tuple[IndexedFile | None, int]:
+        """Write all extents; returns the file as the index has it then, and the size of its text."""
+        stop = known.stop if known is not None else 0
+        last = self._database.last_extent(known, SMALL_EXTENT) if known is not None else None
+        replaces, extent, postings = last or (None, Extent(stop, 0, []), Collector())
+        pending: _Block | None = None
         for block in self._blocks(known.stop if known is not None else None):
-            if held is not None:
-                if not run.starts:
-                    run = run._replace(start=held.offset)
-                run.starts.append(held.offset)
-                postings.add(held.data)
-                if block.offset - run.start >= RUN or len(run.starts) == MOST_BLOCKS:
-                    known = self._put(known, run._replace(stop=block.offset), postings, number)
-                    number, run, postings = None, Run(block.offset, 0, []), Collector()
-            held = block
-        if held is None:
+            if pending is not None:
+                if not extent.starts:
+                    extent = extent._replace(start=pending.offset)
+                extent.starts.append(pending.offset)
+                postings.add(pending.data)
+                if block.offset - extent.start >= EXTENT_BYTES or len(extent.starts) == MOST_BLOCKS:
+                    known = self._put(known, extent._replace(stop=block.offset), postings, replaces)
+                    replaces, extent, postings = None, Extent(block.offset, 0, []), Collector()
+            pending = block
+        if pending is None:
             return known, 0
-        # The last entry may go on: it is not covered.
-        if run.starts:
-            known = self._put(known, run._replace(stop=held.offset), postings, number)
-        if known is not None and self._packed and len(held.data) <= BLOCK:
-            known = known._replace(rest=held.data)
-        return known, held.offset + len(held.data)
+        # The last entry may continue later: it is not covered.
+        if extent.starts:
+            known = self._put(known, extent._replace(stop=pending.offset), postings, replaces)
+        if known is not None and self._packed and len(pending.data) <= BLOCK_BYTES:
+            known = known._replace(rest=pending.data)
+        return known, pending.offset + len(pending.data)
 
-    def _put(self, known: Known | None, run: Run, postings: Collector, instead: int | None) -> Known:
-        mark = self._state.size if self._packed else run.stop
+    def _put(
+        self, known: IndexedFile | None, extent: Extent, postings: Collector, replaces: int | None
+    ) -> IndexedFile:
+        mark = self._stat.size if self._packed else extent.stop
         head, tail = edges_of(self._path, mark)
-        known = Known(
+        known = IndexedFile(
             known.id if known is not None else 0, os.path.realpath(self._path),
-            *self._state, head, mark, tail, self._layout.name,
-            known.start if known is not None else run.start, run.stop, 0, None,
+            *self._stat, head, mark, tail, self._layout.name,
+            known.start if known is not None else extent.start, extent.stop, 0, None,
         )  # fmt: skip
-        return self._catalogue.put(known, run, postings, instead)
+        return self._database.put(known, extent, postings, replaces=replaces)
 
     def _blocks(self, start: int | None) -> Iterator[_Block]:
-        """Whole entries, about :data:`BLOCK` bytes at a time."""
+        """Whole entries, about :data:`BLOCK_BYTES` at a time."""
         stream = (LogFile(self._path, self._path, (0, "", 0)),)
         reader = BlockReader(
-            stream, self._counters, DEFAULT_MAX_ENTRY, begins_entry, block=BLOCK, start=(0, start or 0)
+            stream, self._counters, DEFAULT_MAX_ENTRY, begins_entry, block=BLOCK_BYTES, start=(0, start or 0)
         )
         scanner = WholeScanner(self._layout, self._counters, inherits=start is None, fresh=start is None)
         try:
@@ -267,42 +299,42 @@ class _File:
             reader.close()
 
 
-class FileState(NamedTuple):
-    """A file as its index sees it."""
+class IndexState(NamedTuple):
+    """How far a file is indexed."""
 
     path: str
     covered: int
-    """Bytes of its text that a look-up need not read."""
+    """Bytes of its text that the index covers."""
     size: int
-    """Of the file as it lies there."""
+    """Bytes on disk."""
     word: str
-    """``indexed``, ``grown`` (what came since is scanned), ``not indexed`` (new, or changed since),
+    """``indexed``, ``grown`` (a search scans the text that was added), ``not indexed`` (new, or changed), or
     ``no such file``."""
 
 
-def states(paths: Sequence[str], folder: str = "") -> Iterator[FileState]:
+def states(paths: Paths, *, directory: str | os.PathLike[str] = "") -> Iterator[IndexState]:
     """How far files are indexed.
 
+    Args:
+        paths: one or more files, directories or patterns.
+        directory: the directory of the index; "": beside the logs.
+
     Raises:
-        NoLogsError: no path gave anything to read.
+        NoLogsError: there are no logs at these paths.
         InputError: an index is damaged or of another version.
     """
-    for path in (file.path for stream in discover(paths, []) for file in stream):
-        place = place_of(path, folder)
+    for path in (file.path for stream in discover(paths_of(paths), []) for file in stream):
+        place = index_of(path, os.fspath(directory))
         known = None
         if os.path.exists(place):
-            catalogue = Catalogue(place)
-            known = catalogue.known(path, plain_size(path) is None)
-            catalogue.close()
+            with contextlib.closing(IndexDatabase(place)) as database:
+                known = database.known(path, plain_size(path) is None)
         if not os.path.exists(path):
-            yield FileState(path, 0, 0, "no such file")
+            yield IndexState(path, 0, 0, "no such file")
             continue
         size = os.path.getsize(path)
         if known is None:
-            yield FileState(path, 0, size, "not indexed")
+            yield IndexState(path, 0, size, "not indexed")
         else:
-            yield FileState(path, known.stop - known.start, size, _word(known, size))
-
-
-def _word(known: Known, size: int) -> str:
-    return "indexed" if known.whole and known.size == size else "grown"
+            word = "indexed" if known.whole and known.size == size else "grown"
+            yield IndexState(path, known.stop - known.start, size, word)

@@ -1,5 +1,8 @@
-"""Ingest: logs into a store. What is new is read, by content; what has been read counts once, when all of it
-is there."""
+"""Ingest: bring a store up to date with some logs.
+
+A file is known by its text: what has been read is not read again. What is read counts when all of its file is
+in the store.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ import itertools
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
 
@@ -18,6 +21,8 @@ from logscan.distribute.processes import executor_of
 from logscan.entries.layouts import layout_named
 from logscan.entries.openers import layout_of
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
+from logscan.failures.selection import HostNames
+from logscan.jobs._options import Names, Paths, paths_of, several
 from logscan.reading import remote
 from logscan.reading.copies import LEAST, TIME, bytes_before, without_copies
 from logscan.reading.fingerprint import HEAD, TAIL
@@ -26,117 +31,134 @@ from logscan.reading.remote import is_remote
 from logscan.reading.unpack import STDIN, first_bytes, open_bytes, plain_size
 from logscan.scanning.plan import LAYOUT_SAMPLE, Progress
 from logscan.store import upkeep
-from logscan.store.entry_joins import Seams
-from logscan.store.manifest import (
-    ENTRIES,
-    FAILURES,
-    Manifest,
-    Source,
-    is_store,
-    load,
-    save,
-)
+from logscan.store.ingest_task import FILE, LINE, MIDDLE, IngestTask, TaskResult, cut_at, run_task
+from logscan.store.manifest import ENTRIES, FAILURES, DataFile, Join, Manifest, Source, is_store, load, save
 from logscan.store.needle_bits import needles_digest
-from logscan.store.reading import Store
-from logscan.store.writing import FILE, LINE, MIDDLE, Part, Written, cut_at, write_part
+from logscan.store.open_store import Store
+from logscan.store.parquet_files import Target
+from logscan.store.split_entries import SplitEntries
 from logscan.values import Counters, Problem
 
-RANGE = 256 << 20
+TASK_BYTES = 256 << 20
 """Bytes of a plain file that one task ingests."""
-
 
 Stamp = tuple[int, int, int, int]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ingested:
     """What an ingest did."""
 
-    new: int = 0
-    """Sources that were not known."""
-    grown: int = 0
-    """Sources that have more bytes than before."""
-    known: int = 0
-    """Sources that were there already, by their text."""
-    bytes: int = 0
-    rows: int = 0
-    merged: int = 0
+    new: int
+    """Files that the store did not know."""
+    grown: int
+    """Files with more text than before."""
+    known: int
+    """Files whose text was in the store already."""
+    bytes: int
+    """Bytes of unpacked text that were added."""
+    rows: int
+    """Rows that were added: entries, and pieces of entries."""
+    merged: int
     """Parquet files that were merged into fewer."""
-    dropped: int = 0
-    """Parquet files beyond ``keep``."""
-    counters: Counters = field(default_factory=Counters)
+    dropped: int
+    """Parquet files of dates older than ``keep`` that were removed."""
+    counters: Counters
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be read; the rest was ingested."""
+        return self.counters.problems
 
 
-@dataclass(slots=True)
-class _Planned:
+@dataclass(frozen=True, slots=True)
+class _Plan:
     """A source that has something to read."""
 
     file: LogFile
     source: Source
     grown: bool
-    parts: list[Part]
+    tasks: list[IngestTask]
 
 
 def ingest(
-    paths: Sequence[str],
-    folder: str,
-    host_of: Callable[[str], str],
-    workers: int = 2,
+    paths: Paths,
+    *,
+    store: str | os.PathLike[str],
     keep: int | None = None,
+    host: Names = (),
+    workers: int = 2,
+    cluster: str | None = None,
     today: date | None = None,
     progress: Progress | None = None,
-    executor: Executor | None = None,
 ) -> Ingested:
     """Bring a store up to date with some logs.
 
     Args:
-        paths: files, directories, patterns; files that the store knows by their text are not read again.
-        folder: the store; made where there is none.
-        host_of: path → Message Processor.
-        workers: processes.
-        keep: days that are kept; older dates are dropped. ``None``: all.
-        today: the day by which that is judged.
-        executor: runs the tasks, in place of processes on this machine.
+        paths: one or more files, directories, patterns or addresses. Files that the store knows by their text
+            are not read again. An empty sequence: nothing is read, but the store is kept in order.
+        store: the store's directory; made if there is none.
+        keep: days to keep; older dates are removed. ``None``: all.
+        host: names of the Message Processors, as ``NAME`` or ``NAME=PATTERN``.
+        workers: number of processes.
+        cluster: address of a Dask scheduler whose workers run the tasks; default: processes of this machine.
+        today: the day from which ``keep`` is counted; default: the machine's.
+        progress: called after each task.
 
     Raises:
-        NoLogsError: no path gave anything to read.
-        InputError: the store is damaged or of another version.
-        OutputError: the store cannot be written; it is as it was.
-        UsageError: standard input, or another run is at work on the store.
+        NoLogsError: there are no logs at these paths.
+        InputError: the store is damaged or of another version, or the cluster cannot be used.
+        OutputError: the store cannot be written; it is unchanged.
+        UsageError: a path is standard input, or another run changes the store.
     """
-    if STDIN in paths:
+    names = paths_of(paths) if paths else ()
+    if STDIN in names:
         raise UsageError(
             "a store knows logs by their files", "write standard input to a file, and ingest that"
         )
-    _make(folder)
-    lock = upkeep.lock(folder)
-    try:
-        run = _Run(folder, host_of, progress)
-        streams = (
-            without_copies(discover(paths, run.done.counters.problems), run.done.counters) if paths else []
-        )
-        plans = [run.plan(stream) for stream in streams]
-        with _executor(executor, plans, workers) as pool:
-            run.read(plans, pool, workers)
-        if keep is not None:
-            run.done.dropped = upkeep.drop(folder, run.manifest, keep, today or date.today())
-        run.done.merged = upkeep.merge(folder, run.manifest)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written: {reason_of(error)}", "what the store held before it still holds"
-        ) from error
-    else:
-        return run.done
-    finally:
-        shutil.rmtree(upkeep.incoming(folder), ignore_errors=True)
-        lock.release()
+    hosts = HostNames(several(host))
+    folder = os.fspath(store)
+    with contextlib.ExitStack() as stack:
+        executor = None
+        if cluster is not None:
+            from logscan.distribute.dask_connection import on_cluster
+
+            executor = stack.enter_context(on_cluster(cluster))
+            folder = os.path.abspath(folder)  # workers may have another working directory
+        _make(folder)
+        stack.callback(upkeep.lock(folder).release)
+        stack.callback(shutil.rmtree, upkeep.incoming(folder), ignore_errors=True)
+        try:
+            run = _Ingest(folder, hosts, progress)
+            counters = run.counters
+            streams = without_copies(discover(names, counters.problems), counters) if names else []
+            plans = [plan for stream in streams for plan in run.plan(stream)]
+            with _executor(executor, plans, workers) as pool:
+                run.read(plans, pool, workers)
+            if keep is not None:
+                run.dropped = upkeep.drop(folder, run.manifest, keep, today or date.today())
+            run.merged = upkeep.merge(folder, run.manifest)
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: cannot be written: {reason_of(error)}",
+                "what the store held before is still there",
+            ) from error
+        return run.result()
 
 
-class _Run:
-    """One ingest."""
+class _Ingest:
+    """One ingest.
 
-    def __init__(self, folder: str, host_of: Callable[[str], str], progress: Progress | None) -> None:
-        self.done = Ingested()
+    Args:
+        folder: the store.
+        host_of: path → Message Processor.
+        progress: called after each task.
+    """
+
+    def __init__(self, folder: str, host_of: HostNames, progress: Progress | None) -> None:
+        self.counters = Counters()
+        self.dropped = self.merged = 0
+        self._new = self._grown = self._known = self._bytes = self._rows = 0
         self._folder = folder
         self._host_of = host_of
         self._progress = progress
@@ -145,42 +167,49 @@ class _Run:
             save(folder, self.manifest)
         upkeep.clean(folder, self.manifest)
         upkeep.upgrade(folder, self.manifest)
-        self._seams = Seams(folder, self.manifest)
-        self._next = 1 + max((source.id for source in self.manifest.sources), default=-1)
+        self._split_entries = SplitEntries(folder, self.manifest)
+        self._next_id = 1 + max((source.id for source in self.manifest.sources), default=-1)
         self._planned: set[int] = set()
-        """Sources that a file of this run is."""
+        """Sources that are a file of this ingest."""
 
-    # What there is to read.
+    def result(self) -> Ingested:
+        """What was done."""
+        return Ingested(
+            new=self._new, grown=self._grown, known=self._known, bytes=self._bytes, rows=self._rows,
+            merged=self.merged, dropped=self.dropped, counters=self.counters,
+        )  # fmt: skip
 
-    def plan(self, stream: Stream) -> list[_Planned]:
+    # What must be read.
+
+    def plan(self, stream: Stream) -> list[_Plan]:
         """The files of a family that have something new."""
-        planned: list[_Planned] = []
+        plans: list[_Plan] = []
         before: int | None = None
         for file in stream:
             try:
                 source, grown = self._source_of(file, before)
             except InputError as error:
-                self.done.counters.problems.append(problem_of(file.path, error))
+                self.counters.problems.append(problem_of(file.path, error))
                 before = None
                 continue
             before = source.id
             self._planned.add(source.id)
-            parts = self._parts(file, source)
-            if parts:
-                planned.append(_Planned(file, source, grown, parts))
+            tasks = self._tasks(file, source)
+            if tasks:
+                plans.append(_Plan(file, source, grown, tasks))
             else:
-                self.done.known += 1
+                self._known += 1
                 self._note(file, source)
-        return planned
+        return plans
 
     def _note(self, file: LogFile, source: Source) -> None:
-        """Remember that a file, as it is now, has been read."""
+        """Note that a file, as it is now, has been read."""
         stamp = _stamp(file.path)
         if stamp:
             self.manifest.seen[_place(file.path)] = (*stamp, source.id)
 
     def _source_of(self, file: LogFile, before: int | None) -> tuple[Source, bool]:
-        """The source that a file is, known or new, and whether it was known."""
+        """The source of a file, and whether the store knows it."""
         stamp = _stamp(file.path)
         seen = self.manifest.seen.get(_place(file.path))
         if stamp and seen and stamp == seen[:4]:
@@ -195,32 +224,32 @@ class _Run:
                 beginnings[size] = digest(head[:size])
             if source.id in self._planned or beginnings[size] != source.head:
                 continue
-            # A short beginning without a time is that of many files; but one alone comes behind another.
-            tells = size >= LEAST or TIME.search(head[:size])
+            # Many files have the same short beginning without a time; only one follows a given file.
+            is_distinct = size >= LEAST or TIME.search(head[:size])
             follows = before is not None and source.after == before
             ours = source.stem == file.stem and (follows or len(head) == source.size)
-            if (tells or ours or self._has_inode(source, stamp)) and self._holds(file.path, source):
+            if (is_distinct or ours or self._has_inode(source, stamp)) and self._holds(file.path, source):
                 return source, True
         if not head:
-            open_bytes(file.path).close()  # empty, or not to be opened: that raises
+            open_bytes(file.path).close()  # raises if the file cannot be opened
         host = self._host_of(file.path)
         fresh = Source(
-            self._next, file.path, file.stem, host, layout_of(head).name, digest(head[:HEAD]),
+            self._next_id, file.path, file.stem, host, layout_of(head).name, digest(head[:HEAD]),
             len(head[:HEAD]), 0, digest(b""), before,
         )  # fmt: skip
-        self._next += 1
+        self._next_id += 1
         return fresh, False
 
     def _has_inode(self, source: Source, stamp: Stamp | None) -> bool:
-        """Whether a file is the one, by its inode, under whose name a source was seen last."""
+        """Whether a file has the inode that a source had when it was seen last."""
         inodes = [seen[:2] for seen in self.manifest.seen.values() if seen[4] == source.id]
         return stamp is not None and inodes[-1:] == [stamp[:2]]
 
     def _holds(self, path: str, source: Source) -> bool:
-        """Whether a file has the text of a source, whole or its beginning."""
+        """Whether a file holds the text of a source, or its beginning."""
         size = plain_size(path)
         if size is not None and size < source.size:
-            # An earlier copy: its end must stand in the store.
+            # An earlier copy: the store must hold its end.
             store = Store(self._folder)
             end = bytes_before(path, size) or b""
             return bool(end) and store.bytes_before(source.id, size, len(end)) == end
@@ -229,8 +258,8 @@ class _Run:
             return digest(tail) == source.tail
         return False
 
-    def _parts(self, file: LogFile, source: Source) -> list[Part]:
-        """What is to be read of a file, in ranges that begin with an entry."""
+    def _tasks(self, file: LogFile, source: Source) -> list[IngestTask]:
+        """The tasks that read what is new of a file, in ranges that begin with an entry."""
         size = plain_size(file.path)
         begin = source.size
         if size is None:
@@ -242,99 +271,106 @@ class _Run:
             return []
         else:
             layout = layout_named(source.layout)
-            cuts = (cut_at(file.path, layout, at) for at in range(begin + RANGE, size - RANGE // 4, RANGE))
+            cuts = (
+                cut_at(file.path, layout, at)
+                for at in range(begin + TASK_BYTES, size - TASK_BYTES // 4, TASK_BYTES)
+            )
             bounds = [begin, *dict.fromkeys(cut for cut in cuts if cut is not None and cut > begin)]
         ends: list[int | None] = [*bounds[1:], size]
         start = (
             FILE if not begin else LINE if (bytes_before(file.path, begin) or b"")[-1:] == b"\n" else MIDDLE
         )
+        incoming = upkeep.incoming(self._folder)
         return [
-            Part(
-                file.path, source.path, source.id, source.host, source.layout, at, end,
-                upkeep.incoming(self._folder), f"{source.id:06d}-{at:012x}",
-                start if at == begin else LINE,
+            IngestTask(
+                file.path, source.path, source.id, source.layout, at, end,
+                Target(incoming, source.host, f"{source.id:06d}-{at:012x}"), start if at == begin else LINE,
             )
             for at, end in zip(bounds, ends, strict=True)
         ]  # fmt: skip
 
     # Reading it.
 
-    def read(self, plans: Sequence[Sequence[_Planned]], pool: Executor, workers: int) -> None:
+    def read(self, plans: Sequence[_Plan], pool: Executor, workers: int) -> None:
         """Run the tasks, a few ahead, and commit source by source in their order."""
-        order = [planned for plan in plans for planned in plan]
-        tasks = ((planned, part) for planned in order for part in planned.parts)
-        under_way: deque[Future[Written]] = deque()
+        tasks = (task for plan in plans for task in plan.tasks)
+        under_way: deque[Future[TaskResult]] = deque()
 
         def submit(count: int) -> None:
-            for _, part in itertools.islice(tasks, count):
-                under_way.append(pool.submit(write_part, part))
+            for task in itertools.islice(tasks, count):
+                under_way.append(pool.submit(run_task, task))
 
         submit(2 * workers)
-        for planned in order:
-            written = []
-            for _ in planned.parts:
+        for plan in plans:
+            results: list[TaskResult] = []
+            for _ in plan.tasks:
                 try:
-                    written.append(under_way.popleft().result())
+                    results.append(under_way.popleft().result())
                 except LogscanError as error:
-                    self.done.counters.problems.append(problem_of(planned.file.path, error))
+                    self.counters.problems.append(problem_of(plan.file.path, error))
                 submit(1)
-                self.done.counters.bytes += written[-1].size if written else 0
+                self.counters.bytes += results[-1].size if results else 0
                 if self._progress:
-                    self._progress(self.done.counters)
-            if written:
-                self._commit(planned, written)
+                    self._progress(self.counters)
+            if results:
+                self._commit(plan, results)
 
-    def _commit(self, planned: _Planned, written: list[Written]) -> None:
-        source = planned.source
-        joins, rows = self._seams.joined(source, written)
-        files = [file for one in written for file in one.files] + rows
+    def _commit(self, plan: _Plan, results: list[TaskResult]) -> None:
+        source = plan.source
+        joins, joined_files = self._split_entries.join(source, results)
+        files = [file for result in results for file in result.files] + joined_files
         tail = b""
-        for one in written:
-            tail = (tail + one.tail)[-TAIL:]
-            source.size += one.size
-            self.done.rows += one.rows
-            self.done.bytes += one.size
-            if one.damage:
-                self.done.counters.problems.append(
+        for result in results:
+            tail = (tail + result.tail)[-TAIL:]
+            source.size += result.size
+            self._rows += result.rows
+            self._bytes += result.size
+            if result.damage:
+                self.counters.problems.append(
                     Problem(
-                        planned.file.path,
-                        f"damaged behind byte {source.size:,} of its unpacked text ({one.damage})",
-                        "what stands before was ingested; the rest of this file is lost",
+                        plan.file.path,
+                        f"damaged after byte {source.size:,} of its unpacked text ({result.damage})",
+                        "the text before the damage was ingested; the rest of this file is lost",
                     )
                 )
                 break
-        if not any(one.size for one in written) and planned.grown:
-            self.done.known += 1
+        if plan.grown and not any(result.size for result in results):
+            self._known += 1
         else:
-            self.done.grown += planned.grown
-            self.done.new += not planned.grown
-            self.done.counters.files += 1
-            if not planned.grown:
-                self.manifest.sources.append(source)
-            if len(tail) < min(TAIL, source.size):
-                tail = bytes_before(planned.file.path, source.size) or tail
-            source.tail = digest(tail)
-            upkeep.place(self._folder, files)
-            self.manifest.files += files
-            self.manifest.joins += joins
-        if not any(one.damage for one in written):
-            self._note(planned.file, source)
+            self._add(plan, tail, files, joins)
+        if not any(result.damage for result in results):
+            self._note(plan.file, source)
         save(self._folder, self.manifest)
+
+    def _add(self, plan: _Plan, tail: bytes, files: list[DataFile], joins: list[Join]) -> None:
+        """Put a source into the manifest, with what was read of it."""
+        source = plan.source
+        self._grown += plan.grown
+        self._new += not plan.grown
+        self.counters.files += 1
+        if not plan.grown:
+            self.manifest.sources.append(source)
+        if len(tail) < min(TAIL, source.size):
+            tail = bytes_before(plan.file.path, source.size) or tail
+        source.tail = digest(tail)
+        upkeep.place(self._folder, files)
+        self.manifest.files += files
+        self.manifest.joins += joins
 
 
 def digest(data: bytes) -> str:
-    """What a piece of text is known by."""
+    """Digest of a piece of text, by which it is recognised."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
 def _place(path: str) -> str:
-    """Where a file is, whoever asks from where."""
+    """The place of a file, whatever the working directory is."""
     return path if is_remote(path) else os.path.realpath(path)
 
 
 def _stamp(path: str) -> Stamp | None:
-    """Device, inode, time and size (of an address its tag in place of the inode): what tells without reading
-    that a file has not changed."""
+    """Device, inode, time and size; of an address its tag in place of the inode. Equal stamps: the file
+    has not changed."""
     with contextlib.suppress(OSError, InputError):
         if is_remote(path):
             held = remote.stamp(path)
@@ -349,28 +385,26 @@ def _make(folder: str) -> None:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{folder}: {reason_of(error)}", "is it a directory that may be written?"
+            f"{folder}: {reason_of(error)}", "name a directory that you may write to"
         ) from error
     if not is_store(folder) and any(not name.startswith(".") for name in os.listdir(folder)):
         left = set(os.listdir(folder)) - {ENTRIES, FAILURES}
         if any(not name.startswith(".") for name in left):
             raise UsageError(
-                f"{folder}: holds other files", "name an empty directory, or one that is not there"
+                f"{folder}: holds other files", "name an empty directory, or one that does not exist"
             )
 
 
 @contextlib.contextmanager
-def _executor(
-    given: Executor | None, plans: Sequence[Sequence[_Planned]], workers: int
-) -> Iterator[Executor]:
-    """The one that was given, or this machine's."""
+def _executor(given: Executor | None, plans: Sequence[_Plan], workers: int) -> Iterator[Executor]:
+    """The executor that was given, or one of this machine."""
     if given is not None:
         yield given
         return
-    parts = [part for plan in plans for planned in plan for part in planned.parts]
+    tasks = [task for plan in plans for task in plan.tasks]
     size = 0
-    for part in parts:
+    for task in tasks:
         with contextlib.suppress(OSError):
-            size += os.path.getsize(part.path) - (part.begin if part.end is not None else 0)
-    with executor_of(len(parts), size, workers) as executor:
+            size += os.path.getsize(task.path) - (task.begin if task.end is not None else 0)
+    with executor_of(len(tasks), size, workers) as executor:
         yield executor

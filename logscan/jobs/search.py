@@ -19,7 +19,7 @@ from logscan.scanning.spans import Scan
 from logscan.values import Counters, Found, Place, Results, Span
 
 if TYPE_CHECKING:
-    from logscan.store.reading import Store
+    from logscan.store.open_store import Store
 
 
 MANY = 256

@@ -2,12 +2,17 @@
 
 ::
 
-    DIR/logscan-store.json                       what it holds: the truth, replaced in one step
+    DIR/logscan-store.json                       what the store holds; replaced in one step
     DIR/entries/date=2026-11-23/host=mp01/*.parquet    every entry (docs/store.md)
     DIR/failures/date=…/host=…/*.parquet         the entries that hold a needle, whole
 
-``manifest`` is what the file says, ``needles`` what failures are picked by, ``writing`` makes a part's
-Parquet files, ``blooms`` and ``reading`` find and merge rows, ``seams`` joins entries across parts,
-``upkeep`` keeps all of it in order. What is to be ingested, and when it counts, is decided in
-:mod:`logscan.jobs.ingest`.
+- ``manifest``: the file that says what the store holds.
+- ``ingest_task``: writes a range of a log; ``roundtrip`` makes rows of bytes, ``parquet_files`` writes rows.
+- ``split_entries``: joins entries that are split over tasks, files or runs.
+- ``open_store``: reads a store; ``merged_rows`` gives rows in the order of the log, ``picked_rows`` single
+  rows, ``blooms`` says which files may hold a message id.
+- ``scan``: gives the spans of a store, like those of files.
+- ``upkeep``: places, merges, removes and repairs Parquet files.
+
+:mod:`logscan.jobs.ingest` decides what is read, and when it counts.
 """

@@ -1,7 +1,8 @@
-"""Forms: the bits that say how a row's columns stood in the log, and a single row's bytes by them.
+"""Layout bits: how the columns of a row stood in the log, so that its bytes can be made again.
 
-For many rows :func:`logscan.store.roundtrip.to_bytes` does the same at once; here a look-up makes a few
-without numpy, whose import takes longer than the look-up."""
+:func:`logscan.store.roundtrip.to_bytes` makes the bytes of many rows at once. :func:`row_bytes` makes those
+of one row, without numpy, whose import takes longer than a look-up. Column ``form`` holds the bits.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from typing import Any
 from logscan.entries.layouts import KEYS
 
 POINT, TWO_BLANKS, WIDE, OPEN_END, TRAILING, PIECE = (1 << bit for bit in range(6))
-"""Bits of ``form``: a point in front of the milliseconds; two blanks behind the time; two in front of the
-thread; no line break at the end; one blank behind the message; goes on with the entry before."""
+"""Bits of ``form``: a point before the milliseconds; two blanks after the time; two before the thread; no
+line break at the end; one blank after the message; the row continues the entry before it."""
 
 
 def row_bytes(row: Mapping[str, Any]) -> bytes:
@@ -30,8 +31,8 @@ def row_bytes(row: Mapping[str, Any]) -> bytes:
     words += [f"{key}{row[name]} " for name, key in KEYS.items() if row[name] is not None]
     words.append(" " if form & WIDE else "")
     words += [f"{row[name]} " for name in ("thread", "level") if row[name] is not None]
-    for name, behind in (("logger", " - "), ("class", "."), ("method", "() : "), ("message", "")):
-        words.append("" if row[name] is None else f"{row[name]}{behind}")
+    for name, after in (("logger", " - "), ("class", "."), ("method", "() : "), ("message", "")):
+        words.append("" if row[name] is None else f"{row[name]}{after}")
     words.append(" " if form & TRAILING else "")
     words.append("" if row["continuation"] is None else f"\n{row['continuation']}")
     words.append("" if form & OPEN_END else "\n")

@@ -1,4 +1,4 @@
-"""What a store holds: its sources, its Parquet files, and the entries that stand in several rows."""
+"""What a store holds: its sources, its Parquet files, and the entries that are split over several rows."""
 
 from __future__ import annotations
 
@@ -12,88 +12,87 @@ from logscan.atomic import written
 from logscan.errors import InputError, reason_of
 
 VERSION = 1
-"""Of the layout: a reader refuses what it does not know."""
+"""Version of the format: a reader refuses all others."""
 NAME = "logscan-store.json"
 ENTRIES, FAILURES = "entries", "failures"
 NO_DATE = "0001-01-01"
-"""The date of rows in front of which no entry has a time (Hive's own name for that, null, is more than some
-readers can take)."""
+"""The date of rows before the first entry with a time (some readers cannot take Hive's own name, null)."""
 
 
 @dataclass(slots=True)
 class Source:
-    """One file of a log, known by its text."""
+    """One file of a log, recognised by its text."""
 
     id: int
     path: str
-    """As it was named when it was ingested."""
+    """Its name when it was ingested."""
     stem: str
-    """The same for all files of a rotated family."""
+    """Name without rotation: the same for all files of a rotated family."""
     host: str
     layout: str
     head: str
-    """Digest of its first ``head_size`` bytes (unpacked, as all here)."""
+    """Digest of its first ``head_size`` bytes (of the unpacked text, as all values here)."""
     head_size: int
     size: int
     """Bytes ingested."""
     tail: str
-    """Digest of the last bytes in front of that."""
+    """Digest of the last bytes before ``size``."""
     after: int | None = None
-    """The source whose last entry its first lines go on with."""
+    """The source whose last entry its first lines continue."""
     last: tuple[int, int] | None = None
-    """Source and offset of the entry that its last line belongs to."""
+    """Source and offset of the entry to which its last line belongs."""
 
 
 @dataclass(slots=True)
 class DataFile:
-    """One Parquet file: rows of some sources, by source and offset."""
+    """One Parquet file: rows of some sources, ordered by source and offset."""
 
     name: str
-    """Below the store."""
+    """Path below the store."""
     kind: str
     date: str
     host: str
     rows: int
     size: int
     parts: list[tuple[int, int, int]]
-    """Source, first and last offset of what it has of it, ascending."""
+    """Source, first and last offset of its rows, ascending."""
     blooms: list[tuple[int, int]] = field(default_factory=list)
-    """Offset and length of each row group's bloom filter of message ids; nothing where there is none."""
+    """Offset and length of each row group's bloom filter of message ids; empty if there is none."""
 
     @property
     def sources(self) -> list[int]:
-        """Which sources have rows in it."""
+        """The sources that have rows in it."""
         return list(dict.fromkeys(part[0] for part in self.parts))
 
 
 @dataclass(slots=True)
 class Join:
-    """An entry that does not stand in one row: cut by a rotation, by the end of a run, or for its length."""
+    """An entry that is split over several rows: by a rotation, by the end of an ingest, or for its length."""
 
     source: int
     offset: int
     id: str | None
-    """The message id of the whole."""
+    """Message id of the whole entry."""
     rows: list[tuple[int, int]]
-    """Source and offset of its rows in their order."""
+    """Source and offset of its rows, in their order."""
     skip: int = 0
     """Bytes of the first row that belong to the entry before: the file ended within the line that opens
-    this one."""
+    this entry."""
     size: int | None = None
-    """Bytes of all rows that belong to it, where not all do."""
+    """Bytes of all rows that belong to the entry; ``None``: all."""
 
 
 @dataclass(slots=True)
 class Manifest:
-    """All that a store holds."""
+    """What a store holds."""
 
     sources: list[Source] = field(default_factory=list)
     files: list[DataFile] = field(default_factory=list)
     joins: list[Join] = field(default_factory=list)
     seen: dict[str, tuple[int, int, int, int, int]] = field(default_factory=dict)
-    """Path on disk → device, inode, time, size, source: a file that has not changed need not be read."""
+    """Path on disk → device, inode, time, size, source: an unchanged file is not read again."""
     needles: str = ""
-    """Digest of the needles by which failures were picked."""
+    """Digest of the needles by which the failures were picked."""
 
     def of_kind(self, kind: str, sources: Iterable[int] | None = None) -> Iterator[DataFile]:
         """The files of a kind, of all sources or of some."""
@@ -103,12 +102,12 @@ class Manifest:
                 yield file
 
     def order(self) -> dict[int, int]:
-        """Source → its place in the order of reading: family by family, oldest file first."""
+        """Source → its number in the order of reading: family by family, oldest file first."""
         families: dict[tuple[str, str], int] = {}
         for source in self.sources:
             families.setdefault((source.host, source.stem), len(families))
         ranked = sorted(self.sources, key=lambda s: (families[s.host, s.stem], s.id))
-        return {source.id: place for place, source in enumerate(ranked)}
+        return {source.id: number for number, source in enumerate(ranked)}
 
 
 def is_store(path: str) -> bool:
@@ -117,31 +116,31 @@ def is_store(path: str) -> bool:
 
 
 def load(folder: str) -> Manifest:
-    """Read what a store holds.
+    """Read the manifest of a store.
 
     Raises:
-        InputError: there is none, it is damaged, or of another version.
+        InputError: there is no store, it is damaged, or it is of another version.
     """
     path = os.path.join(folder, NAME)
     try:
         with open(path, encoding="utf-8") as file:
-            about: dict[str, Any] = json.load(file)
-        version = about["version"]
+            content: dict[str, Any] = json.load(file)
+        version = content["version"]
         if version != VERSION:
             raise InputError(
                 f"{path}: a store of version {version}; this logscan reads version {VERSION}",
                 "use the logscan that made it, or ingest the logs into a new directory",
             )
         return Manifest(
-            [_source(values) for values in about["sources"]],
-            [_file(values) for values in about["files"]],
-            [_join(values) for values in about["joins"]],
-            {name: tuple(values) for name, values in about["seen"].items()},
-            about["needles"],
+            [_source(values) for values in content["sources"]],
+            [_file(values) for values in content["files"]],
+            [_join(values) for values in content["joins"]],
+            {name: tuple(values) for name, values in content["seen"].items()},
+            content["needles"],
         )
     except FileNotFoundError as error:
         raise InputError(
-            f"{folder}: no store is there", f"logscan ingest PATH… --store {folder} makes one"
+            f"{folder}: no store is there", "ingest logs into this directory to make one"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: {reason_of(error)}") from error
@@ -152,14 +151,14 @@ def load(folder: str) -> Manifest:
 
 
 def save(folder: str, manifest: Manifest) -> None:
-    """Replace what the store says that it holds, in one step.
+    """Replace the manifest of a store in one step.
 
     Raises:
-        OutputError: it cannot be written; the store is as it was.
+        OutputError: it cannot be written; the store is unchanged.
     """
-    about = {"version": VERSION, **asdict(manifest)}
+    content = {"version": VERSION, **asdict(manifest)}
     with written(os.path.join(folder, NAME)) as file:
-        file.write(json.dumps(about, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+        file.write(json.dumps(content, separators=(",", ":")).encode("utf-8", "surrogatepass"))
 
 
 def _source(values: dict[str, Any]) -> Source:

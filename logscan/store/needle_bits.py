@@ -1,4 +1,4 @@
-"""Needles: which known failures an entry may be, as bits: when it is ingested, joined or looked at again."""
+"""Which needles an entry holds, as bits: set when it is ingested, joined, or picked again."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from logscan.failures import catalog
 from logscan.scanning.needles import finder_for
 
 TLS, NEIGHBOUR, GONE = 1, 2, 4
-"""Bits: a needle of TLS; one of a fault next to it; counts for nothing, but takes the place of an earlier
-row."""
+"""Bits: a needle of TLS; a needle of a fault next to TLS; the row is no failure, but replaces an earlier row
+of the same entry."""
 _SETS = ((TLS, catalog.NEEDLES), (NEIGHBOUR, catalog.NEIGHBOUR_NEEDLES))
 
 
 def needles_digest() -> str:
-    """What failures are picked by: another version of logscan may know more."""
+    """Digest of the needles by which failures are picked: another version of logscan may have more."""
     words = b"\0".join((*catalog.NEEDLES, b"", *catalog.NEIGHBOUR_NEEDLES))
     return blake2b(words, digest_size=8).hexdigest()
 
 
 class Needles:
-    """All needles that failures are picked by."""
+    """Finds all needles by which failures are picked."""
 
     def __init__(self) -> None:
         self._finders = [(bit, finder_for(needles, rare=True)) for bit, needles in _SETS]
 
     def hits(self, data: bytes) -> list[tuple[int, list[int]]]:
-        """Each bit, and the offsets behind its needles."""
+        """Each bit, and the offsets at which its needles end."""
         buffer = bytearray(data)
         return [(bit, finder.find(buffer, 0, len(buffer))) for bit, finder in self._finders]
 
     def within(self, data: bytes) -> int:
-        """The bits of the needles that stand in some bytes."""
+        """The bits of the needles in some bytes."""
         return sum(bit for bit, hits in self.hits(data) if hits)

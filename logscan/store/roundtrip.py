@@ -1,11 +1,14 @@
-"""Rows: bytes of a log as Arrow rows of which the same bytes can be made again.
+"""Bytes of a log as Arrow rows, from which the same bytes can be made again.
 
-A row is an entry with the columns of :mod:`logscan.entries.arrow`. What those do not tell of its bytes (one
-blank or two, comma or point, whether a line break ends it) is a few bits in ``form``; where that is not
-enough, the bytes themselves are in ``raw``. Lines that stand before the first entry are a row of their own
-(:data:`PIECE`): they go on with the entry before, wherever that is."""
+A row is an entry with the columns of :mod:`logscan.entries.arrow`. What these do not say about its bytes (one
+blank or two, comma or point, whether a line break ends it) is in a few layout bits, column ``form``. If the
+bits are not enough, the bytes themselves are in ``raw``. Lines before the first entry are a row of their own
+(:data:`PIECE`): they continue the entry before them, which may be in another file.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,19 +37,28 @@ from logscan.store.layout_bits import (
 from logscan.values import Counters, Place, Span
 
 ROW_SCHEMA = SCHEMA.append(pa.field("form", pa.int8())).append(pa.field("raw", pa.binary()))
-"""The columns of an entry, and what else its bytes need."""
-PARSED = 1 << 20
-"""Bytes of an entry that are understood; all are kept."""
+"""The columns of an entry, and what is needed to make its bytes again."""
+_PARSED_BYTES = 1 << 20
+"""Bytes of an entry that are parsed; all are kept."""
+
+
+class _Lines(NamedTuple):
+    """Entries with a usual header."""
+
+    numbers: Ints
+    """Number of the header's line, of each."""
+    starts: Ints
+    ends: Ints
 
 
 def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.RecordBatch, Ints]:
     """The rows of some whole lines, and where each begins in the data.
 
     Args:
-        data: lines that stand together; the first may go on with an entry before them.
-        path: their file, by name.
-        offset: of the first byte in it.
-        layout: how entries stand there.
+        data: consecutive lines; the first may continue an entry before them.
+        path: name of their file.
+        offset: of the first byte in the file.
+        layout: how entries are written there.
     """
     chunk = Span(data, Place(path, offset))
     text = Text(data)
@@ -59,17 +71,17 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
     ends = np.append(starts[1:], text.size)
     batches: list[pa.RecordBatch] = []
     if header is not None:
-        slow = unusual(text, header, lines, starts, ends, PARSED)
+        slow = unusual(text, header, lines, starts, ends, _PARSED_BYTES)
         usual = np.flatnonzero(~slow)
         batch = cut_out(chunk, text, header, lines[usual], ends[usual])
-        batches.append(_with_form(batch, text, header, lines[usual], starts[usual], ends[usual]))
+        batches.append(_with_form(batch, text, header, _Lines(lines[usual], starts[usual], ends[usual])))
     else:
         slow = np.ones(len(starts), bool)
         usual = np.empty(0, np.int64)
     order = [usual]
     if slow.any():
         others = np.flatnonzero(slow)
-        batch = parsed(chunk, starts[slow], ends[slow], PARSED, Counters())
+        batch = parsed(chunk, starts[slow], ends[slow], _PARSED_BYTES, Counters())
         batches.append(_with_bytes(batch, data, starts[slow], ends[slow], 0))
         order.append(others)
     first = int(starts[0]) if len(starts) else text.size
@@ -81,7 +93,7 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
 
 
 def to_bytes(batch: pa.RecordBatch) -> pa.BinaryArray:
-    """The bytes of each row, as they stood in the file."""
+    """The bytes of each row as they stood in the file."""
     form = batch.column("form").to_numpy(zero_copy_only=False)
 
     def flag(bit: int, yes: bytes, no: bytes) -> pa.Array:
@@ -102,17 +114,16 @@ def to_bytes(batch: pa.RecordBatch) -> pa.BinaryArray:
 
 
 def as_piece(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same rows, of which the first goes on with the entry before."""
+    """The same rows; the first is marked to continue the entry before it."""
     at = batch.schema.get_field_index("form")
     form = batch.column(at).to_numpy(zero_copy_only=False).copy()
     form[0] |= PIECE
     return batch.set_column(at, batch.schema.field(at), pa.array(form, pa.int8()))
 
 
-def _with_form(
-    batch: pa.RecordBatch, text: Text, header: Header, lines: Ints, starts: Ints, ends: Ints
-) -> pa.RecordBatch:
-    """Usual rows with their form; those of which it does not make the same number of bytes keep these."""
+def _with_form(batch: pa.RecordBatch, text: Text, header: Header, entries: _Lines) -> pa.RecordBatch:
+    """Rows with layout bits; rows that cannot be rebuilt byte for byte keep their raw bytes."""
+    lines, starts, ends = entries
     at = header.row[lines]
     trailing = np.zeros(len(lines), np.int64)
     last = text.breaks[lines]
@@ -143,7 +154,7 @@ def _with_bytes(batch: pa.RecordBatch, data: bytes, starts: Ints, ends: Ints, fo
 
 def _piece(chunk: Span) -> pa.RecordBatch:
     whole = np.array([0]), np.array([len(chunk.data)])
-    batch = parsed(chunk._replace(orphan=True), *whole, PARSED, Counters())
+    batch = parsed(chunk._replace(orphan=True), *whole, _PARSED_BYTES, Counters())
     return _with_bytes(batch, chunk.data, *whole, PIECE)
 
 
@@ -153,7 +164,7 @@ def _row_batch(batch: pa.RecordBatch, form: npt.NDArray[np.int64], raw: pa.Array
 
 
 def _lengths(column: pa.Array, more: int) -> Ints:
-    """How many bytes each value has, and so many more; none where it is missing."""
+    """Number of bytes of each value, plus ``more``; 0 for a missing value."""
     if isinstance(column, pa.DictionaryArray):
         sizes = pc.add(pc.binary_length(column.dictionary), more).take(column.indices)
     else:
@@ -161,13 +172,13 @@ def _lengths(column: pa.Array, more: int) -> Ints:
     return np.asarray(sizes.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _wrapped(column: pa.Array, before: bytes, behind: bytes) -> pa.Array:
-    """Each value between two texts; nothing where it is missing."""
+def _wrapped(column: pa.Array, before: bytes, after: bytes) -> pa.Array:
+    """Each value between two texts; empty for a missing value."""
     if isinstance(column, pa.DictionaryArray):
-        values = [before + value.encode() + behind for value in column.dictionary.to_pylist()]
+        values = [before + value.encode() + after for value in column.dictionary.to_pylist()]
         return pa.array(values, pa.binary()).take(column.indices).fill_null(b"")
     joined = pc.binary_join_element_wise(
-        pa.scalar(before), column.cast(pa.binary()), pa.scalar(behind), pa.scalar(b"")
+        pa.scalar(before), column.cast(pa.binary()), pa.scalar(after), pa.scalar(b"")
     )
     return joined.fill_null(b"")
 
@@ -177,7 +188,7 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _times(column: pa.Array, form: npt.NDArray[np.int64]) -> pa.Array:
-    """``2026-11-23 05:28:57,813`` of each time (a missing one gives something as long)."""
+    """``2026-11-23 05:28:57,813`` for each time; a missing time gives 23 bytes without meaning."""
     stamps = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) // 1000
     days, within = np.divmod(stamps, 86_400_000)
     different, where = np.unique(days, return_inverse=True)

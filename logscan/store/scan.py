@@ -1,4 +1,4 @@
-"""Stored: the spans of a store, by short ways or through the engine that reads files."""
+"""The spans of a store: by its own short ways, or by the stages that scan files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logscan.reading.paths import LogFile, Stream
 from logscan.reading.unpack import ByteStream, take
 from logscan.scanning.time_slices import SLACK
 from logscan.store.manifest import is_store
-from logscan.store.reading import Store
+from logscan.store.open_store import Store
 from logscan.times import TimeRange
 from logscan.values import Counters, Span
 
@@ -20,13 +20,13 @@ OfStore = Callable[[Store, Counters], Iterator[list[Span]]]
 
 
 def stores_among(paths: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which paths are stores (:mod:`logscan.store`), and which are not."""
+    """The paths that are stores (:mod:`logscan.store`), and the others."""
     folders = [path for path in paths if is_store(path)]
     return folders, [path for path in paths if path not in folders] if folders else list(paths)
 
 
 def hosts_of(paths: Sequence[str]) -> dict[str, str]:
-    """File → Message Processor, of all sources of the stores among some paths.
+    """File → Message Processor, for all sources of the stores among some paths.
 
     Raises:
         InputError: a store is damaged or of another version.
@@ -36,14 +36,14 @@ def hosts_of(paths: Sequence[str]) -> dict[str, str]:
 
 
 def failures_in(neighbours: bool, times: TimeRange) -> OfStore:
-    """The entries that hold a needle, of the dates that a time range touches."""
+    """Gives the entries that hold a needle, of the dates that a time range touches."""
     first = None if times.since is None else f"{times.since - SLACK - timedelta(days=1):%Y-%m-%d}"
     last = None if times.until is None else f"{times.until + SLACK + timedelta(days=1):%Y-%m-%d}"
     return lambda store, counters: store.failures(neighbours, (first, last), counters)
 
 
 def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[list[Span]]:
-    """Spans of a store by a short way; its files and bytes count as if they had been read.
+    """Spans of a store by a short way. Its files and bytes are counted as if they had been read.
 
     Raises:
         InputError: it is damaged or of another version.
@@ -54,7 +54,7 @@ def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[lis
     yield from of_store(store, counters)
 
 
-def streams_of(folder: str, counters: Counters) -> list[Stream]:
+def streams_of(folder: str) -> list[Stream]:
     """The text of a store as streams, whose files are read from it.
 
     Raises:
@@ -64,13 +64,13 @@ def streams_of(folder: str, counters: Counters) -> list[Stream]:
     streams: dict[tuple[str, str, int], list[LogFile]] = {}
     first: dict[int, int] = {}
     for number, source in enumerate(store.ordered):
-        # What a source continues is in the same stream.
+        # A source is in the same stream as the source that it continues.
         begin = first[source.id] = (
             first.get(source.after, source.id) if source.after is not None else source.id
         )
 
         def opened(_skip: int, number: int = source.id) -> ByteStream:
-            return _Text(store.text(number, counters))
+            return _Text(store.text(number))
 
         streams.setdefault((source.host, source.stem, begin), []).append(
             LogFile(source.path, source.stem, (0, "", number), opened=opened)
@@ -79,7 +79,7 @@ def streams_of(folder: str, counters: Counters) -> list[Stream]:
 
 
 class _Text(io.RawIOBase):
-    """Text that comes in pieces, as a file."""
+    """A file whose text comes in pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         super().__init__()

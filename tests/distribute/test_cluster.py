@@ -27,7 +27,7 @@ from logscan.jobs.export import entry_batches
 from logscan.jobs.report import report_selected as report
 from logscan.jobs.search import find
 from logscan.store.manifest import load
-from logscan.store.reading import Store
+from logscan.store.open_store import Store
 from logscan.times import time_range
 from logscan.values import Counters
 from support.command import ROOT, environment, logscan
@@ -99,7 +99,7 @@ def test_an_ingest_loses_a_worker(tmp_path: Path) -> None:
         assert killed
     held = Store(str(tmp_path / "store"))
     for source in held.ordered:
-        assert b"".join(held.text(source.id, Counters())) == Path(source.path).read_bytes()
+        assert b"".join(held.text(source.id)) == Path(source.path).read_bytes()
     assert len(load(str(tmp_path / "store")).sources) == 8
 
 

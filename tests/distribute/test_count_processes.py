@@ -26,7 +26,7 @@ from support.profiles import fewer
 EVERYTHING = Selection(alerts=frozenset())
 
 
-def told(report: Report) -> list[object]:
+def counted(report: Report) -> list[object]:
     return [report.incidents, report.failures, report.other_alerts, report.elsewhere, report.counters]
 
 
@@ -56,7 +56,7 @@ def test_shares_add_up(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "count_shared", in_shares)
         shared = batch.report_selected([str(path)], EVERYTHING, by=("target",), limits=limits, each=True)
-    assert told(shared) == told(alone)
+    assert counted(shared) == counted(alone)
 
 
 def test_every_part_is_used() -> None:
@@ -93,7 +93,7 @@ def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         [str(busy)], EVERYTHING, limits=Limits(workers=3), host_of=hosts, each=True
     )
     assert started == [1, 2]
-    assert told(shared) == told(alone)
+    assert counted(shared) == counted(alone)
     assert alone.counters.failures > 1000
 
 
@@ -103,7 +103,7 @@ def test_an_unusual_host_of_stays_in_one_process(busy: Path, monkeypatch: pytest
     assert {failure.host for failure in done.failures} == {"x"}
 
 
-def test_a_process_that_dies_is_told(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_reported(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its share is missing, so there is no result."""
     monkeypatch.setattr(sharing, "MANY", 1000)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)

@@ -11,7 +11,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan import InputError
-from logscan.index import database as catalogue
-from logscan.index import lookup as indexed
-from logscan.index import places, postings
-from logscan.index import seek_points as packed
+from logscan.index import lookup, places, postings, seek_points
+from logscan.index.database import IndexDatabase
 from logscan.jobs import index as indexing
 from logscan.jobs.search import find
 from logscan.values import Counters, Problem
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
+from support.killing import calls, run
 from support.logs import entries, logs
 from support.profiles import fewer
 
@@ -37,7 +35,7 @@ Answer = list[tuple[bytes, str, int, int]]
 
 
 def search(ids: list[str], folder: Path, index: str | None) -> tuple[Answer, list[Problem], Counters]:
-    """What is found, and what is told."""
+    """What is found, the problems, the counters."""
     counters = Counters()
     found = [
         (one.span.data, one.span.place.path, one.span.place.offset, one.span.cut)
@@ -47,11 +45,11 @@ def search(ids: list[str], folder: Path, index: str | None) -> tuple[Answer, lis
 
 
 def same(ids: list[str], folder: Path, index: str = "") -> int:
-    """That both find the same; the bytes that the index passed over."""
+    """Check that both find the same; returns the bytes that the index skipped."""
     found, problems, counters = search(ids, folder, index)
-    expected, told, _ = search(ids, folder, None)
+    expected, problems_without, _ = search(ids, folder, None)
     assert found == expected
-    assert problems == told
+    assert problems == problems_without
     return counters.indexed_bytes
 
 
@@ -60,31 +58,31 @@ def same(ids: list[str], folder: Path, index: str = "") -> int:
     data=st.one_of(logs(), entries()),
     seed=st.integers(0, 1 << 20),
     block=st.sampled_from([1 << 9, 1 << 11, 1 << 17]),
-    run=st.sampled_from([1 << 10, 1 << 13, 1 << 27]),
+    extent=st.sampled_from([1 << 10, 1 << 13, 1 << 27]),
 )
 def test_finds_what_a_scan_finds(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int, block: int, run: int
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int, block: int, extent: int
 ) -> None:
     """A log that grows, is rotated and packed, and is indexed now and then."""
     folder = tmp_path_factory.mktemp("index")
     rnd = random.Random(seed)
     ids = [f"m-{n}" for n in range(4)] + ["m", "mm-1", "mm-2", "nobody"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexing, "BLOCK", block)
-        patch.setattr(indexing, "RUN", run)
-        patch.setattr(indexing, "SMALL", run // 2)
-        patch.setattr(indexed, "_READ", rnd.choice([1 << 9, 1 << 17]))
-        patch.setattr(postings, "BUCKET", rnd.choice([1, 2048]))
+        patch.setattr(indexing, "BLOCK_BYTES", block)
+        patch.setattr(indexing, "EXTENT_BYTES", extent)
+        patch.setattr(indexing, "SMALL_EXTENT", extent // 2)
+        patch.setattr(lookup, "_READ_BYTES", rnd.choice([1 << 9, 1 << 17]))
+        patch.setattr(postings, "BUCKET_POSTINGS", rnd.choice([1, 2048]))
         for _ in grown(FIRST + data, folder, rnd):
             if rnd.random() < 0.7:
-                indexing.index([str(folder)], workers=1)
+                indexing.index(folder, workers=1)
             for name in ids:
                 same([name], folder)
             same(ids, folder)
-        indexing.index([str(folder)], workers=1)
-        again = indexing.index([str(folder)], workers=1)
+        indexing.index(folder, workers=1)
+        again = indexing.index(folder, workers=1)
         # Only files of one block are read again: their last entry may still grow.
-        short = [state for state in indexing.states([str(folder)]) if state.covered == 0]
+        short = [state for state in indexing.states(folder) if state.covered == 0]
         assert all(state.word == "not indexed" and state.size < block + 4096 for state in short)
         assert (again.new, again.grown, again.removed) == (len(short), 0, 0)
         assert again.known == len(list(folder.glob("system*"))) - len(short)
@@ -124,7 +122,7 @@ def ids_of(folder: Path) -> list[str]:
 
 def test_reads_little(folder: Path) -> None:
     """A look-up reads blocks, not files; without seek points a packed file is unpacked up to them."""
-    done = indexing.index([str(folder)], workers=2)
+    done = indexing.index(folder, workers=2)
     assert (done.new, done.grown, done.known, done.removed) == (3, 0, 0, 0)
     assert done.size < 0.03 * done.counters.bytes
     for name in ids_of(folder):
@@ -134,7 +132,7 @@ def test_reads_little(folder: Path) -> None:
         patch.setitem(sys.modules, "indexed_gzip", None)
         for name in names[:4]:
             assert same([name], folder) > 0.9 * 24 * 2**20
-        assert packed.points_of(str(next(folder.glob("*.gz")))) is None
+        assert seek_points.points_of(str(next(folder.glob("*.gz")))) is None
     assert same(names, folder) > 0.5 * 24 * 2**20
 
 
@@ -142,41 +140,41 @@ def test_a_point_is_enough(folder: Path) -> None:
     """Each seek point alone opens the file behind it."""
     path = next(folder.glob("*.gz"))
     text = gzip.decompress(path.read_bytes())
-    found = packed.points_of(str(path))
+    found = seek_points.points_of(str(path))
     assert found is not None
     assert found.size == len(text)
     assert len(found.points) > 1
     for point in found.points:
-        with packed.open_at(str(path), point, point.at + 100) as stream:
+        with seek_points.open_at(str(path), point, point.at + 100) as stream:
             assert stream.read() == text[point.at + 100 :]
-    broken = packed.Point(found.points[1].at, found.points[1].state[:-9])
+    broken = seek_points.Point(found.points[1].at, found.points[1].state[:-9])
     with pytest.raises(ValueError, match=r"incomplete|truncated"):
-        packed.open_at(str(path), broken, broken.at)
+        seek_points.open_at(str(path), broken, broken.at)
 
 
 def test_what_becomes_of_files(folder: Path) -> None:
     """Grown, renamed, copied, changed in place, truncated, removed: found out, and the answers are right."""
     names = ids_of(folder)
-    indexing.index([str(folder)], workers=1)
+    indexing.index(folder, workers=1)
     log = folder / "system.log"
     whole = log.read_bytes()
 
     log.write_bytes(whole + b"2026-11-23 23:00:00,000 org:o env:e api:a rev:1 messageid:new-1 t INFO L - x\n")
     assert same(["new-1"], folder) > 0  # the same inode: what it has grown by is scanned
-    done = indexing.index([str(folder)], workers=1)
+    done = indexing.index(folder, workers=1)
     assert (done.new, done.grown, done.known) == (0, 1, 2)
     assert done.counters.bytes < 1 << 20
 
     log.rename(folder / "system-2026-11-23.log")
     log.write_bytes(b"2026-11-24 00:00:00,000 org:o env:e api:a rev:1 messageid:new-2 t INFO L - x\n" * 2)
     same([*names, "new-1", "new-2"], folder)
-    done = indexing.index([str(folder)], workers=1)
+    done = indexing.index(folder, workers=1)
     assert (done.new, done.grown, done.known, done.removed) == (1, 0, 3, 0)
 
     moved = folder / "system-2026-11-23.log"
     shutil.copy2(moved, folder / "copy")
     os.replace(folder / "copy", moved)  # another inode, the same file
-    assert indexing.index([str(folder)], workers=1).known == 4
+    assert indexing.index(folder, workers=1).known == 4
 
     data = moved.read_bytes()
     state = moved.stat()
@@ -185,14 +183,14 @@ def test_what_becomes_of_files(folder: Path) -> None:
     os.utime(moved, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
     assert same(["was-1"], folder) < len(data) + 16 * 2**20
     assert search(["was-1"], folder, "")[0]
-    done = indexing.index([str(folder)], workers=1)
+    done = indexing.index(folder, workers=1)
     assert (done.new, done.known, done.removed) == (1, 3, 1)
 
     moved.write_bytes(swapped[: len(swapped) // 2])
     same(names, folder)
     moved.unlink()
     same([*names, "was-1"], folder)
-    assert indexing.index([str(folder)], workers=1).removed == 1
+    assert indexing.index(folder, workers=1).removed == 1
     with sqlite3.connect(folder / SIDECAR) as base:
         assert base.execute("select count(*) from files").fetchone()[0] == 3
     base.close()
@@ -210,11 +208,11 @@ def test_damaged_logs(folder: Path) -> None:
     name = ids_of_rest(folder)[0]
     assert same([name], folder) > 0
     path.write_bytes(data)
-    assert indexing.index([str(folder)], workers=1).new == 1
+    assert indexing.index(folder, workers=1).new == 1
     packed_bz2 = folder / "system-2026-11-20.log.bz2"
     packed_bz2.write_bytes(bz2.compress(gzip.decompress(data)))
     path.unlink()
-    indexing.index([str(folder)], workers=1)
+    indexing.index(folder, workers=1)
     assert same([name], folder) > 20 * 2**20
     (in_bz2, *_) = sorted(postings.ids_in(gzip.decompress(data)))
     assert same([in_bz2.decode()], folder) > 20 * 2**20
@@ -229,7 +227,7 @@ def test_damaged_indexes(folder: Path) -> None:
     """The index cannot be used: said so, and the search goes on without it; indexing says what to do."""
     name = ids_of_rest(folder)[0]
     expected = search([name], folder, None)[0]
-    indexing.index([str(folder)], workers=1)
+    indexing.index(folder, workers=1)
     sidecar = folder / SIDECAR
     good = sidecar.read_bytes()
 
@@ -257,23 +255,24 @@ def test_damaged_indexes(folder: Path) -> None:
     assert told() == ""
 
 
-def test_a_killed_indexing_leaves_a_right_index(folder: Path) -> None:
+@pytest.mark.thorough
+def test_a_killed_indexing_leaves_a_right_index(folder: Path, tmp_path: Path) -> None:
     """Whenever it is killed, the search is right, and the next run goes on."""
     names = ids_of(folder)
     code = (
-        "import sys, logscan.jobs.index as i; i.RUN = 1 << 20; i.SMALL = 1 << 19;"
-        "i.index([sys.argv[1]], workers=1)"
+        "import sys, logscan.jobs.index as i; i.EXTENT_BYTES = 1 << 20; i.SMALL_EXTENT = 1 << 19;"
+        "i.index(sys.argv[1], workers=1)"
     )
+    whole = calls(code, folder, cwd=tmp_path)
+    (folder / SIDECAR).unlink()
     rnd = random.Random(11)
     for _ in range(6):
-        running = subprocess.Popen([sys.executable, "-c", code, folder], env=environment())
-        time.sleep(rnd.uniform(0.15, 0.6))
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        status, _ = run(rnd.randrange(1, whole // 4), code, folder, cwd=tmp_path)
+        assert status == -signal.SIGKILL
         same(names, folder)
-    indexing.index([str(folder)], workers=1)
+    indexing.index(folder, workers=1)
     assert same(names[:1], folder) > 20 * 2**20
-    assert indexing.index([str(folder)], workers=1).known == 3
+    assert indexing.index(folder, workers=1).known == 3
     with sqlite3.connect(folder / SIDECAR) as base:
         assert base.execute("select count(*) from files").fetchone()[0] == 3
     base.close()
@@ -285,7 +284,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     place.mkdir()
     line = b"2026-11-24 00:00:00,000 org:o env:e api:a rev:1 messageid:new-%d t INFO L - x\n"
     (place / os.fsdecode(b"syst\xe9m.log")).write_bytes(line % 1 + line % 2)
-    assert indexing.index([str(place)], workers=1).new == 1
+    assert indexing.index(place, workers=1).new == 1
     assert same(["new-1"], place) == 0
     assert same(["new-2"], place) == len(line) - 1
 
@@ -316,15 +315,15 @@ def test_commands(folder: Path, tmp_path: Path) -> None:
     done = logscan("search", "--index", elsewhere, name[:-1] + "x", folder, cwd=tmp_path)
     assert (done.returncode, b"--mentions and --prefix read all" in done.stderr) == (1, True)
     done = logscan("index", "https://example.com/system.log", cwd=tmp_path)
-    assert (done.returncode, b"logscan ingest" in done.stderr) == (2, True)
+    assert (done.returncode, b"ingest it into a store" in done.stderr) == (2, True)
     (tmp_path / "file").write_text("")
     done = logscan("index", "--index", tmp_path / "file", folder, cwd=tmp_path)
-    assert (done.returncode, b"--index names a directory" in done.stderr) == (2, True)
+    assert (done.returncode, b"name a directory for the index" in done.stderr) == (2, True)
     if os.geteuid():
         folder.chmod(0o555)
         done = logscan("index", folder, cwd=tmp_path)
         folder.chmod(0o755)
-        assert (done.returncode, b"--index DIR puts the index elsewhere" in done.stderr) == (2, True)
+        assert (done.returncode, b"keep the index in another directory" in done.stderr) == (2, True)
 
 
 def test_a_full_disk(folder: Path) -> None:
@@ -362,5 +361,5 @@ def test_two_at_once(folder: Path) -> None:
 def test_versions_and_open_errors(tmp_path: Path) -> None:
     """There is none, and it must not be made by reading."""
     with pytest.raises(InputError, match="cannot be used as an index"):
-        catalogue.Catalogue(str(tmp_path / "none"))
+        IndexDatabase(str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()

@@ -7,15 +7,13 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from support.command import ROOT, environment
+from support.killing import COMMAND, run, start
 from support.lines import BAD, JAVA, channel, info, thrown
 
 ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)
@@ -67,6 +65,7 @@ class Writer(threading.Thread):
             second.unlink()
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(280)
 def test_kill_at_any_moment(tmp_path: Path) -> None:
     """A new run goes on where the killed one stood."""
@@ -74,49 +73,35 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "system.log"
     log.write_bytes(b"")
     out = tmp_path / "out.jsonl"
-    arguments = [
-        sys.executable, "-m", "logscan", "tail", str(log), "--from-start", "--checkpoint", str(tmp_path / "state"),
-        "--output", str(out), "--quiet-time", "0.03",
-    ]  # fmt: skip
+    state = tmp_path / "state"
+    arguments = (
+        "tail", log, "--from-start", "--checkpoint", state, "--output", out, "--quiet-time", "0.03",
+    )  # fmt: skip
     writer = Writer(log, 5)
     rnd = random.Random(6)
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(arguments, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
-
-    process = start()
-    while not (tmp_path / "state").exists():  # from here on it is promised
+    process = start(0, COMMAND, *arguments, cwd=tmp_path)
+    while not state.exists():  # from here on it is promised
         time.sleep(0.02)
     process.kill()
     process.communicate()
     writer.start()
-    for _ in range(KILLS):
-        process = start()
-        time.sleep(0.2 + rnd.random() * 1.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert process.stderr
-        told = process.stderr.read().decode()
-        assert not told, told
-        process.stderr.close()
+    for number in range(KILLS):
+        while writer.count < 5 * number:  # something to read for each
+            time.sleep(0.02)
+        # Some end while they read what was written meanwhile, some while they follow.
+        status, error = run(round(10 ** rnd.uniform(3.5, 5.8)), COMMAND, *arguments, cwd=tmp_path)
+        assert (status, error) == (-signal.SIGKILL, b"")
     writer.stopping = True
     writer.join()
-    process = start()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        time.sleep(0.3)
-        if out.exists() and out.read_bytes().count(b"\n") >= writer.count:
-            break
-    time.sleep(0.5)
+    process = start(0, COMMAND, *arguments, cwd=tmp_path)
+    last = f'"m-{writer.count - 1}"'
+    while last not in out.read_text():
+        time.sleep(0.1)
     process.terminate()
-    assert process.wait(timeout=20) == 0
-    assert process.stderr
-    assert process.stderr.read() == b""
-    process.stderr.close()
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, b"")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     names = [row["message_id"] for row in rows]
-    missing = {f"m-{number}" for number in range(writer.count)} - set(names)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    assert not missing
-    assert not twice
-    assert len({row["id"] for row in rows}) == writer.count > 5 * KILLS
+    assert sorted(names, key=lambda name: int(name[2:])) == [f"m-{number}" for number in range(writer.count)]
+    assert len({row["id"] for row in rows}) == len(rows)

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from logscan.failures.selection import HostNames
 from logscan.jobs.ingest import ingest
 from logscan.reading import remote
 from support.command import ROOT, logscan
@@ -112,11 +111,11 @@ def test_what_has_not_changed_is_not_read(
     monkeypatch.setattr(remote.RemoteFile, "readinto", counting)
     for new, least, most in ((1, size, 4 * size), (0, 0, size // 2)):
         read = 0
-        done = ingest(["s3://months/*.gz"], str(tmp_path / "store"), HostNames(), workers=1)
+        done = ingest("s3://months/*.gz", store=tmp_path / "store", workers=1)
         assert (done.new, done.counters.problems) == (new, [])
         assert least <= read <= most
     put(30_000)
-    assert ingest(["s3://months/*.gz"], str(tmp_path / "store"), HostNames(), workers=1).new == 1
+    assert ingest("s3://months/*.gz", store=tmp_path / "store", workers=1).new == 1
 
 
 @pytest.mark.parametrize(
