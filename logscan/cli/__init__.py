@@ -1,7 +1,7 @@
 """The command line: arguments → job → renderer → exit code.
 
-Only this folder prints, exits or knows typer. Each command has a module of its own. It is loaded only when the
-command is called, and so are the heavy imports inside it: ``logscan search`` starts quickly.
+Only this folder prints, exits or knows typer. Each command has a module of its own. It is loaded only when
+the command is called, and so are the heavy imports inside it: ``logscan search`` starts quickly.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import typer
 from logscan.cli import _common as common
 from logscan.errors import ExitCode, UsageError
 from logscan.render.formats import BINARY, EACH, FORMATS, Shape, render
-
 from logscan.values import Report
 
 if TYPE_CHECKING:
@@ -141,10 +140,10 @@ def report(
         raise UsageError("--alert and --family exclude each other", "use one of them")
     if output_format in BINARY and output is None:
         raise UsageError(f"--format {output_format} is not text", "write it to a file with --output FILE")
-    selection = common.selection_of(
-        alert or ["bad_certificate"], family, org=org, env=env, proxy=proxy, not_proxy=not_proxy, side=side,
-        times=time_range(since, until, tz),
-    )  # fmt: skip
+    selection = selection_of({
+        "alert": alert or (), "family": family, "org": org or (), "env": env or (), "proxy": proxy or (),
+        "not_proxy": not_proxy or (), "side": side, "since": since, "until": until, "tz": tz,
+    })  # fmt: skip
     shape = Shape(
         format=output_format,
         what=family or ", ".join(sorted(selection.alerts)) or "TLS",
