@@ -64,11 +64,13 @@ def _root(
 
 
 def grouped(names: Sequence[str]) -> Any:
-    """The commands as click knows them. Each parameter takes its default from an environment variable too."""
+    """The commands as click knows them. Environment variables set their parameters; N stands for a number."""
     group: Any = typer.main.get_command(build(names))
     for name, command in group.commands.items():
         for parameter in command.params:
             parameter.envvar = variable_of(name, parameter)
             # Errors then name the variable that has the wrong value; the help shows only those that are set.
             parameter.show_envvar = parameter.envvar in os.environ
+            if parameter.metavar is None and hasattr(parameter.type, "min"):
+                parameter.metavar = "N"
     return group

@@ -55,22 +55,14 @@ Zone = Annotated[
 ]
 Window = Annotated[
     int,
-    typer.Option(
-        "--window", min=1, metavar="N", help="Messages kept open at once while their entries are joined."
-    ),
+    typer.Option("--window", min=1, help="Messages kept open at once while their entries are joined."),
 ]
 MaxEntry = Annotated[
     int,
-    typer.Option(
-        "--max-entry-bytes", min=1024, metavar="N", help="Bytes kept of one entry. Further bytes are counted."
-    ),
+    typer.Option("--max-entry-bytes", min=1024, help="Bytes kept of one entry. Further bytes are counted."),
 ]
-Workers = Annotated[
-    int, typer.Option("--workers", min=1, metavar="N", help="Threads that scan at the same time.")
-]
-Processes = Annotated[
-    int, typer.Option("--workers", min=1, metavar="N", help="Processes that read at the same time.")
-]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Threads that scan at the same time.")]
+Processes = Annotated[int, typer.Option("--workers", min=1, help="Processes that read at the same time.")]
 Nice = Annotated[
     bool, typer.Option("--nice", help="Run at low priority and drop read data from the page cache.")
 ]
@@ -333,7 +325,7 @@ def progress_line(quiet: bool = False) -> Iterator[Callable[[Counters], None] | 
             )  # fmt: skip
             bar.start()
             task = bar.add_task("", total=None)
-        bar.update(task, completed=counters.bytes, total=getattr(counters, "planned_bytes", None))
+        bar.update(task, completed=counters.bytes, total=counters.planned_bytes or None)
 
     try:
         yield show

@@ -76,13 +76,9 @@ Email = Annotated[
 ]
 Samples = Annotated[
     int,
-    typer.Option(
-        "--samples", min=0, max=3, metavar="N", help="html: messages per incident shown with their entries."
-    ),
+    typer.Option("--samples", min=0, max=3, help="html: messages per incident shown with their entries."),
 ]
-Details = Annotated[
-    int, typer.Option("--details", min=0, metavar="N", help="table: incidents described in detail.")
-]
+Details = Annotated[int, typer.Option("--details", min=0, help="table: incidents described in detail.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
 
 

@@ -49,9 +49,7 @@ OnlyIds = Annotated[
     bool, typer.Option("--only-ids", help="Print only the message ids that are found, each once.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing. Stop at the first entry.")]
-MaxCount = Annotated[
-    int | None, typer.Option("--max-count", "-m", min=1, metavar="N", help="Stop after N entries.")
-]
+MaxCount = Annotated[int | None, typer.Option("--max-count", "-m", min=1, help="Stop after N entries.")]
 WithFilename = Annotated[
     bool | None,
     typer.Option("--with-filename/--no-filename", "-H/-h", help="Print the file name before each line."),
@@ -61,14 +59,12 @@ LineNumber = Annotated[
 ]
 Context = Annotated[
     int,
-    typer.Option("--context", "-C", min=0, metavar="N", help="Print N entries before and after each match."),
+    typer.Option("--context", "-C", min=0, help="Print N entries before and after each match."),
 ]
 Before = Annotated[
-    int, typer.Option("--before-context", "-B", min=0, metavar="N", help="Print N entries before each match.")
+    int, typer.Option("--before-context", "-B", min=0, help="Print N entries before each match.")
 ]
-After = Annotated[
-    int, typer.Option("--after-context", "-A", min=0, metavar="N", help="Print N entries after each match.")
-]
+After = Annotated[int, typer.Option("--after-context", "-A", min=0, help="Print N entries after each match.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per entry.")]
 NoMessages = Annotated[
     bool, typer.Option("--no-messages", "-s", help="Print no messages about files that cannot be read.")

@@ -24,9 +24,7 @@ def sql(
         str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json or jsonl.")
     ] = "table",
     output: common.Output = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, metavar="N", help="Highest number of rows printed.")
-    ] = 10_000,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Highest number of rows printed.")] = 10_000,
     memory: Annotated[
         str, typer.Option("--memory", metavar="SIZE", help="Memory that the query may use.")
     ] = "1GB",
