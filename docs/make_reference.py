@@ -14,8 +14,8 @@ HEAD = """# Reference
 
 `docs/make_reference.py` writes this page from the program.
 
-`logscan COMMAND [OPTIONS] [PATH]…`. Exit codes: 0 ran or found, 1 not found or `--fail-on` matched, 2 usage or
-an input that could not be read. `--help` of each command says the same as this page.
+`logscan COMMAND [OPTIONS] [PATH]…`. Exit codes: 0 ran or found, 1 not found or `--fail-on` matched, 2 usage
+or an input that could not be read. `--help` of each command says the same as this page.
 
 """
 

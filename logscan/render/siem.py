@@ -128,7 +128,7 @@ def _attributes(values: Mapping[str, object]) -> list[dict[str, Any]]:
 
 
 def otel_record(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]:
-    """One failed handshake as a request in the JSON of OTLP with one log record: a line of its file format."""
+    """One failed handshake as a request in the JSON of OTLP with one log record (a line of its files)."""
     channel, info, thrown = failure.channel, failure.ssl_info, failure.exception
     northbound = failure.side == "northbound"
     time = utc(failure, zone)

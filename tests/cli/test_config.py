@@ -86,6 +86,13 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
     assert (done.returncode, b"LOGSCAN_REPORT_DETAILS" in done.stderr) == (2, True)
 
 
+def test_paths_of_the_file(tmp_path: Path) -> None:
+    """A value at the top is for every command that has this argument."""
+    (tmp_path / "system.log").write_bytes((ROOT / "sample_logs/no-keystore/system.log").read_bytes())
+    (tmp_path / "logscan.toml").write_text('paths = ["system.log"]\n')
+    assert logscan("report", cwd=tmp_path).stdout.startswith(b"bad_certificate: 2 failed handshakes")
+
+
 def test_every_option_has_a_variable(tmp_path: Path) -> None:
     """Switches, pairs of switches, arguments, and options whose Python name is another."""
     (tmp_path / "system.log").write_bytes((ROOT / "sample_logs/no-keystore/system.log").read_bytes())
