@@ -10,47 +10,55 @@ from typing import Any
 from logscan.cli._commands import COMMANDS, grouped
 
 PAGE = Path(__file__).parent / "reference.md"
+HEAD = """# Reference
+
+`docs/make_reference.py` writes this page from the program.
+
+`logscan COMMAND [OPTIONS] [PATH]…`. Exit codes: 0 ran or found, 1 not found or `--fail-on` matched, 2 usage
+or an input that could not be read. `--help` of each command says the same as this page.
+
+"""
 
 
-def option(parameter: Any) -> str:
-    """One row: how it is written, and what it is for."""
-    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    kind = parameter.metavar or parameter.type.name.upper()
-    value = "" if getattr(parameter, "is_flag", False) else f" {kind}"
+def row(parameter: Any) -> str:
+    """One parameter: how it is written, its range, its default, and what it does."""
     if parameter.param_type_name == "argument":
-        names, value = f"`{parameter.metavar or parameter.name}`", ""
+        written = f"`{parameter.metavar}`"
+    else:
+        written = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+        written += f" {value_of(parameter)}" if not parameter.is_flag else ""
+    text = " ".join((parameter.help or "").split())
     default = parameter.default
-    shown = (
-        f" Default: {default}."
-        if isinstance(default, int | str) and not isinstance(default, bool) and default != ""
-        else ""
-    )
-    text = " ".join((getattr(parameter, "help", None) or "").split())
-    return f"| {names}{value.replace('|', chr(92) + '|')} | {text.replace('|', chr(92) + '|')}{shown} |"
+    if isinstance(default, int | float | str) and not isinstance(default, bool) and default != "":
+        text += f" Default: {default}."
+    return f"| {escaped(written)} | {escaped(text)} |"
+
+
+def value_of(parameter: Any) -> str:
+    """The metavar, with the range of numbers: ``N ≥ 1``, ``N 0…3``."""
+    name = parameter.metavar or "TEXT"
+    low, high = getattr(parameter.type, "min", None), getattr(parameter.type, "max", None)
+    if low is None:
+        return name
+    return f"{name} ≥ {low}" if high is None else f"{name} {low}…{high}"
+
+
+def escaped(text: str) -> str:
+    """Text in a cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def page() -> str:
     """The whole reference."""
-    lines = ["# Reference", "", "Written from the program by `docs/make_reference.py`.", ""]
-    lines += [
-        "`logscan COMMAND [OPTIONS] [PATH]…`. Exit codes: 0 ran or found, 1 not found or"
-        " `--fail-on` matched, 2 usage or an"
-    ]
-    lines += ["input that could not be read. `--help` of each command says the same as this page.", ""]
     group = grouped(COMMANDS)
+    chapters = []
     for name in COMMANDS:
         command = group.commands[name]
-        lines += [
-            f"## logscan {name}",
-            "",
-            inspect.cleandoc(command.help or ""),
-            "",
-            "| option | |",
-            "|---|---|",
-        ]
-        lines += [option(parameter) for parameter in command.params]
-        lines.append("")
-    return "\n".join(lines)
+        chapters.append(
+            f"## logscan {name}\n\n{inspect.cleandoc(command.help or '')}\n\n| option | |\n|---|---|\n"
+        )
+        chapters.append("\n".join(map(row, command.params)) + "\n\n")
+    return (HEAD + "".join(chapters)).removesuffix("\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The command line: arguments → pipeline → renderer → exit code.
+"""The command line: arguments → job → renderer → exit code.
 
-The only room that prints, exits or knows typer. One module a command; a command's module, and the heavy
-imports inside it, are loaded only when it is called, so that ``logscan search`` starts like grep.
+Only this folder prints, exits or knows typer. Each command has a module of its own. It is loaded only when
+the command is called, and so are the heavy imports inside it: ``logscan search`` starts quickly.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import os
 import sys
 from typing import Any
 
+from logscan.cli import _configuration as configuration
 from logscan.cli._commands import COMMANDS, build, grouped
 from logscan.errors import ExitCode, LogscanError
-
-_CONFIGURATIONS = ("logscan.toml", "~/.config/logscan/logscan.toml", "/etc/logscan/logscan.toml")
-_VARIABLES = (*(f"LOGSCAN_{name.upper()}_" for name in COMMANDS), "LOGSCAN_CONFIG")
 
 
 def main() -> None:
@@ -22,26 +20,20 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
-    completing = any(name.endswith("_COMPLETE") for name in os.environ)
-    if completing:
+    if any(name.endswith("_COMPLETE") for name in os.environ):
         build()()
         return
-    group = grouped(asked or COMMANDS)
-    group(default_map=_configured(group))
+    group = grouped([name for name in sys.argv[1:2] if name in COMMANDS] or COMMANDS)
+    group(default_map=_defaults(group))
 
 
-def _configured(group: Any) -> dict[str, Any]:
-    """The defaults of logscan.toml; nothing is imported for them where there is no such file."""
-    files = map(os.path.expanduser, _CONFIGURATIONS)
-    named = any(name.startswith(_VARIABLES) for name in os.environ)
-    if not named and not any(map(os.path.isfile, files)):
-        return {}
-    from logscan.cli import _common as common
-    from logscan.cli import config
-
+def _defaults(group: Any) -> dict[str, dict[str, Any]]:
+    """The values of logscan.toml; an error in it ends the process."""
     try:
-        return config.all_defaults(group, COMMANDS)
+        path = configuration.find()
+        return configuration.defaults(group, configuration.load(path), path, COMMANDS) if path else {}
     except LogscanError as error:
+        from logscan.cli import _common as common
+
         common.complain(str(error), error.hint)
         sys.exit(ExitCode.FAULT)

@@ -1,7 +1,8 @@
-"""The commands by name, each loaded when it is called."""
+"""The commands by name. Each is loaded when it is called."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 
 from logscan import __version__
+from logscan.cli._configuration import variable_of
 
 COMMANDS = (
     "report",
@@ -23,12 +25,12 @@ COMMANDS = (
     "index",
     "config",
 )
-"""Each is a function in the module of its name."""
-_SETTINGS = {"search": {"help_option_names": ["--help"]}}  # there -h is grep's
+"""Each is a function in the module of the same name."""
+_SETTINGS = {"search": {"help_option_names": ["--help"]}}  # -h means --no-filename, as in grep
 
 
 def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
-    """The command line with these commands (all of them for help and completion)."""
+    """The command line with these commands (help and completion need all of them)."""
     app = typer.Typer(
         name="logscan",
         help="Find and explain TLS handshake failures in Apigee Edge Message Processor logs.",
@@ -44,15 +46,15 @@ def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
     return app
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"logscan {__version__}")
         raise typer.Exit
 
 
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     """Find and explain TLS handshake failures in Apigee Edge Message Processor logs.
@@ -62,5 +64,13 @@ def _root(
 
 
 def grouped(names: Sequence[str]) -> Any:
-    """The commands with their options, as typer's click has them."""
-    return typer.main.get_command(build(names))
+    """The commands as click knows them. Environment variables set their parameters; N stands for a number."""
+    group: Any = typer.main.get_command(build(names))
+    for name, command in group.commands.items():
+        for parameter in command.params:
+            parameter.envvar = variable_of(name, parameter)
+            # Errors then name the variable that has the wrong value; the help shows only those that are set.
+            parameter.show_envvar = parameter.envvar in os.environ
+            if parameter.metavar is None and hasattr(parameter.type, "min"):
+                parameter.metavar = "N"
+    return group

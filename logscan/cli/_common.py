@@ -1,4 +1,4 @@
-"""What the commands share: options, messages, exit codes, output files, the progress line."""
+"""What the commands share: options, messages, exit codes, output files, the progress bar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from logscan.errors import ExitCode, LogscanError, UsageError
 from logscan.reading.paths import DEFAULT_PATHS
 from logscan.scanning.plan import DEFAULT_WINDOW
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.values import Counters, Problem
+from logscan.values import Counters
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,50 +26,63 @@ Paths = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[PATH]...",
-        help="Files, directories, quoted patterns, or - for standard input; .gz, .zst, .bz2 and .xz are"
-        " unpacked. Default: this machine's Message Processor log.",
+        help="Files, directories, quoted patterns, or - for standard input."
+        " Files packed as .gz, .zst, .bz2 or .xz are unpacked."
+        " Default: the Message Processor log of this machine.",
         show_default=False,
     ),
 ]
 Stores = Annotated[
     list[str] | None,
-    typer.Option("--store", metavar="DIR", help="Read what logscan ingest put there; may be repeated."),
+    typer.Option(
+        "--store", metavar="DIR", help="Read the store that logscan ingest wrote there. May be repeated."
+    ),
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="From then on: ISO, yesterday, '2 hours ago', -24h."),
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Begin of the time range: 2026-11-23, '2026-11-23 02:14', yesterday, '2 hours ago', -24h.",
+    ),
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before then; read the same way.")]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="End of the time range (excluded), written like --since."),
+]
 Zone = Annotated[
-    str | None, typer.Option("--tz", metavar="ZONE", help="The log's time zone, if not this machine's.")
+    str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of the log, if not this machine's.")
 ]
 Window = Annotated[
-    int, typer.Option("--window", min=1, help="Messages kept open at once while their entries are joined.")
+    int,
+    typer.Option("--window", min=1, help="Messages kept open at once while their entries are joined."),
 ]
 MaxEntry = Annotated[
-    int, typer.Option("--max-entry-bytes", min=1024, help="Bytes kept of one entry; the rest is counted.")
+    int,
+    typer.Option("--max-entry-bytes", min=1024, help="Bytes kept of one entry. Further bytes are counted."),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Threads that scan at the same time.")]
+Processes = Annotated[int, typer.Option("--workers", min=1, help="Processes that read at the same time.")]
 Nice = Annotated[
-    bool,
-    typer.Option("--nice", help="Stand back for others: low priority, and nothing stays in the page cache."),
+    bool, typer.Option("--nice", help="Run at low priority and drop read data from the page cache.")
 ]
 Cluster = Annotated[
     str | None,
     typer.Option(
         "--cluster",
         metavar="URL",
-        help="Let the workers of a Dask cluster do it, which reach the files by the same paths:"
-        " tcp://scheduler:8786.",
+        help="Let the workers of a Dask cluster read, for example tcp://scheduler:8786."
+        " They reach the files by the same paths.",
     ),
 ]
-Stats = Annotated[bool, typer.Option("--stats", help="Print what was read and counted to standard error.")]
+Stats = Annotated[bool, typer.Option("--stats", help="Print all counters of the run to standard error.")]
 Hosts = Annotated[
     list[str] | None,
     typer.Option(
         "--host",
         metavar="NAME[=PATTERN]",
-        help="Name the Message Processor of all files, or of those whose path matches.",
+        help="Name of the Message Processor that wrote the files, or those whose path matches PATTERN."
+        " May be repeated.",
     ),
 ]
 Alerts = Annotated[
@@ -77,26 +90,48 @@ Alerts = Annotated[
     typer.Option(
         "--alert",
         metavar="NAME|all",
-        help="Alert or cause to select; may be repeated. Default: bad_certificate.",
+        help="Alert or cause to select. May be repeated. Default: bad_certificate.",
     ),
 ]
 Family = Annotated[
     str | None,
     typer.Option(
         "--family",
-        help="Select all faces of one fault instead: client-certificate, backend-certificate,"
+        metavar="FAMILY",
+        help="Select all names of one problem instead: client-certificate, backend-certificate,"
         " protocol-cipher, connection-cut, timeout, other, not-tls.",
     ),
 ]
-Orgs = Annotated[list[str] | None, typer.Option("--org", help="Only these organizations (patterns).")]
-Envs = Annotated[list[str] | None, typer.Option("--env", help="Only these environments (patterns).")]
-Proxies = Annotated[list[str] | None, typer.Option("--proxy", help="Only these API proxies (patterns).")]
-NotProxies = Annotated[
-    list[str] | None, typer.Option("--not-proxy", help="Without these API proxies (patterns).")
+Orgs = Annotated[
+    list[str] | None,
+    typer.Option("--org", metavar="PATTERN", help="Only organizations that match. May be repeated."),
 ]
-Side = Annotated[str | None, typer.Option("--side", help="Only southbound or northbound.")]
+Envs = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="PATTERN", help="Only environments that match. May be repeated."),
+]
+Proxies = Annotated[
+    list[str] | None,
+    typer.Option("--proxy", metavar="PATTERN", help="Only API proxies that match. May be repeated."),
+]
+NotProxies = Annotated[
+    list[str] | None,
+    typer.Option("--not-proxy", metavar="PATTERN", help="Not the API proxies that match. May be repeated."),
+]
+Side = Annotated[
+    str | None,
+    typer.Option(
+        "--side", metavar="SIDE", help="Only southbound (to backends) or only northbound (from the router)."
+    ),
+]
 Colour = Annotated[
-    str, typer.Option("--color", metavar="WHEN", help="auto, always or never; NO_COLOR is obeyed.")
+    str, typer.Option("--color", metavar="WHEN", help="auto, always or never. auto obeys NO_COLOR.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to this file: the whole result or, on failure, nothing."
+    ),
 ]
 
 WINDOW = DEFAULT_WINDOW
@@ -105,7 +140,7 @@ MAX_ENTRY = DEFAULT_MAX_ENTRY
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn our errors into messages and exit codes; a closed pipe into a quiet end."""
+    """Turn logscan's errors into messages and exit codes, and a closed pipe into a normal end."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -116,7 +151,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             complain(in_options(error), error.hint)
             raise typer.Exit(ExitCode.FAULT) from error
         except BrokenPipeError as error:
-            # The reader (head, less) has seen enough. Python would complain once more at exit.
+            # The reader of the pipe (head, less) has ended. Without this, Python reports it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.OK) from error
         except KeyboardInterrupt as error:
@@ -127,23 +162,21 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def in_options(error: LogscanError) -> str:
-    """An error's message, with the option's name in place of the argument's."""
+    """The message of an error, with the name of the option in place of the argument of the library."""
     argument = error.argument if isinstance(error, UsageError) else ""
-    return (
-        f"--{argument.replace('_', '-')} {str(error).removeprefix(argument).lstrip()}"
-        if argument
-        else str(error)
-    )
+    if not argument:
+        return str(error)
+    return f"--{argument.replace('_', '-')} {str(error).removeprefix(argument).lstrip()}"
 
 
-def stand_back(nice: bool) -> None:
-    """Lower this process's priority, when asked to and where that is possible."""
+def lower_priority(nice: bool) -> None:
+    """Run at low priority if ``nice`` is set and the system can do it."""
     if nice and hasattr(os, "nice"):
         os.nice(10)
 
 
 def complain(message: str, hint: str = "") -> None:
-    """An error or warning, as one line on standard error and its remedy on the next."""
+    """Print an error or a warning to standard error, and on the next line what to do about it."""
     from logscan.render.text import safe
 
     print(f"logscan: {safe(message)}", file=sys.stderr)
@@ -152,47 +185,47 @@ def complain(message: str, hint: str = "") -> None:
 
 
 class Complaints:
-    """Problems told as they turn up, once each; ``fatal`` remembers whether any cost something."""
+    """Prints the problems of a run as they appear, each once."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._told = 0
-        self._held = False
+        self._printed = 0
+        self._paused = False
 
-    def hold(self) -> None:
-        """Print nothing for now: the screen is in use."""
-        self._held = True
+    def pause(self) -> None:
+        """Print nothing until :meth:`resume`: the screen is in use."""
+        self._paused = True
 
-    def release(self) -> None:
-        """Print what was held back."""
-        self._held = False
-        self.tell()
+    def resume(self) -> None:
+        """Print the problems that appeared during the pause, and go on printing."""
+        self._paused = False
+        self.print_new()
 
-    def tell(self) -> None:
+    def print_new(self) -> None:
         """Print the problems that are new."""
-        if self._held:
+        if self._paused:
             return
-        for problem in self._counters.problems[self._told :]:
-            self._told += 1
+        for problem in self._counters.problems[self._printed :]:
+            self._printed += 1
             complain(f"{display(problem.path)}: {problem.reason}", problem.hint)
 
     @property
     def fatal(self) -> bool:
-        """Whether something was left unread."""
+        """Whether an input could not be read in full."""
         return any(problem.fatal for problem in self._counters.problems)
 
 
 def display(path: str) -> str:
-    """A path for a message."""
+    """A path as messages show it."""
     return "standard input" if path == "-" else path
 
 
 def paths_or_default(paths: Sequence[str] | None, stores: Sequence[str] | None = None) -> list[str]:
-    """The stores and paths given, or where a Message Processor of this machine writes.
+    """The given stores and paths, else the log of this machine's Message Processor.
 
     Raises:
-        UsageError: none were given and none is there.
-        InputError: a store is none.
+        UsageError: no path is given, and this machine has no such log.
+        InputError: a directory is not a store.
     """
     if stores:
         from logscan.store.manifest import is_store, load
@@ -208,25 +241,24 @@ def paths_or_default(paths: Sequence[str] | None, stores: Sequence[str] | None =
             return [path]
     raise UsageError(
         "no path given, and this machine has no Message Processor log at " + " or ".join(DEFAULT_PATHS),
-        "name files or directories, or - for standard input",
+        "give files or directories, or - for standard input",
     )
 
 
 def wants_colour(when: str, stream: Any) -> bool:
-    """Whether to colour.
+    """Whether to colour the output.
 
     Raises:
         UsageError: another word than auto, always, never.
     """
-    if when not in ("auto", "always", "never"):
-        raise UsageError(f"--color {when}: unknown", "choose auto, always or never")
+    check_choice("--color", when, ("auto", "always", "never"))
     if when == "auto":
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return when == "always"
 
 
 def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None:
-    """Refuse a word that is none of the choices.
+    """Check that a value is one of the choices.
 
     Raises:
         UsageError: it is not.
@@ -236,10 +268,10 @@ def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Write a file as a whole or not at all (:func:`output_file`).
+    """Write a file atomically (:func:`output_file`).
 
     Raises:
-        OutputError: it cannot be written; what stood there is unchanged.
+        OutputError: the file cannot be written; the old one is unchanged.
     """
     with output_file(path) as file:
         file.write(data)
@@ -247,11 +279,10 @@ def write_atomically(path: str, data: bytes) -> None:
 
 @contextlib.contextmanager
 def output_file(path: str) -> Iterator[IO[bytes]]:
-    """A file to write that appears as a whole or not at all: a reader sees the old or the new one, never
-    a part. ``-`` is standard output.
+    """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output.
 
     Raises:
-        OutputError: it cannot be written; what stood there is unchanged.
+        OutputError: the file cannot be written; the old one is unchanged.
     """
     if path == "-":
         sys.stdout.flush()
@@ -263,8 +294,8 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def progress_line(paths: Sequence[str], quiet: bool) -> Iterator[Callable[[Counters], None] | None]:
-    """A progress bar on standard error, when that is a terminal and the run takes a while."""
+def progress_line(quiet: bool = False) -> Iterator[Callable[[Counters], None] | None]:
+    """A progress bar on standard error, if that is a terminal and the run takes longer than half a second."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -293,8 +324,8 @@ def progress_line(paths: Sequence[str], quiet: bool) -> Iterator[Callable[[Count
                 console=Console(file=sys.stderr), transient=True,
             )  # fmt: skip
             bar.start()
-            task = bar.add_task("", total=_total_size(paths))
-        bar.update(task, completed=counters.bytes)
+            task = bar.add_task("", total=None)
+        bar.update(task, completed=counters.bytes, total=counters.planned_bytes or None)
 
     try:
         yield show
@@ -303,27 +334,8 @@ def progress_line(paths: Sequence[str], quiet: bool) -> Iterator[Callable[[Count
             bar.stop()
 
 
-def _total_size(paths: Sequence[str]) -> int | None:
-    """Bytes to scan, when no input is packed or a pipe."""
-    from logscan.reading.paths import discover
-
-    total = 0
-    ignored: list[Problem] = []
-    try:
-        streams = discover(paths, ignored)
-    except LogscanError:
-        return None
-    for stream in streams:
-        for file in stream:
-            if file.path == "-" or file.path.endswith((".gz", ".zst", ".bz2", ".xz")):
-                return None
-            with contextlib.suppress(OSError):
-                total += os.path.getsize(file.path)
-    return total
-
-
 def print_statistics(counters: Counters, seconds: float) -> None:
-    """The counters of ``--stats`` on standard error."""
+    """Print the counters of ``--stats`` to standard error."""
     from logscan.render.text import statistics
 
     for name, value in statistics(counters, seconds):

@@ -1,4 +1,4 @@
-"""``logscan tail --dashboard``: a live view for people, drawn by textual."""
+"""``logscan tail --dashboard``: a live view of a run, drawn by textual."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOWN = 100
 """Latest failures in the list."""
 
 Entries = Callable[[str], list[str]]
-"""Gives the entries of a message id."""
+"""Returns the entries of a message id."""
 
 
 class MessageView(ModalScreen[None]):
@@ -43,40 +43,40 @@ class MessageView(ModalScreen[None]):
         self._entries = entries
 
     def compose(self) -> ComposeResult:
-        """The frame; its text comes when it has been found."""
+        """An empty frame. :meth:`_show` fills it."""
         with Vertical(id="frame"):
             yield Static(Text(f"message {safe(self._failure.message_id or 'without an id')}", "bold"))
             yield RichLog(id="entries", wrap=True)
             yield Footer()
 
     def on_mount(self) -> None:
-        """Look for the entries beside the drawing."""
-        self.query_one("#entries", RichLog).write(Text("looking for its entries …", "dim"))
+        """Search for the entries in a thread."""
+        self.query_one("#entries", RichLog).write(Text("searching for its entries …", "dim"))
         threading.Thread(target=self._find, daemon=True).start()
 
     def _find(self) -> None:
         name = self._failure.message_id
         try:
-            found = self._entries(name) if name else []
-        except Exception as error:  # noqa: BLE001 - shown where they look
-            found = [f"cannot be read: {error}"]
-        self.app.call_from_thread(self._show, found)
+            entries = self._entries(name) if name else []
+        except Exception as error:  # noqa: BLE001 - shown in place of the entries
+            entries = [f"cannot be read: {error}"]
+        self.app.call_from_thread(self._show, entries)
 
-    def _show(self, found: list[str]) -> None:
+    def _show(self, entries: list[str]) -> None:
         log = self.query_one("#entries", RichLog)
         log.clear()
-        for entry in found or ["no entries of it were found"]:
+        for entry in entries or ["this message has no entries in the logs"]:
             log.write(Text(safe_lines(entry).rstrip("\n")))
 
 
 class Dashboard(App[None]):
-    """Incidents by proxy and environment, the last hour, the latest failures, and how far behind we are.
+    """The screen: incidents by proxy and environment, the last hour, the latest failures, the lag of reading.
 
     Args:
-        board: what is counted.
-        gauges: momentary values of the run.
-        entries: finds a message's entries.
-        stopped: whether the run has ended.
+        board: the counts of the run.
+        gauges: returns the momentary values of the run.
+        entries: returns the entries of a message.
+        stopped: returns whether the run has ended.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -117,7 +117,7 @@ class Dashboard(App[None]):
         yield Static(id="head")
         yield Sparkline([0] * 60, id="hour", summary_function=max)
         yield Static("failures per minute, last hour", id="legend")
-        yield Input(placeholder="words that a line must hold", id="words")
+        yield Input(placeholder="words that a line must contain", id="words")
         with Vertical():
             yield DataTable(id="incidents", cursor_type="row", zebra_stripes=True)
             yield DataTable(id="latest", cursor_type="row", zebra_stripes=True)
@@ -136,17 +136,17 @@ class Dashboard(App[None]):
         self.draw()
 
     def draw(self) -> None:
-        """Bring the screen up to date."""
+        """Update the screen."""
         if self._stopped():
             self.exit()
             return
         values = self._gauges()
         state = "PAUSED" if self._paused else "following"
-        behind = f"{show_bytes(int(values['lag_bytes']))}, {values['lag_seconds']:.1f} s"
+        lag = f"{show_bytes(int(values['lag_bytes']))}, {values['lag_seconds']:.1f} s"
         head = (
             f"{state} {counted(int(values['files']), 'file', 'files')}"
             f"   {counted(self._board.total, 'failed handshake', 'failed handshakes')}"
-            f"   behind: {behind}"
+            f"   not read yet: {lag}"
         )
         if self._words:
             head += f"   filter: {self._words}"
@@ -159,8 +159,8 @@ class Dashboard(App[None]):
         self._fill(
             self.query_one("#incidents", DataTable),
             [
-                (f"{row.failures:,}", kind[2], kind[1], kind[3], _clock(row.last), row.target)
-                for kind, row in self._board.rows(self._words)[:200]
+                (f"{row.failures:,}", group[2], group[1], group[3], _clock(row.last), row.target)
+                for group, row in self._board.rows(self._words)[:200]
             ],
         )
         self._shown = self._board.latest(SHOWN, self._words)
@@ -173,7 +173,7 @@ class Dashboard(App[None]):
         )
 
     def action_pause(self) -> None:
-        """Hold the tables still; reading goes on."""
+        """Stop updating the tables, or update them again. Reading goes on."""
         self._paused = not self._paused
         self.draw()
 
@@ -199,7 +199,7 @@ class Dashboard(App[None]):
             self.push_screen(MessageView(self._shown[row], self._entries))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while they type."""
+        """Filter at each letter."""
         self._words = event.value.strip()
         self.draw()
 
@@ -213,7 +213,7 @@ class Dashboard(App[None]):
             self.action_open()
 
     def _fill(self, table: DataTable[Text], rows: list[tuple[str, ...]]) -> None:
-        """New rows, with the cursor where it was."""
+        """Replace the rows of a table; the cursor stays in its row."""
         cursor, scroll = table.cursor_row, table.scroll_y
         table.clear()
         for row in rows:

@@ -14,46 +14,47 @@ from logscan.errors import ExitCode, InputError
 
 @common.guarded
 def cat(
+    *,
     files: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[FILE]...",
-            help="Files as they were called when they were ingested, or patterns. Default: all.",
+            help="Files by the names that they were ingested with, or patterns. Default: all files.",
             show_default=False,
         ),
     ] = None,
-    store: Annotated[str, typer.Option("--store", metavar="DIR", help="The store.")] = ...,  # type: ignore[assignment]
+    store: Annotated[str, typer.Option("--store", metavar="DIR", help="The store.")],
     listing: Annotated[
-        bool, typer.Option("--list", "-l", help="Only list its files: host, bytes, name.")
+        bool, typer.Option("--list", "-l", help="List the files instead: host, bytes, name.")
     ] = False,
 ) -> None:
-    """Print the logs of a store as they were ingested, byte for byte, file after file.
+    """Print the logs of a store as they were ingested, byte for byte, one file after the other.
 
-    Their lengths are compared with what was noted when they were ingested. Exit status: 0 printed, 1 no
-    such file in the store, 2 usage, or a store that is damaged.
+    The length of each file is compared with its length at ingestion. Exit status: 0 printed, 1 no such file
+    in the store, 2 usage, or a damaged store.
     """
     from logscan.store.open_store import Store
 
-    held = Store(store)
-    chosen = [
+    opened = Store(store)
+    sources = [
         source
-        for source in held.ordered
-        if not files or any(fnmatch.fnmatchcase(source.path, name) for name in files)
+        for source in opened.ordered
+        if not files or any(fnmatch.fnmatchcase(source.path, pattern) for pattern in files)
     ]
-    if not chosen:
-        common.complain("no such file in the store", f"logscan cat --store {store} --list shows them")
+    if not sources:
+        common.complain("no such file in the store", f"logscan cat --store {store} --list shows its files")
         raise typer.Exit(ExitCode.NOT_FOUND)
-    for source in chosen:
+    for source in sources:
         if listing:
             print(f"{source.host}\t{source.size}\t{source.path}")
             continue
         size = 0
-        for text in held.text(source.id):
+        for text in opened.text(source.id):
             size += len(text)
             sys.stdout.buffer.write(text)
         if size != source.size:
             sys.stdout.flush()
             raise InputError(
-                f"{source.path}: {size:,} of {source.size:,} bytes are there",
-                "were dates dropped by --keep? else logscan ingest --repair reads it again",
+                f"{source.path}: the store has {size:,} of its {source.size:,} bytes",
+                "if --keep dropped no dates of it, ingest it again with logscan ingest --repair",
             )

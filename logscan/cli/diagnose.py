@@ -155,7 +155,7 @@ def diagnose(
     paths = common.paths_or_default(paths, store) if store else paths
     if not paths and not keystore and not mgmt:
         raise UsageError("no evidence given", "name logs, captures, keystores …, or a directory of them")
-    common.stand_back(nice)
+    common.lower_priority(nice)
     asked = asked_for(
         paths or [], keystore, backend_ca, keylog, mgmt, mgmt_ca, alert, since, until, tz, org, env,
         proxy, host,
@@ -165,13 +165,13 @@ def diagnose(
         if simulate:
             done = _simulate(asked, alias, accept, output_format, output)
         else:
-            with common.progress_line(asked.paths, quiet=False) as progress:
+            with common.progress_line() as progress:
                 done = run(asked, alias, progress)
     finally:
         if asked.management is not None:
             asked.management.close()
     complaints = common.Complaints(done.counters)
-    complaints.tell()
+    complaints.print_new()
     if not simulate:
         _write(done, output_format, output, all_causes, diagram=not no_diagram)
         for warning in _warnings(done):

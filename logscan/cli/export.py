@@ -15,25 +15,26 @@ from logscan.errors import ExitCode, UsageError
 
 @common.guarded
 def export(
+    *,
     paths: common.Paths = None,
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to; - for standard output, with --format."
+            "--output", "-o", metavar="FILE", help="The file to write. - is standard output (needs --format)."
         ),
-    ] = ...,  # type: ignore[assignment]
+    ],
     output_format: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="parquet, arrow, csv or jsonl. Default: by the name of the file.",
+            help="parquet, arrow, csv or jsonl. Default: from the name of the file.",
         ),
     ] = None,
     since: common.Since = None,
     until: common.Until = None,
     tz: common.Zone = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say how much was written.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print how much was written.")] = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = common.WORKERS,
@@ -42,9 +43,8 @@ def export(
 ) -> None:
     """Write every entry of the logs as typed columns: to Parquet, Arrow, CSV or JSON lines.
 
-    Streams: memory does not grow with the logs. The file appears as a whole or not at all. Exit status: 0
-    ran, 2 usage, an input that could not be read (the rest is written) or an output that could not be
-    written.
+    Memory does not grow with the logs. The file is written atomically. Exit status: 0 ran, 2 usage, an input
+    that could not be read (the others are written) or an output that could not be written.
     """
     from logscan.jobs.export import entry_batches
     from logscan.render import files
@@ -53,29 +53,28 @@ def export(
     from logscan.values import Counters
 
     begun = time.monotonic()
-    kind = output_format or files.SUFFIXES.get(PurePath(output).suffix)
-    if kind is None:
+    file_format = output_format or files.SUFFIXES.get(PurePath(output).suffix)
+    if file_format is None:
         raise UsageError(
-            f"--output {output}: its name tells no format",
-            "end it in " + ", ".join(files.SUFFIXES) + " or say --format",
+            f"--output {output}: cannot infer the format from the file name",
+            "end the name in " + ", ".join(files.SUFFIXES) + " or add --format",
         )
-    common.check_choice("--format", kind, files.FORMATS)
+    common.check_choice("--format", file_format, files.FORMATS)
     times = time_range(since, until, tz)
     names = common.paths_or_default(paths)
-    common.stand_back(nice)
+    common.lower_priority(nice)
     counters = Counters()
     limits = Limits(max_entry=max_entry_bytes, workers=workers, forget=nice)
     with (
-        common.progress_line(names, quiet or output == "-") as progress,
+        common.progress_line(quiet or output == "-") as progress,
         common.output_file(output) as file,
     ):
-        rows = files.write_entries(
-            entry_batches(names, counters, times=times, limits=limits, progress=progress, cluster=cluster),
-            file,
-            kind,
+        batches = entry_batches(
+            names, counters, times=times, limits=limits, progress=progress, cluster=cluster
         )
+        rows = files.write_entries(batches, file, file_format)
     complaints = common.Complaints(counters)
-    complaints.tell()
+    complaints.print_new()
     if not quiet and output != "-":
         print(f"{rows:,} entries written to {output}", file=sys.stderr)
     if stats:

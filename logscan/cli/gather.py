@@ -85,6 +85,6 @@ def gather(
             pack.write(gathered, file)
         typer.echo(f"{output}: {len(gathered.items) + 1} files")
     complaints = common.Complaints(done.counters)
-    complaints.tell()
+    complaints.print_new()
     if complaints.fatal:
         raise typer.Exit(ExitCode.FAULT)

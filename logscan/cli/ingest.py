@@ -5,68 +5,59 @@ from __future__ import annotations
 import re
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from logscan.cli import _common as common
 from logscan.errors import ExitCode, UsageError
 
-_KEEP = re.compile(r"(\d+)d")
+if TYPE_CHECKING:
+    from logscan.jobs.ingest import Ingested
 
 
 @common.guarded
 def ingest(
+    *,
     paths: common.Paths = None,
     store: Annotated[
-        str, typer.Option("--store", metavar="DIR", help="The store; made where there is none.")
-    ] = ...,  # type: ignore[assignment]
+        str, typer.Option("--store", metavar="DIR", help="The store. It is created if it does not exist.")
+    ],
     keep: Annotated[
         str | None,
-        typer.Option(
-            "--keep", metavar="DAYS", help="Drop dates older than that: 90d. Default: all are kept."
-        ),
+        typer.Option("--keep", metavar="DAYS", help="Drop older dates: 90d. Default: keep all dates."),
     ] = None,
     host: common.Hosts = None,
     repair: Annotated[
         bool,
         typer.Option(
-            "--repair", help="First take out what is missing or damaged; it is read again from its logs."
+            "--repair",
+            help="First remove what is missing or damaged in the store, then read it from its logs again.",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say what was ingested.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print what was ingested.")] = False,
     stats: common.Stats = False,
     cluster: common.Cluster = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = common.WORKERS,
+    workers: common.Processes = common.WORKERS,
     nice: common.Nice = False,
 ) -> None:
-    """Bring a store up to date: what is new in these logs is added, what it has is not read again.
+    """Bring a store up to date: add what is new in these logs, and read nothing twice.
 
-    A file is known by its text: renamed, packed or copied it counts once, and a log that has grown is
-    read from where it ended. Killed at any time, the store is as it was before or after a file. Exit
-    status: 0 ran, 2 usage, an input that could not be read (the rest was ingested), or a store that could
+    A file is recognised by its text: it counts once, even if it is renamed, packed or copied. A log that has
+    grown is read from its old end. If the run is killed, the store is as it was before or after a file. Exit
+    status: 0 ran, 2 usage, an input that could not be read (the others are ingested), or a store that could
     not be written.
     """
     from logscan.jobs.ingest import ingest as run
-    from logscan.render.text import counted, show_bytes
-    from logscan.store.upkeep import repair as mend
 
     begun = time.monotonic()
-    days = None
-    if keep is not None:
-        found = _KEEP.fullmatch(keep)
-        if found is None or not int(found[1]):
-            raise UsageError(f"--keep {keep}: not a number of days", "write --keep 90d")
-        days = int(found[1])
-    common.stand_back(nice)
+    days = _days_of(keep)
+    common.lower_priority(nice)
     if repair:
-        for path in mend(store):
-            common.complain(
-                f"{path}: taken out of {store}", "name it, or what it is called now, to ingest it again"
-            )
+        _repair(store)
     names = common.paths_or_default(paths) if paths or not (repair or days) else []
-    with common.progress_line(names, quiet) as progress:
-        done = run(
+    with common.progress_line(quiet) as progress:
+        result = run(
             names,
             store=store,
             keep=days,
@@ -75,17 +66,45 @@ def ingest(
             cluster=cluster,
             progress=progress,
         )
-    complaints = common.Complaints(done.counters)
-    complaints.tell()
+    complaints = common.Complaints(result.counters)
+    complaints.print_new()
     if not quiet:
-        more = [f"{done.merged:,} files merged"] if done.merged else []
-        more += [f"{counted(done.dropped, 'file')} of older dates dropped"] if done.dropped else []
-        said = (
-            f"{counted(done.new, 'new file')}, {done.grown:,} grown, {done.known:,} known:"
-            f" {show_bytes(done.bytes)}, {done.rows:,} rows"
-        )
-        print("; ".join([said, *more]), file=sys.stderr)
+        _print_summary(result)
     if stats:
-        common.print_statistics(done.counters, time.monotonic() - begun)
+        common.print_statistics(result.counters, time.monotonic() - begun)
     if complaints.fatal:
         raise typer.Exit(ExitCode.FAULT)
+
+
+def _days_of(keep: str | None) -> int | None:
+    """The number of days of ``--keep 90d``.
+
+    Raises:
+        UsageError: the text is written in another way.
+    """
+    if keep is None:
+        return None
+    match = re.fullmatch(r"(\d+)d", keep)
+    if match is None or not int(match[1]):
+        raise UsageError(f"--keep {keep}: expected a number of days", "write --keep 90d")
+    return int(match[1])
+
+
+def _repair(store: str) -> None:
+    """Remove what is missing or damaged, and print which files have to be ingested again."""
+    from logscan.store.upkeep import repair
+
+    for path in repair(store):
+        common.complain(f"{path}: removed from {store}", "give its path, or its new path, to ingest it again")
+
+
+def _print_summary(result: Ingested) -> None:
+    from logscan.render.text import counted, show_bytes
+
+    parts = [
+        f"{counted(result.new, 'new file')}, {result.grown:,} grown, {result.known:,} known:"
+        f" {show_bytes(result.bytes)}, {result.rows:,} rows"
+    ]
+    parts += [f"{result.merged:,} files merged"] if result.merged else []
+    parts += [f"{counted(result.dropped, 'file')} of older dates dropped"] if result.dropped else []
+    print("; ".join(parts), file=sys.stderr)

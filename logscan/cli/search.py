@@ -1,4 +1,4 @@
-"""``logscan search``: all entries of some messages, with grep's manners."""
+"""``logscan search``: all entries of some messages. Options and exit codes follow grep."""
 
 from __future__ import annotations
 
@@ -6,81 +6,103 @@ import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from logscan.cli import _common as common
-from logscan.cli._output import coloured
+from logscan.cli import _output as output
 from logscan.errors import ExitCode, InputError, UsageError, reason_of
-from logscan.values import Counters, Span
+from logscan.values import Counters
 
 if TYPE_CHECKING:
     from logscan.values import Found
 
 _PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
 
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MESSAGE_ID... [PATH]...",
+        help="Message ids, then where to search: files, directories, quoted patterns, - for standard input."
+        " Arguments after the first that exist or look like paths are searched."
+        " Default: the Message Processor log of this machine.",
+        show_default=False,
+    ),
+]
+IdFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Read message ids from FILE, one per line. May be repeated."
+    ),
+]
+Prefix = Annotated[bool, typer.Option("--prefix", help="Match every message id that begins with an id.")]
+Mentions = Annotated[
+    bool, typer.Option("--mentions", help="Also print entries that contain an id anywhere in their text.")
+]
+Count = Annotated[bool, typer.Option("--count", "-c", help="Print a count per file.")]
+Files = Annotated[
+    bool, typer.Option("--files-with-matches", "-l", help="Print only the names of files with entries.")
+]
+OnlyIds = Annotated[
+    bool, typer.Option("--only-ids", help="Print only the message ids that are found, each once.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing. Stop at the first entry.")]
+MaxCount = Annotated[int | None, typer.Option("--max-count", "-m", min=1, help="Stop after N entries.")]
+WithFilename = Annotated[
+    bool | None,
+    typer.Option("--with-filename/--no-filename", "-H/-h", help="Print the file name before each line."),
+]
+LineNumber = Annotated[
+    bool, typer.Option("--line-number", "-n", help="Print the line number before each line.")
+]
+Context = Annotated[
+    int,
+    typer.Option("--context", "-C", min=0, help="Print N entries before and after each match."),
+]
+Before = Annotated[
+    int, typer.Option("--before-context", "-B", min=0, help="Print N entries before each match.")
+]
+After = Annotated[int, typer.Option("--after-context", "-A", min=0, help="Print N entries after each match.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per entry.")]
+NoMessages = Annotated[
+    bool, typer.Option("--no-messages", "-s", help="Print no messages about files that cannot be read.")
+]
+Index = Annotated[
+    str,
+    typer.Option(
+        "--index",
+        metavar="DIR",
+        help="Directory that logscan index --index wrote. Default: the index beside the logs.",
+    ),
+]
+NoIndex = Annotated[bool, typer.Option("--no-index", help="Read the logs in full, without an index.")]
+
 
 @common.guarded
 def search(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="MESSAGE_ID... [PATH]...",
-            help="Message ids, then where to look: files, directories, quoted patterns, - for standard"
-            " input. What is there, or looks like a path, is one. Default: this machine's Message"
-            " Processor log.",
-            show_default=False,
-        ),
-    ] = None,
+    *,
+    arguments: Arguments = None,
     store: common.Stores = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Read message ids from a file, one a line."),
-    ] = None,
-    prefix: Annotated[bool, typer.Option("--prefix", help="The ids are beginnings of message ids.")] = False,
-    mentions: Annotated[
-        bool, typer.Option("--mentions", help="Also entries that name an id anywhere in their text.")
-    ] = False,
-    count: Annotated[bool, typer.Option("--count", "-c", help="Only count entries, a file a line.")] = False,
-    files: Annotated[
-        bool, typer.Option("--files-with-matches", "-l", help="Only name the files that have entries.")
-    ] = False,
-    only_ids: Annotated[
-        bool, typer.Option("--only-ids", help="Only print the message ids found, each once.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing; stop at the first entry.")
-    ] = False,
-    max_count: Annotated[
-        int | None, typer.Option("--max-count", "-m", min=1, help="Stop after that many entries.")
-    ] = None,
-    with_filename: Annotated[
-        bool | None,
-        typer.Option("--with-filename/--no-filename", "-H/-h", help="File names in front of lines."),
-    ] = None,
-    line_number: Annotated[bool, typer.Option("--line-number", "-n", help="Line numbers too.")] = False,
-    context: Annotated[
-        int, typer.Option("--context", "-C", min=0, help="Entries around each that matches.")
-    ] = 0,
-    before: Annotated[int, typer.Option("--before-context", "-B", min=0, help="Entries before.")] = 0,
-    after: Annotated[int, typer.Option("--after-context", "-A", min=0, help="Entries after.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an entry.")] = False,
+    file: IdFiles = None,
+    prefix: Prefix = False,
+    mentions: Mentions = False,
+    count: Count = False,
+    files: Files = False,
+    only_ids: OnlyIds = False,
+    quiet: Quiet = False,
+    max_count: MaxCount = None,
+    with_filename: WithFilename = None,
+    line_number: LineNumber = False,
+    context: Context = 0,
+    before: Before = 0,
+    after: After = 0,
+    as_json: Json = False,
     color: common.Colour = "auto",
-    no_messages: Annotated[
-        bool, typer.Option("--no-messages", "-s", help="No messages about unreadable files.")
-    ] = False,
-    index: Annotated[
-        str,
-        typer.Option(
-            "--index",
-            metavar="DIR",
-            help="Where logscan index --index put the index. Default: beside the logs.",
-        ),
-    ] = "",
-    no_index: Annotated[
-        bool, typer.Option("--no-index", help="Read all, as if there were no index.")
-    ] = False,
+    no_messages: NoMessages = False,
+    index: Index = "",
+    no_index: NoIndex = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = common.WORKERS,
@@ -89,257 +111,128 @@ def search(
 ) -> None:
     """Print all entries of these messages, whole, in the order of the logs.
 
-    Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the rest is searched).
+    Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the others are searched).
     """
     from logscan.jobs.search import find
     from logscan.scanning.plan import Limits
-    from logscan.store.manifest import is_store
 
     begun = time.monotonic()
-    ids, names = _ids_and_paths(arguments or [], file or [])
-    paths = common.paths_or_default(names, store)
-    lines = line_number or as_json or (stats and no_index)
-    if any(map(is_store, paths)):
-        whole_ids = not (prefix or mentions or lines or context or before or after)
-        sys.meta_path.insert(0, _Without("pandas", *(("numpy",) if whole_ids else ())))
-    common.stand_back(nice)
+    ids, named = _ids_and_paths(arguments or [], file or [])
+    paths = common.paths_or_default(named, store)
+    common.lower_priority(nice)
+    # pyarrow imports numpy, and numpy's linear algebra would start threads that a search has no use for.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     counters = Counters()
-    show_names = _several(paths) if with_filename is None else with_filename
-    sink: _Sink
+    names = _several(paths) if with_filename is None else with_filename
+    with_context = bool(context or before or after)
+    printer: output.Printer
     if quiet:
-        sink = _Quiet()
+        printer = output.Nothing()
     elif only_ids:
-        sink = _Ids()
+        printer = output.MessageIds()
     elif files:
-        sink = _Files()
+        printer = output.FileNames()
     elif count:
-        sink = _Counts(show_names)
+        printer = output.Counts(names)
     elif as_json:
-        sink = _Json(with_context=bool(context or before or after))
+        printer = output.JsonLines(with_context)
     else:
-        sink = _Entries(show_names, line_number, color, bool(context or before or after))
-    found = 0
-    for one in find(
-        ids, paths, counters,
-        prefix=prefix, mentions=mentions, before=before or context, after=after or context,
+        colour = common.wants_colour(color, sys.stdout)
+        printer = output.Entries(names=names, lines=line_number, colour=colour, context=with_context)
+    entries = find(
+        ids, paths, counters, prefix=prefix, mentions=mentions, before=before or context,
+        after=after or context,
         limits=Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
-        lines=lines,
+        lines=line_number or as_json or (stats and no_index),
         index=None if no_index else index, cluster=cluster,
-    ):  # fmt: skip
-        found += one.matches
-        sink.take(one)
-        if quiet or (max_count is not None and found >= max_count):
-            break
-    sink.close()
-    fatal = _tell(counters, found, no_messages, quiet or mentions)
+    )  # fmt: skip
+    number = _print(entries, printer, 1 if quiet else max_count)
+    complaints = common.Complaints(counters)
+    if not no_messages:
+        complaints.print_new()
+        _print_cut(counters)
+    if not number and not quiet and not mentions:
+        _print_mentions(counters)
     if stats:
         common.print_statistics(counters, time.monotonic() - begun)
-    if fatal and not (quiet and found):
+    if complaints.fatal and not (quiet and number):
         raise typer.Exit(ExitCode.FAULT)
-    if not found:
+    if not number:
         raise typer.Exit(ExitCode.NOT_FOUND)
 
 
-class _Without:
-    """Lets this process have no pandas, or numpy: pyarrow would import them, a third of a second long, only
-    to see whether a list is one of theirs."""
+def _print(entries: Iterable[Found], printer: output.Printer, most: int | None) -> int:
+    """Print the entries, at most so many that match; the number of those."""
+    number = 0
+    for found in entries:
+        number += found.matches
+        printer.take(found)
+        if number == most:
+            break
+    printer.close()
+    return number
 
-    def __init__(self, *names: str) -> None:
-        self._names = names
 
-    def find_spec(self, name: str, *_: object) -> None:
-        """Find nothing; of these, say that they are not there."""
-        if name in self._names:
-            raise ModuleNotFoundError("not for a search", name=name)
+def _print_cut(counters: Counters) -> None:
+    """Print how many entries are not whole."""
+    if counters.cut_entries:
+        common.complain(
+            f"{counters.cut_entries:,} entries were cut: {counters.cut_bytes:,} bytes are not printed",
+            "raise --max-entry-bytes to see them whole",
+        )
 
 
-def _tell(counters: Counters, found: int, no_messages: bool, no_mentions: bool) -> bool:
-    """Tell what the reader must know; whether an input was left unread."""
-    complaints = common.Complaints(counters)
-    if not no_messages:
-        complaints.tell()
-        if counters.cut_entries:
-            common.complain(
-                f"{counters.cut_entries:,} entries were cut: {counters.cut_bytes:,} bytes left out",
-                "raise --max-entry-bytes to see them whole",
-            )
-    if not found and counters.mentions and not no_mentions:
+def _print_mentions(counters: Counters) -> None:
+    """Print what else may help after a search that found nothing."""
+    if counters.mentions:
         from logscan.render.text import counted
 
         common.complain(
-            "no message of that id, but it stands in "
-            f"{counted(counters.mentions, 'other entry', 'other entries')}, in the text or in a longer id",
-            "--mentions prints them; --prefix takes the beginning of an id",
+            "no message has that id, but it occurs in"
+            f" {counted(counters.mentions, 'other entry', 'other entries')}, in the text or in a longer id",
+            "--mentions prints them; --prefix matches the beginning of an id",
         )
-    elif not found and counters.indexed_bytes and not no_mentions:
+    elif counters.indexed_bytes:
         common.complain(
-            "no message of that id; the index knows no entries that only mention it, or only begin so",
-            "--mentions and --prefix read all",
+            "no message has that id; the index does not know entries that only contain it",
+            "--mentions and --prefix read the logs in full",
         )
-    return complaints.fatal
 
 
 def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str], list[str]]:
-    """Tell ids from paths: an argument that exists or looks like a path is one, from the first path on."""
+    """Separate ids from paths: paths begin at the first argument that exists or looks like a path.
+
+    Without files of ids the very first argument is an id in any case.
+
+    Raises:
+        InputError: a file of ids cannot be read.
+        UsageError: there is no id, or one with a blank in it.
+    """
     ids: list[str] = []
     for name in id_files:
         try:
             with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape") as file:
                 ids += [text for line in file if (text := line.strip())]
         except OSError as error:
-            raise InputError(f"{name}: {reason_of(error)}", "-f takes a file of message ids") from error
+            raise InputError(f"{name}: {reason_of(error)}", "-f needs a file of message ids") from error
     paths: list[str] = []
-    for at, argument in enumerate(arguments):
-        first = not at and not id_files
-        if not first and (paths or _PATH_LIKE.search(argument) or os.path.exists(argument)):
+    for number, argument in enumerate(arguments):
+        is_id = not number and not id_files
+        if not is_id and (paths or _PATH_LIKE.search(argument) or os.path.exists(argument)):
             paths.append(argument)
         else:
             ids.append(argument.strip())
     ids = [name for name in dict.fromkeys(ids) if name]
     if not ids:
         raise UsageError(
-            "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one a line"
+            "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one id per line"
         )
     for name in ids:
         if any(char.isspace() or char == "\0" for char in name):
-            raise UsageError(f"{name!r}: a message id has no blanks in it", "give several as several words")
+            raise UsageError(
+                f"{name!r}: a message id contains no blanks", "give several ids as several arguments"
+            )
     return ids, paths
-
-
-class _Sink(Protocol):
-    """Takes what is found, and shows it in one way."""
-
-    def take(self, found: Found) -> None:
-        """One entry."""
-        ...
-
-    def close(self) -> None:
-        """There is no more."""
-        ...
-
-
-class _Quiet:
-    """Shows nothing."""
-
-    def take(self, found: Found) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _Files(_Quiet):
-    """Each file with an entry, once."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    def take(self, found: Found) -> None:
-        path = found.span.place.path
-        if found.matches and path not in self._seen:
-            self._seen.add(path)
-            print(common.display(path), flush=True)
-
-
-class _Counts(_Quiet):
-    """How many entries, a file a line."""
-
-    def __init__(self, names: bool) -> None:
-        self._names = names
-        self._counts: dict[str, int] = {}
-
-    def take(self, found: Found) -> None:
-        if found.matches:
-            path = found.span.place.path
-            self._counts[path] = self._counts.get(path, 0) + 1
-
-    def close(self) -> None:
-        if not self._names:
-            print(sum(self._counts.values()))
-            return
-        for path, number in self._counts.items():
-            print(f"{common.display(path)}:{number}")
-
-
-class _Ids(_Quiet):
-    """Each message id, once."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    def take(self, found: Found) -> None:
-        from logscan.entries.parse import parse
-
-        name = parse(found.span, Counters()).message_id
-        if found.matches and name and name not in self._seen:
-            self._seen.add(name)
-            print(name)
-
-
-class _Json(_Quiet):
-    """One JSON object an entry."""
-
-    def __init__(self, with_context: bool) -> None:
-        self._with_context = with_context
-
-    def take(self, found: Found) -> None:
-        from logscan.entries.parse import parse
-        from logscan.render.data import entry_row, json_line
-
-        row = entry_row(parse(found.span, Counters()), found.span)
-        if self._with_context:
-            row["context"] = not found.matches
-        print(json_line(row))
-
-
-class _Entries:
-    """Whole entries: byte for byte into a pipe, made safe for a terminal."""
-
-    def __init__(self, names: bool, lines: bool, color: str, context: bool) -> None:
-        self._out = sys.stdout.buffer
-        self._terminal = sys.stdout.isatty()
-        self._colour = common.wants_colour(color, sys.stdout)
-        self._lines = lines
-        self._context = context
-        self._names = names
-        self._last: tuple[str, int] | None = None
-
-    def take(self, found: Found) -> None:
-        span = found.span
-        data = span.data if span.data.endswith(b"\n") else span.data + b"\n"
-        if self._context and self._last not in (None, (span.place.path, span.place.offset)):
-            self._out.write(b"--\n")
-        self._last = (span.place.path, span.place.offset + len(span.data) + span.cut)
-        if self._terminal or self._colour:
-            data = self._for_terminal(data, found.matches)
-        if self._names or self._lines:
-            data = self._with_places(data, span, found.matches)
-        self._out.write(data)
-        if self._terminal:
-            self._out.flush()
-
-    def close(self) -> None:
-        self._out.flush()
-
-    def _for_terminal(self, data: bytes, matches: bool) -> bytes:
-        from logscan.entries.parse import decode
-        from logscan.render.text import safe_lines
-
-        text = safe_lines(decode(data)) if self._terminal else decode(data)
-        if self._colour:
-            text = coloured(text, dim=not matches)
-        return text.encode("utf-8", "backslashreplace")
-
-    def _with_places(self, data: bytes, span: Span, matches: bool) -> bytes:
-        path = os.fsencode(common.display(span.place.path)) if self._names else b""
-        mark = b":" if matches else b"-"
-        lines = data.splitlines(keepends=True)
-        placed: list[bytes] = []
-        for at, line in enumerate(lines):
-            sign = mark if not at else b"-"
-            number = b"%d" % (span.line + at) + sign if self._lines else b""
-            placed.append((path + sign if self._names else b"") + number + line)
-        return b"".join(placed)
 
 
 def _several(paths: list[str]) -> bool:

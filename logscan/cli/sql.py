@@ -1,4 +1,4 @@
-"""``logscan sql``: questions to a store in SQL."""
+"""``logscan sql``: queries a store in SQL."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ FORMATS = ("table", "markdown", "csv", "json", "jsonl")
 
 @common.guarded
 def sql(
+    *,
     query: Annotated[
-        str, typer.Argument(metavar="QUERY", help="A SELECT over entries, handshakes, incidents.")
+        str, typer.Argument(metavar="QUERY", help="A SELECT over entries, handshakes and incidents.")
     ],
     store: common.Stores = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json, jsonl.")
+        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json or jsonl.")
     ] = "table",
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to a file, as a whole or not at all."),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows printed at most.")] = 10_000,
-    memory: Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of the query.")] = "1GB",
+    output: common.Output = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Highest number of rows printed.")] = 10_000,
+    memory: Annotated[
+        str, typer.Option("--memory", metavar="SIZE", help="Memory that the query may use.")
+    ] = "1GB",
     workers: common.Workers = common.WORKERS,
 ) -> None:
-    """Ask a store a question in SQL (DuckDB), read-only.
+    """Query a store in SQL (DuckDB), read-only.
 
-    Views: entries (one row an entry), handshakes (one a failed handshake), incidents. Exit status: 0 ran,
+    Views: entries (a row per entry), handshakes (a row per failed handshake), incidents. Exit status: 0 ran,
     2 usage or a store that could not be read.
     """
     from logscan.errors import UsageError
@@ -41,11 +41,11 @@ def sql(
 
     common.check_choice("--format", output_format, FORMATS)
     if not store:
-        raise UsageError("no store given", "name it with --store DIR")
+        raise UsageError("no store given", "add --store DIR")
     common.paths_or_default(None, store)
     answer = run(query, stores=store, memory=memory, workers=workers, limit=limit)
     complaints = common.Complaints(answer.counters)
-    complaints.tell()
+    complaints.print_new()
     rows: list[dict[str, Any]] = answer.rows
     if output_format == "csv":
         text = data.to_csv(rows, answer.columns)
@@ -60,7 +60,7 @@ def sql(
     with common.output_file(output or "-") as file:
         file.write(text.encode("utf-8", "backslashreplace"))
     if answer.more:
-        print(f"logscan: only the first {limit:,} rows (--limit)", file=sys.stderr)
+        print(f"logscan: only the first {limit:,} rows are printed (--limit)", file=sys.stderr)
     if complaints.fatal:
         raise typer.Exit(ExitCode.FAULT)
 
@@ -72,9 +72,9 @@ def _table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     from logscan.render.text import safe
 
     text = io.StringIO()
-    shown = [["" if row[name] is None else safe(str(row[name])) for name in columns] for row in rows]
+    cells = [["" if row[name] is None else safe(str(row[name])) for name in columns] for row in rows]
     numbers = frozenset(
         name for name in columns if rows and all(isinstance(row[name], int | float | None) for row in rows)
     )
-    PlainPage(text).table(columns, numbers, shown)
+    PlainPage(text).table(columns, numbers, cells)
     return text.getvalue().lstrip("\n")

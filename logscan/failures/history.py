@@ -1,8 +1,7 @@
-"""History: each run's incidents in a Parquet file, and what has changed since an earlier run.
+"""History: keeps the incidents of each run in a Parquet file, and compares a run with an earlier one.
 
-One file per run,
-named by its time range and selection: the same night run again replaces that night. Files are
-whole or not there, and say the version of their layout.
+The time range and the selection of a run name its file: a second run of the same night replaces the first.
+Files are written atomically and contain the version of their layout.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from logscan.failures.frames import to_frame
 from logscan.values import Incident
 
 VERSION = 1
-"""Of the files: a reader refuses what is newer."""
+"""Version of the files. A reader refuses newer ones."""
 _NAME = re.compile(r"incidents-(?P<label>[0-9T_-]+?|open)--(?P<digest>[0-9a-f]{8})\.parquet")
 GROWTH = 1.25
-"""An incident grows or shrinks when its number of failures an hour changes by this factor, and by one failure
-at least."""
+"""An incident grows or shrinks when its failures per hour change by this factor, and by at least one
+failure."""
 
 NEW, GROWING, SHRINKING, CONTINUING, RESOLVED = "new", "growing", "shrinking", "continuing", "resolved"
 Key = tuple[str | None, ...]
@@ -34,28 +33,28 @@ Key = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run was asked for."""
+    """Time range and selection of a run."""
 
     since: datetime | None
     until: datetime | None
     what: str
     """The selection, in words that are the same for the same selection."""
-    made: datetime
+    created: datetime
 
     @property
     def label(self) -> str:
-        """The name of its time range: sorts by time; of an open range, the day on which it was made."""
+        """Name of the time range, which sorts by time; of an open range: the day of the run."""
         ends = [f"{time:%Y-%m-%dT%H%M}" for time in (self.since, self.until) if time is not None]
-        return "_".join(ends) or f"{self.made:%Y-%m-%d}"
+        return "_".join(ends) or f"{self.created:%Y-%m-%d}"
 
     @property
     def digest(self) -> str:
-        """Eight letters for the selection."""
+        """Eight hexadecimal digits that identify the selection."""
         return blake2b(self.what.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
 
     @property
     def hours(self) -> float | None:
-        """How long its time range is."""
+        """Length of the time range."""
         if self.since is None or self.until is None:
             return None
         return (self.until - self.since).total_seconds() / 3600
@@ -63,7 +62,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An earlier run."""
+    """An earlier run, read from its file."""
 
     path: str
     label: str
@@ -73,44 +72,44 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What has changed."""
+    """The changes since an earlier run."""
 
     label: str
-    """Of the earlier run."""
+    """Label of the earlier run."""
     states: dict[Incident, tuple[str, str]]
-    """Each incident's state, and the change in words."""
+    """Incident → its state, and the change in words."""
     gone: tuple[tuple[Key, int], ...]
-    """Incidents of the earlier run that are no more, with their failures then."""
+    """Resolved incidents of the earlier run, with their failures then."""
 
     def number(self, *states: str) -> int:
-        """How many incidents are in one of these states."""
+        """The number of incidents in one of these states."""
         return sum(state in states for state, _ in self.states.values())
 
 
 def key_of(incident: Incident) -> Key:
-    """What an incident is known by from run to run."""
+    """The key that identifies an incident in all runs."""
     by = (value for pair in incident.by for value in pair)
     return (incident.org, incident.env, incident.proxy, incident.alert, incident.side, *by)
 
 
 def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]) -> str:
-    """Write a run's incidents; the path of the file.
+    """Write the incidents of a run; returns the path of the file.
 
     Raises:
-        OutputError: it cannot be written; what was kept before is unchanged.
+        OutputError: the file cannot be written; an older one is unchanged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     os.makedirs(folder, exist_ok=True)
     table = pa.Table.from_pandas(to_frame(incidents, by), preserve_index=False)
-    about = {
+    header = {
         "version": VERSION, "label": run.label, "what": run.what, "hours": run.hours,
-        "made": run.made.isoformat(timespec="seconds"),
+        "made": run.created.isoformat(timespec="seconds"),
         "keys": [list(key_of(incident)) for incident in incidents],
     }  # fmt: skip
     table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"logscan": json.dumps(about).encode()}
+        {**(table.schema.metadata or {}), b"logscan": json.dumps(header).encode()}
     )
     path = os.path.join(folder, f"incidents-{run.label}--{run.digest}.parquet")
     with written(path) as file:
@@ -119,32 +118,30 @@ def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]
 
 
 def earlier(folder: str, run: Run, which: str) -> Kept | None:
-    """The run to compare with: the one before this (``previous``), or that of a day.
+    """The run to compare with, or ``None``: the previous one (``previous``), or the one of a date.
 
     Raises:
         UsageError: ``which`` is neither ``previous`` nor a date.
-        InputError: its file cannot be read, or is of a newer version.
+        InputError: the file of that run cannot be read, or has a newer version.
     """
     if which != "previous" and not re.fullmatch(r"\d{4}-\d\d-\d\d", which):
-        raise UsageError(f"--compare {which}: neither 'previous' nor a date", "write previous, or 2026-11-23")
-    labels = []
+        raise UsageError(f"--compare {which}: expected previous or a date", "write previous, or 2026-11-23")
+    runs = []
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(
-            f"{folder}: {error.strerror}", "is --history a directory that may be read?"
+            f"{folder}: {error.strerror}", "check that --history is a directory that you may read"
         ) from error
     for name in names:
-        found = _NAME.fullmatch(name)
-        if found is None or found["digest"] != run.digest or found["label"] >= run.label:
+        match = _NAME.fullmatch(name)
+        if match is None or match["digest"] != run.digest or match["label"] >= run.label:
             continue
-        if which == "previous" or found["label"].startswith(which):
-            labels.append((found["label"], name))
-    if not labels:
-        return None
-    return _read(os.path.join(folder, max(labels)[1]))
+        if which == "previous" or match["label"].startswith(which):
+            runs.append((match["label"], name))
+    return _read(os.path.join(folder, max(runs)[1])) if runs else None
 
 
 def _read(path: str) -> Kept:
@@ -153,8 +150,8 @@ def _read(path: str) -> Kept:
 
     try:
         table = pq.read_table(path, columns=["failed_handshakes"])
-        about: dict[str, Any] = json.loads((table.schema.metadata or {})[b"logscan"])
-        version = about["version"]
+        header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"logscan"])
+        version = header["version"]
         if version > VERSION:
             raise InputError(
                 f"{path}: written by a newer logscan (version {version} of the history; this one reads"
@@ -162,17 +159,17 @@ def _read(path: str) -> Kept:
                 "use that logscan, or another --history directory",
             )
         counts = table.column("failed_handshakes").to_pylist()
-        keys = [tuple(key) for key in about["keys"]]
-        return Kept(path, about["label"], about["hours"], dict(zip(keys, counts, strict=True)))
+        keys = [tuple(key) for key in header["keys"]]
+        return Kept(path, header["label"], header["hours"], dict(zip(keys, counts, strict=True)))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: not a run of logscan's history: {error}",
-            "move it away; the next run is compared with the one before",
+            "move the file away; the run is then compared with the one before it",
         ) from error
 
 
 def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison:
-    """Mark each incident against an earlier run. Where both have a known length, failures an hour count."""
+    """Compare incidents with an earlier run: by failures per hour if both time ranges have a known length."""
     scale = run.hours / before.hours if run.hours and before.hours else 1.0
     states: dict[Incident, tuple[str, str]] = {}
     for incident in incidents:
@@ -194,6 +191,6 @@ def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison
 
 
 def name_of(key: Key) -> str:
-    """A key for a person."""
+    """A key in words."""
     org, env, proxy, alert, *_ = key
     return f"{org or '-'} / {env or '-'} / {proxy or '-'}: {alert}"

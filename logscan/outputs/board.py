@@ -1,6 +1,6 @@
-"""Board: what a person who watches wants to see: counts by proxy and environment, the last hour, the latest.
+"""Board: counts of a live run for the live view: by proxy and environment, of the last hour, the latest.
 
-Filled by the thread that reads, read by the one that draws.
+The thread that reads fills it; the thread that draws reads it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from logscan.values import FailedHandshake
 
 MINUTES = 60
 LATEST = 500
-"""Failures kept to be looked at."""
-KINDS = 2_000
-"""Rows counted apart; further ones are counted in the last."""
+"""Failures kept for the list of the latest."""
+GROUPS = 2_000
+"""Rows of the incident table. Failures of further groups are counted in one row, "others"."""
 
-Kind = tuple[str, str, str, str]
+Group = tuple[str, str, str, str]
 """Organization, environment, proxy, alert."""
 
 
@@ -30,7 +30,6 @@ class Row:
     failures: int = 0
     last: datetime | None = None
     target: str = ""
-    seen: float = 0.0
 
 
 class Board:
@@ -38,52 +37,51 @@ class Board:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[Kind, Row] = {}
+        self._rows: dict[Group, Row] = {}
         self._latest: deque[FailedHandshake] = deque(maxlen=LATEST)
         self._minutes: Counter[int] = Counter()
         self.total = 0
         self.note = ""
-        """Trouble that came up last."""
+        """The latest problem."""
 
     def feed(self, failure: FailedHandshake, now: float | None = None) -> None:
         """Count a failure."""
         moment = time.time() if now is None else now
-        kind = (failure.org or "?", failure.env or "?", failure.proxy or "?", failure.alert)
+        group = (failure.org or "?", failure.env or "?", failure.proxy or "?", failure.alert)
         with self._lock:
-            if kind not in self._rows and len(self._rows) >= KINDS:
-                kind = ("…", "…", "others", "…")
-            row = self._rows.setdefault(kind, Row())
+            if group not in self._rows and len(self._rows) >= GROUPS:
+                group = ("…", "…", "others", "…")
+            row = self._rows.setdefault(group, Row())
             row.failures += 1
             row.last = failure.time
             row.target = failure.target or row.target
-            row.seen = moment
             self._latest.append(failure)
             self._minutes[int(moment // 60)] += 1
             self.total += 1
             for minute in [m for m in self._minutes if m <= moment // 60 - MINUTES]:
                 del self._minutes[minute]
 
-    def rows(self, words: str = "") -> list[tuple[Kind, Row]]:
-        """The incident table, most failures first; with words only lines that hold all of them."""
+    def rows(self, words: str = "") -> list[tuple[Group, Row]]:
+        """The incident table, most failures first; with words: only the rows that contain all of them."""
         with self._lock:
-            rows = [(kind, Row(**vars(row))) for kind, row in self._rows.items()]
-        rows = [one for one in rows if _holds((*one[0], one[1].target), words)]
-        return sorted(rows, key=lambda one: (-one[1].failures, one[0]))
+            rows = [(group, Row(**vars(row))) for group, row in self._rows.items()]
+        rows = [(group, row) for group, row in rows if _contains((*group, row.target), words)]
+        return sorted(rows, key=lambda pair: (-pair[1].failures, pair[0]))
 
     def latest(self, count: int, words: str = "") -> list[FailedHandshake]:
         """The latest failures, newest first."""
         with self._lock:
-            kept = list(self._latest)
-        found: list[FailedHandshake] = []
-        for failure in reversed(kept):
+            newest_first = list(reversed(self._latest))
+        matching: list[FailedHandshake] = []
+        for failure in newest_first:
             parts = (
                 failure.org, failure.env, failure.proxy, failure.alert, failure.message_id, failure.target,
             )  # fmt: skip
-            if _holds(tuple(part or "" for part in parts), words):
-                found.append(failure)
-                if len(found) >= count:
+            if _contains(tuple(part or "" for part in parts), words):
+                matching.append(failure)
+                if len(matching) >= count:
                     break
-        return found
+        return matching
 
     def minutes(self, now: float | None = None) -> list[int]:
         """Failures in each of the last minutes, oldest first."""
@@ -92,6 +90,6 @@ class Board:
             return [self._minutes.get(this - MINUTES + 1 + number, 0) for number in range(MINUTES)]
 
 
-def _holds(parts: tuple[str, ...], words: str) -> bool:
+def _contains(parts: tuple[str, ...], words: str) -> bool:
     text = " ".join(parts).lower()
     return all(word in text for word in words.lower().split())

@@ -1,4 +1,4 @@
-"""Execute: run a command for each failed handshake, with its JSON on standard input."""
+"""Execute: runs a command for each failed handshake, with its JSON on standard input."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import threading
 from logscan.errors import UsageError
 
 WAITING = 1_000
-"""Failures that may wait for the command; later ones are dropped and counted."""
-PATIENCE = 60.0
-"""Seconds after which a command is ended."""
+"""Failures that may wait for the command. When as many wait, further ones are dropped and counted."""
+TIMEOUT = 60.0
+"""Seconds after which a command is killed."""
 
 
 class Executor:
-    """Runs commands one after the other, beside the reading.
+    """Runs commands one after the other, in a thread.
 
     Args:
         command: a program and its arguments, quoted as for a shell; no shell runs it.
 
     Raises:
-        UsageError: it is empty or its quotes do not match.
+        UsageError: it is empty, or a quote is not closed.
     """
 
     def __init__(self, command: str) -> None:
@@ -35,20 +35,20 @@ class Executor:
         self.dropped = 0
         self.failed = 0
         self.problem = ""
-        """What went wrong last; the caller takes it."""
+        """The latest problem; the caller clears it."""
         self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, name="exec", daemon=True)
         self._thread.start()
 
     def feed(self, line: str) -> None:
-        """Have the command run with this on its standard input."""
+        """Run the command later, with this line on its standard input."""
         try:
             self._waiting.put_nowait(line)
         except queue.Full:
             self.dropped += 1
 
     def close(self, seconds: float = 10.0) -> None:
-        """Let the commands that wait run, for so long at most."""
+        """Run the commands that wait, for this many seconds at most."""
         try:
             self._waiting.put(None, timeout=seconds)
         except queue.Full:
@@ -58,13 +58,13 @@ class Executor:
     def _run(self) -> None:
         while (line := self._waiting.get()) is not None:
             try:
-                done = subprocess.run(  # noqa: S603 - the user's own command
-                    self._argv, input=line.encode(), timeout=PATIENCE, stdout=subprocess.DEVNULL, check=False
+                ended = subprocess.run(  # noqa: S603 - the user's own command
+                    self._argv, input=line.encode(), timeout=TIMEOUT, stdout=subprocess.DEVNULL, check=False
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
                 self.failed += 1
                 self.problem = f"--exec: {error}"
                 continue
-            if done.returncode:
+            if ended.returncode:
                 self.failed += 1
-                self.problem = f"--exec: {self._argv[0]} ended with status {done.returncode}"
+                self.problem = f"--exec: {self._argv[0]} ended with status {ended.returncode}"

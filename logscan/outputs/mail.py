@@ -1,4 +1,4 @@
-"""A report by mail: text for those who read text, and the page; by SMTP."""
+"""Mail: sends a report by SMTP, as text and as a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 from logscan.errors import OutputError, UsageError
 
 SERVER, SENDER = "LOGSCAN_SMTP_URL", "LOGSCAN_MAIL_FROM"
-"""Variables: ``smtp://host:25``, ``smtp+starttls://user:password@host:587``, ``smtps://…``; and who sends."""
+"""Environment variables: the server (``smtp://host:25``, ``smtp+starttls://user:password@host:587``,
+``smtps://…``), and the sender's address."""
 TIMEOUT = 30.0
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
@@ -23,14 +24,14 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 def compose(
     subject: str, text: str, page: str, receivers: Sequence[str], sender: str | None = None
 ) -> EmailMessage:
-    """The mail: text, the page as its better form, and the page as a file that can be kept.
+    """A mail with the text, the page as its alternative, and the page as an attachment.
 
     Raises:
-        UsageError: an address cannot be one.
+        UsageError: a receiver is not an address.
     """
     for receiver in receivers:
         if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", receiver):
-            raise UsageError(f"--email {receiver}: not an address", "write name@example.com")
+            raise UsageError(f"--email {receiver}: not a mail address", "write name@example.com")
     mail = EmailMessage()
     mail["Subject"] = re.sub(r"[\x00-\x1f\x7f]+", " ", subject)[:200]
     mail["From"] = sender or os.environ.get(SENDER) or f"logscan@{socket.getfqdn()}"
@@ -45,18 +46,18 @@ def compose(
 
 
 def send(mail: EmailMessage, server: str | None = None) -> None:
-    """Give it to the server.
+    """Send a mail through the server.
 
     Raises:
-        UsageError: the server's address cannot be one.
-        OutputError: it was not taken.
+        UsageError: the server's address cannot be understood.
+        OutputError: the server cannot be reached, or refuses the mail.
     """
     address = server or os.environ.get(SERVER) or "smtp://localhost:25"
     parts = urlsplit(address)
     shown = f"{parts.scheme}://{parts.hostname}"
     if parts.scheme not in _PORTS or not parts.hostname:
         raise UsageError(
-            f"{SERVER}: not the address of a mail server",
+            f"{SERVER}: expected the address of a mail server",
             "write smtp://host:25 or smtps://user:password@host",
         )
     port = parts.port or _PORTS[parts.scheme]
@@ -73,9 +74,9 @@ def send(mail: EmailMessage, server: str | None = None) -> None:
                 client.login(unquote(parts.username), unquote(parts.password or ""))
             refused = client.send_message(mail)
     except (OSError, smtplib.SMTPException) as error:
-        hint = f"is {SERVER} right, and does that server take mail from here?"
-        raise OutputError(f"{shown}:{port}: the mail was not taken: {error}", hint) from error
+        hint = f"check {SERVER}, and whether that server accepts mail from this machine"
+        raise OutputError(f"{shown}:{port}: the mail was not sent: {error}", hint) from error
     if refused:
         raise OutputError(
-            f"{shown}:{port}: not taken for {', '.join(refused)}", "correct the addresses of --email"
+            f"{shown}:{port}: the server refused {', '.join(refused)}", "correct the addresses of --email"
         )

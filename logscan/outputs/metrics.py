@@ -1,4 +1,4 @@
-"""Metrics: what a live run counts, for Prometheus: over HTTP, or as a file for the node exporter."""
+"""Metrics: the counts of a live run for Prometheus, over HTTP or as a file for the node exporter."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from logscan.errors import OutputError, UsageError, reason_of
 from logscan.values import Counters, FailedHandshake
 
 SERIES = 2_000
-"""Combinations of labels counted apart; further ones are counted together under ``other``."""
+"""Combinations of labels. Failures of further combinations are counted under ``other``."""
 
 _GAUGES = {
-    "lag_bytes": "Bytes that are there and were not read yet",
-    "lag_seconds": "Seconds since all that was there had been read",
+    "lag_bytes": "Bytes that were written and are not read yet",
+    "lag_seconds": "Seconds since all written bytes were read",
     "open_messages": "Messages whose lines may not be complete",
     "files": "Paths that are followed",
 }
 _COUNTS = {
     "bytes": "Bytes read",
-    "candidates": "Entries that were looked at closely",
+    "candidates": "Entries that were parsed",
     "unparsed_entries": "Entries whose header cannot be read",
     "orphan_lines": "Lines that belong to no entry",
     "bad_times": "Entries whose time cannot be read",
     "cut_entries": "Entries longer than the limit",
-    "evicted_messages": "Messages let go before they can have been over",
+    "evicted_messages": "Messages closed early because too many were open",
     "nul_bytes": "NUL bytes that a truncation left",
-    "gap_bytes": "Bytes that were truncated before they were read",
+    "gap_bytes": "Bytes that a truncation removed before they were read",
 }
 
 
@@ -34,8 +34,8 @@ class Metrics:
     """The metrics of one run.
 
     Args:
-        counters: of the run.
-        gauges: gives the momentary values by name.
+        counters: the counters of the run.
+        gauges: returns the momentary values by name.
 
     Raises:
         UsageError: prometheus-client is not installed.
@@ -55,7 +55,7 @@ class Metrics:
         self._counters = counters
         self._gauges = gauges
         self.extra: dict[str, Callable[[], float]] = {}
-        """Further counts by name: what notices and commands did."""
+        """Further counts by name: of notices and commands."""
         self.registry: Any = prometheus_client.CollectorRegistry()
         self._failures: Any = prometheus_client.Counter(
             "logscan_failed_handshakes",
@@ -77,7 +77,7 @@ class Metrics:
         self._failures.labels(*labels).inc()
 
     def collect(self) -> Iterator[Any]:
-        """What a scrape reads beside the failures (called by the client library)."""
+        """The values beside the failures (the client library calls this at each scrape)."""
         counter, gauge = self._families
         values = self._gauges()
         for name, text in _GAUGES.items():
@@ -88,15 +88,15 @@ class Metrics:
             yield counter(f"logscan_{name}", name.replace("_", " ").capitalize(), value=value())
 
     def serve(self, address: str) -> None:
-        """Serve them over HTTP at ``HOST:PORT`` or ``:PORT`` (then on this machine alone).
+        """Serve the metrics over HTTP at ``HOST:PORT``, or at ``:PORT`` for this machine only.
 
         Raises:
-            UsageError: the address is none, or is taken.
+            UsageError: the address cannot be understood, or the port is in use.
         """
         host, _, port = address.rpartition(":")
         if not port.isdigit():
             raise UsageError(
-                f"--metrics {address}: no address", "write HOST:PORT, or :PORT for this machine alone"
+                f"--metrics {address}: expected an address", "write HOST:PORT, or :PORT for this machine only"
             )
         try:
             self._client.start_http_server(int(port), host.strip("[]") or "127.0.0.1", registry=self.registry)
@@ -105,7 +105,7 @@ class Metrics:
             raise UsageError(f"--metrics {address}: {reason}", "choose another port") from error
 
     def write(self, path: str) -> None:
-        """Write them as a file, whole or not at all.
+        """Write the metrics to a file, atomically.
 
         Raises:
             OutputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Sink: a file of JSON lines to which each failed handshake is appended once, however often it is offered."""
+"""Sink: appends each failed handshake to a file of JSON lines, once, however often it is added."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import os
 from logscan.errors import OutputError, reason_of
 
 REMEMBERED = 8 << 20
-"""Bytes of the file's end whose ids are read when it is opened: far more than a run repeats."""
+"""Bytes at the end of the file whose ids are read when it is opened: far more than a run repeats."""
 
 
 class Sink:
     """An output file.
 
     Args:
-        path: appended to; made when it is not there.
+        path: the file to append to; it is created if it does not exist.
 
     Raises:
-        OutputError: it cannot be opened.
+        OutputError: the file cannot be opened.
     """
 
     def __init__(self, path: str) -> None:
@@ -30,10 +30,10 @@ class Sink:
         self.reopen()
 
     def reopen(self) -> None:
-        """Open the file that stands at the path now.
+        """Open the file that is at the path now.
 
         Raises:
-            OutputError: it cannot be opened.
+            OutputError: the file cannot be opened.
         """
         self.close()
         try:
@@ -41,30 +41,30 @@ class Sink:
             size = os.fstat(self._descriptor).st_size
             recent = os.pread(self._descriptor, REMEMBERED, max(0, size - REMEMBERED))
             whole = recent.rfind(b"\n") + 1
-            if whole < len(recent):  # a line that a crash cut short is offered again
+            if whole < len(recent):  # a crash cut the last line: its failure is added again
                 os.ftruncate(self._descriptor, size - len(recent) + whole)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {reason_of(error)}") from error
         for line in recent[:whole].splitlines():
             try:
-                name = json.loads(line)["id"]
+                failure_id = json.loads(line)["id"]
             except (ValueError, KeyError, TypeError):
                 continue
-            self._ids.add(str(name))
+            self._ids.add(str(failure_id))
 
-    def add(self, name: str, line: str) -> bool:
-        """Append a failure's line unless it stands there; whether it was new."""
-        if name in self._ids:
+    def add(self, failure_id: str, line: str) -> bool:
+        """Append a failure's line; ``False`` when the file has it already."""
+        if failure_id in self._ids:
             return False
-        self._ids.add(name)
+        self._ids.add(failure_id)
         self._waiting += line.encode("utf-8", "backslashreplace") + b"\n"
         return True
 
     def flush(self) -> None:
-        """Bring what waits to disk.
+        """Write the lines that wait to disk.
 
         Raises:
-            OutputError: it cannot be written; it goes on waiting.
+            OutputError: they cannot be written; they are kept for the next flush.
         """
         if not self._waiting:
             return
@@ -81,12 +81,12 @@ class Sink:
         except OSError as error:
             raise OutputError(
                 f"{self.path}: cannot be written: {reason_of(error)}",
-                "it is tried again; nothing is lost yet",
+                "logscan tries again; no failure is lost",
             ) from error
         self._waiting = b""
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -1,4 +1,4 @@
-"""systemd: tell the service manager that we are ready, alive and ending (sd_notify(3))."""
+"""systemd: reports to the service manager that the run is ready, alive or ending (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import socket
 
 
-def tell(state: str) -> bool:
-    """Send a state such as ``READY=1``; whether there is a service manager that listens."""
+def send(state: str) -> bool:
+    """Send a state such as ``READY=1``; ``False`` when no service manager listens."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address or not hasattr(socket, "AF_UNIX"):
         return False
@@ -21,7 +21,7 @@ def tell(state: str) -> bool:
 
 
 def watchdog_seconds() -> float | None:
-    """How often ``WATCHDOG=1`` must be sent: half of what the service manager waits; ``None``: never."""
+    """Seconds between two ``WATCHDOG=1``: half of what the service manager allows; ``None``: none are due."""
     text = os.environ.get("WATCHDOG_USEC", "")
     owner = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     return int(text) / 2_000_000 if text.isdigit() and owner == str(os.getpid()) else None

@@ -1,7 +1,7 @@
-"""Charts as SVG: made of text alone, so that they need no script, print well and weigh little.
+"""Charts as SVG text: they need no script, print well and are small.
 
-Colours come from the page's style sheet by class, so that they follow its light and dark schemes; every
-chart says in words what it shows.
+Colours come from the style sheet of the page, by class, so that they follow its light and dark schemes. The
+label of each chart says in words what it shows.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import NamedTuple
 from logscan.render.text import safe
 
 SERIES = 6
-"""Series drawn apart; the others are one."""
+"""Series with a colour of their own; all others are one series."""
 OTHERS = "others"
 BARS = 120
-"""Bars drawn at most: what is longer gets wider bars."""
+"""Highest number of bars: a longer time range gets wider bars."""
 
 
 class Bins(NamedTuple):
@@ -29,12 +29,12 @@ class Bins(NamedTuple):
     number: int
 
     def at(self, time: datetime) -> int:
-        """The span that a time lies in."""
+        """Number of the span that contains a time."""
         return min(self.number - 1, max(0, (time - self.start) // self.width))
 
     @property
     def words(self) -> str:
-        """How long one of them is: ``an hour``, ``a day``, ``6 hours``."""
+        """Length of a span: ``an hour``, ``a day``, ``6 hours``."""
         hours = self.width // timedelta(hours=1)
         if hours < 24:
             return "an hour" if hours == 1 else f"{hours} hours"
@@ -42,7 +42,7 @@ class Bins(NamedTuple):
 
 
 def bins_for(first: datetime, last: datetime, most: int = BARS) -> Bins:
-    """Hours, quarters of days, days, weeks … years: what gives ``most`` bars or fewer (of a few years)."""
+    """Spans of hours, quarters of days, days, weeks … years: the shortest that give at most ``most`` bars."""
     for hours in (1, 2, 6, 24, 24 * 7, 24 * 28, 24 * 364):
         width = timedelta(hours=hours)
         start = first.replace(minute=0, second=0, microsecond=0)
@@ -73,32 +73,32 @@ def stacked(series: Mapping[str, Sequence[tuple[datetime, int]]]) -> tuple[str, 
     highest = max(counter.total() for counter in counts)
     width, height, left, bottom = 720, 220, 46, 28
     step = (width - left - 8) / bins.number
-    room = height - bottom - 12
+    plot_height = height - bottom - 12
     parts = []
     for number, counter in enumerate(counts):
         base = float(height - bottom)
         x = left + number * step
         for index, name in enumerate(names):
             if counter[name]:
-                tall = max(1.0, counter[name] / highest * room)
-                base -= tall
+                bar_height = max(1.0, counter[name] / highest * plot_height)
+                base -= bar_height
                 title = f"{_moment(bins, number)}: {counter[name]:,} {name}"
                 parts.append(
                     f'<rect class="s{index}" x="{x:.1f}" y="{base:.1f}" width="{max(1.0, step - 1):.1f}"'
-                    f' height="{tall:.1f}"><title>{escape(safe(title))}</title></rect>'
+                    f' height="{bar_height:.1f}"><title>{escape(safe(title))}</title></rect>'
                 )
-    grid = _grid(highest, left, width, height - bottom, room)
+    grid = _grid(highest, left=left, width=width, base=height - bottom, plot_height=plot_height)
     labels = _labels(bins, left, step, height)
     words = f"Failed handshakes over time, {bins.words} a bar, at most {highest:,}; by " + ", ".join(names)
     return _svg("bars", width, height, words, [*grid, *parts, *labels]), names
 
 
-def _grid(highest: int, left: int, width: int, base: int, room: int) -> list[str]:
+def _grid(highest: int, *, left: int, width: int, base: int, plot_height: int) -> list[str]:
     step = _nice(highest)
     parts = []
     value = 0
     while value <= highest:
-        y = base - value / highest * room
+        y = base - value / highest * plot_height
         parts.append(f'<path class="grid" d="M{left} {y:.1f}H{width - 8}"/>')
         parts.append(f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>')
         value += step
@@ -126,7 +126,7 @@ def _moment(bins: Bins, number: int) -> str:
 
 
 def heat_map(points: Sequence[tuple[datetime, int]]) -> str:
-    """Days down, hours across; weekdays down where there are more than 31 days."""
+    """A row for each day and a column for each hour; rows are weekdays if there are more than 31 days."""
     if not points:
         return ""
     days = sorted({time.date() for time, _ in points})
@@ -158,13 +158,13 @@ def heat_map(points: Sequence[tuple[datetime, int]]) -> str:
                 f"<title>{name} {hour:02}:00: {number:,}</title></rect>"
             )
     (row, hour), _ = counts.most_common(1)[0]
-    words = f"Failed handshakes by {'weekday' if by_weekday else 'day'} and hour; most at {rows[row]}"
-    f" {hour:02}:00, {highest:,}"
+    days_are = "weekday" if by_weekday else "day"
+    words = f"Failed handshakes by {days_are} and hour; most at {rows[row]} {hour:02}:00, {highest:,}"
     return _svg("heat", left + 24 * cell, top + len(rows) * cell, words, parts)
 
 
 def sparkline(points: Sequence[tuple[datetime, int]], first: datetime, last: datetime) -> str:
-    """A row of small bars over the time of the report."""
+    """A row of small bars over the time range of the report."""
     bins = bins_for(first, last)
     counts = [0] * bins.number
     for time, number in points:

@@ -1,4 +1,4 @@
-"""Incidents and failures for programs: CSV, JSON, JSON lines, Parquet; and Markdown for tickets."""
+"""Incidents and failures as data: CSV, JSON, JSON lines, Parquet, and Markdown for tickets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from logscan.render.text import safe, safe_lines
 from logscan.values import Counters, Entry, Report, Span
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is taken for a formula by spreadsheets (OWASP, CSV injection)."""
+"""Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection)."""
+UNCOUNTED = ("problems", "planned_bytes")
+"""Fields of the counters that are not results."""
 
 
 def rows_of(report: Report, each: bool) -> list[dict[str, object]]:
@@ -34,7 +36,7 @@ def rows_of(report: Report, each: bool) -> list[dict[str, object]]:
 
 
 def columns_of(by: Sequence[str], each: bool) -> list[str]:
-    """Their columns, known even when there is no row."""
+    """The columns of a report, also when it has no rows."""
     if each:
         return list(FAILURE_COLUMNS)
     at = COLUMNS.index("side") + 1
@@ -43,7 +45,7 @@ def columns_of(by: Sequence[str], each: bool) -> list[str]:
 
 
 def to_json(report: Report, each: bool) -> str:
-    """One object: rows, what lies outside the selection, counters and problems."""
+    """One object: rows, failures outside the selection, counters and problems."""
     name = "failures" if each else "incidents"
     whole = {
         name: rows_of(report, each),
@@ -58,17 +60,17 @@ def to_json(report: Report, each: bool) -> str:
 
 
 def to_json_lines(rows: Iterable[Mapping[str, object]]) -> str:
-    """One object a line."""
+    """One object per line."""
     return "".join(json_line(row) + "\n" for row in rows)
 
 
 def json_line(row: Mapping[str, object]) -> str:
-    """One object on one line; what could disturb a terminal is escaped, as JSON allows."""
+    """One object on one line. Characters that can mislead a terminal are escaped, as JSON allows."""
     return json.dumps(row, default=_plain, ensure_ascii=False).translate(_ESCAPES)
 
 
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
-    """RFC 4180 with a header; lists joined by ``; ``, formulas made text."""
+    """CSV (RFC 4180) with a header. Lists are joined by ``; ``, formulas become text."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
@@ -78,7 +80,7 @@ def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
 
 
 def to_markdown(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
-    """A table that pastes into a ticket."""
+    """A Markdown table, to paste into a ticket."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_markdown(row[name]) for name in columns) + " |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -100,16 +102,12 @@ def to_parquet(report: Report, by: Sequence[str], each: bool) -> bytes:
 
 
 def counters_dict(counters: Counters) -> dict[str, int]:
-    """The counters by name, without the problems."""
-    return {
-        name: getattr(counters, name)
-        for name in Counters.__dataclass_fields__
-        if name not in ("problems", "planned_bytes")
-    }
+    """The counters by name."""
+    return {name: getattr(counters, name) for name in Counters.__dataclass_fields__ if name not in UNCOUNTED}
 
 
 def entry_row(entry: Entry, span: Span) -> dict[str, Any]:
-    """One entry for JSON lines."""
+    """One entry as a row for JSON lines."""
     return {
         **entry.header,
         "method": entry.method,

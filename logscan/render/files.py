@@ -1,4 +1,4 @@
-"""Entry files: batches of Arrow columns to Parquet, Arrow, CSV or JSON lines, as they come."""
+"""Files of entries: writes batches of Arrow columns as Parquet, Arrow, CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ ROW_GROUP = 131_072
 
 
 def write_entries(batches: Iterable[pa.RecordBatch], file: IO[bytes], output_format: str) -> int:
-    """Write all batches; the number of rows.
+    """Write all batches; returns the number of rows.
 
-    Parquet: zstd, statistics where they help to skip; columns of few different values are
-    dictionaries. Arrow: the IPC file format, zstd, plain strings. CSV: times as ISO text, missing
-    values as empty fields (and empty texts in quotes). JSON lines: one object a line, missing values as
-    ``null``.
+    Parquet: zstd, statistics where they help to skip rows, dictionaries for columns of few different values.
+    Arrow: the IPC file format, zstd, plain strings. CSV: times as ISO text, missing values as empty fields,
+    empty texts in quotes. JSON lines: one object per line, missing values as ``null``.
     """
     writers: dict[str, Callable[[IO[bytes]], _Parquet | _Plain | _JsonLines]] = {
         "parquet": _Parquet, "arrow": _arrow, "csv": _csv, "jsonl": _JsonLines,
@@ -48,15 +47,15 @@ class _Parquet:
             file,
             SCHEMA,
             compression="zstd",
-            compression_level=1,  # higher ones cost more than they save (measured)
+            compression_level=1,  # higher levels cost more time than they save (measured)
             use_dictionary=words,
             write_statistics=["time", "message_id", "offset", *words],
         )
-        self._held: list[pa.RecordBatch] = []
+        self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._held.append(batch)
+        self._waiting.append(batch)
         self._rows += batch.num_rows
         if self._rows >= ROW_GROUP:
             self._flush()
@@ -69,14 +68,14 @@ class _Parquet:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        # Of a row group with several dictionaries the writer would keep plain strings.
-        table = pa.Table.from_batches(self._held).unify_dictionaries()
+        # The writer stores plain strings if a row group has several dictionaries.
+        table = pa.Table.from_batches(self._waiting).unify_dictionaries()
         self._writer.write_table(table, row_group_size=2 * ROW_GROUP)
-        self._held, self._rows = [], 0
+        self._waiting, self._rows = [], 0
 
 
 class _Plain:
-    """A writer of Arrow's own, for columns of plain strings."""
+    """A writer of Arrow, for columns of plain strings."""
 
     def __init__(self, writer: Any, schema: pa.Schema) -> None:
         self._writer = writer

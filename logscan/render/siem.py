@@ -1,4 +1,4 @@
-"""Failed handshakes for the company's other events: Elastic Common Schema and OpenTelemetry log records.
+"""Failed handshakes as events of a SIEM: Elastic Common Schema and OpenTelemetry log records.
 
 Field by field in docs/siem.md. Times are UTC: of a log without a zone, the zone that was given, else this
 machine's.
@@ -34,7 +34,7 @@ def utc(failure: FailedHandshake, zone: tzinfo | None) -> datetime | None:
 
 
 def _pruned(value: Any) -> Any:
-    """Without what is not known."""
+    """A value without its unknown parts."""
     if isinstance(value, dict):
         inner = {name: _pruned(part) for name, part in value.items()}
         return {name: part for name, part in inner.items() if part not in (None, {}, [])}
@@ -42,7 +42,7 @@ def _pruned(value: Any) -> Any:
 
 
 def _whole(text: str) -> str:
-    """Text that every reader of JSON takes: bytes that were no UTF-8 as escapes."""
+    """Text that every reader of JSON accepts: bytes that are not UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -115,7 +115,7 @@ def to_ecs(failures: Iterable[FailedHandshake], zone: tzinfo | None) -> Iterator
 
 
 def _value(value: object) -> dict[str, Any]:
-    """A value of OTLP's JSON: whole numbers are text there."""
+    """A value in the JSON of OTLP, where integers are text."""
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
@@ -128,7 +128,7 @@ def _attributes(values: Mapping[str, object]) -> list[dict[str, Any]]:
 
 
 def otel_record(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]:
-    """One failed handshake as a request of OTLP's JSON with one log record (a line of its file form)."""
+    """One failed handshake as a request in the JSON of OTLP with one log record (a line of its files)."""
     channel, info, thrown = failure.channel, failure.ssl_info, failure.exception
     northbound = failure.side == "northbound"
     time = utc(failure, zone)
@@ -173,6 +173,6 @@ def otel_record(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]
 
 
 def to_otel(failures: Iterable[FailedHandshake], zone: tzinfo | None) -> Iterator[str]:
-    """JSON lines, each a request of OTLP."""
+    """JSON lines, each of them a request of OTLP."""
     for failure in failures:
         yield json.dumps(otel_record(failure, zone)) + "\n"

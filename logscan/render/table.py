@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from logscan.render.text import counted, safe, show_bytes, show_mapping, show_time, warnings
 from logscan.values import FailedHandshake, Incident, Report
 
+if TYPE_CHECKING:
+    from logscan.failures.history import Comparison
+    from logscan.render.formats import Shape
+
 
 class Page(Protocol):
-    """Where a report is written to."""
+    """Takes the lines and tables of a report."""
 
     def line(self, text: str = "", bold: bool = False) -> None:
         """A line of text."""
         ...
 
     def hanging(self, label: str, text: str) -> None:
-        """A label, and text that is folded beside it rather than under it."""
+        """A label, and text whose further lines begin below the text, not below the label."""
         ...
 
     def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table; the columns named in ``numbers`` stand to the right."""
+        """A table; the columns in ``numbers`` are aligned to the right."""
         ...
 
 
 class PlainPage:
-    """A file or pipe: nothing is folded, and nothing but this is imported."""
+    """A file or a pipe: no line is folded, and no library is needed."""
 
     def __init__(self, file: TextIO, colour: bool = False) -> None:
         self._file = file
@@ -58,7 +62,7 @@ class PlainPage:
 
 
 class TerminalPage:
-    """A terminal, through rich: it folds to the width and colours as it may."""
+    """A terminal, through rich: lines are folded to its width."""
 
     def __init__(self, file: TextIO, colour: bool) -> None:
         from rich.console import Console
@@ -76,8 +80,8 @@ class TerminalPage:
         from rich.text import Text
 
         width = max(20, self._console.width - len(label))
-        for at, line in enumerate(Text(text, overflow="fold").wrap(self._console, width)):
-            self._console.print(Text((" " * len(label) if at else label) + line.plain))
+        for number, line in enumerate(Text(text, overflow="fold").wrap(self._console, width)):
+            self._console.print(Text((" " * len(label) if number else label) + line.plain))
 
     def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
         """See :class:`Page`."""
@@ -93,48 +97,29 @@ class TerminalPage:
         self._console.print(table)
 
 
-def print_report(
-    report: Report,
-    what: str,
-    by: Sequence[str],
-    each: bool,
-    file: TextIO,
-    colour: bool,
-    details: int = 10,
-) -> None:
-    """Write the whole report.
-
-    Args:
-        report: what was found.
-        what: the selection in words, as ``bad_certificate``.
-        by: the further columns.
-        each: list failed handshakes instead of incidents.
-        file: where to.
-        colour: whether to colour.
-        details: tell more of that many incidents.
-    """
-    page: Page = TerminalPage(file, colour) if file.isatty() else PlainPage(file, colour)
-    page.line(headline(report, what), bold=bool(report.incidents))
-    if file.isatty() and (spark := sparkline(report.incidents)):
+def write_report(report: Report, page: Page, shape: Shape) -> None:
+    """Write the whole report to a page."""
+    page.line(headline(report, shape.what), bold=bool(report.incidents))
+    if shape.terminal and (spark := sparkline(report.incidents)):
         page.line(spark)
-    if each:
+    if shape.each:
         page.line()
         for failure in report.failures:
             page.line(failure_line(failure))
         page.line()
     elif report.incidents:
-        _incidents(page, report.incidents, by)
-        for number, incident in enumerate(report.incidents[:details], 1):
+        _incidents(page, report.incidents, shape.by)
+        for number, incident in enumerate(report.incidents[: shape.details], 1):
             _details(page, number, incident)
-        if 0 < details < len(report.incidents):
-            more = f"Details of the first {details} of {len(report.incidents):,} incidents"
+        if 0 < shape.details < len(report.incidents):
+            more = f"Details of the first {shape.details} of {len(report.incidents):,} incidents"
             page.line(f"{more} (--details N shows more).")
     for line in footer(report):
         page.line(line)
 
 
 def headline(report: Report, what: str) -> str:
-    """What was found, in one sentence."""
+    """The number of failures and incidents in one sentence."""
     incidents = report.incidents
     counters = report.counters
     read = f"{counted(counters.files, 'file')}, {show_bytes(counters.bytes)}"
@@ -143,15 +128,15 @@ def headline(report: Report, what: str) -> str:
     handshakes = sum(incident.failed_handshakes for incident in incidents)
     times = [t for i in incidents for t in (i.first_time, i.last_time) if t is not None]
     span = f", {show_time(min(times))} to {show_time(max(times))}" if times else ""
-    found = f"{counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
-    return f"{what}: {found} ({read}){span}"
+    amount = f"{counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
+    return f"{what}: {amount} ({read}){span}"
 
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(incidents: Sequence[Incident]) -> str:
-    """Failures over time on one line of 80 columns; empty where all of them are in one hour."""
+    """Failures over time on one line of 80 columns; empty if all of them are in one hour."""
     from logscan.render.charts import bins_for
 
     points = [point for incident in incidents for point in incident.hours]
@@ -170,17 +155,35 @@ def sparkline(incidents: Sequence[Incident]) -> str:
 
 
 def footer(report: Report) -> list[str]:
-    """What lies outside the selection, and what the reader must know of the run."""
+    """The failures outside the selection, and the warnings of the run."""
     lines: list[str] = []
     if report.other_alerts:
         lines.append(f"Outside this selection: {show_mapping(report.other_alerts)} (--alert all shows them).")
     if report.elsewhere:
         lines.append(
             f"Elsewhere: {counted(report.elsewhere, 'TLS failure')} in organizations, environments,"
-            " proxies or on a side that were not asked for."
+            " proxies or on a side that are not selected."
         )
     lines += [f"Note: {line}." for line in warnings(report.counters)]
     return lines
+
+
+def comparison_lines(changes: Comparison) -> Iterator[str]:
+    """A comparison with an earlier run, an incident per line."""
+    from logscan.failures.history import key_of, name_of
+
+    yield f"Since {changes.label}:"
+    states: dict[str, list[str]] = {}
+    for incident, (state, words) in changes.states.items():
+        count = f"{incident.failed_handshakes:,}" + (f", {words}" if words else "")
+        states.setdefault(state, []).append(f"{name_of(key_of(incident))} ({count})")
+    if changes.gone:
+        states["resolved"] = [f"{name_of(key)} ({count:,} then)" for key, count in changes.gone]
+    for state in ("new", "growing", "continuing", "shrinking", "resolved"):
+        for name in states.get(state, ()):
+            yield f"  {state:<10}  {safe(name)}"
+    if not states:
+        yield "  no incident then, no incident now"
 
 
 def failure_line(failure: FailedHandshake) -> str:

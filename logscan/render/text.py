@@ -1,8 +1,8 @@
-r"""What every text renderer shares: safe text, times, sizes, and the words under a report.
+r"""What all text renderers share: safe text, times, sizes, warnings and statistics.
 
-A log line is written by others. Control characters, terminal sequences and marks that turn the reading
-direction are shown as ``\xNN`` or ``\uNNNN``, so that a line can never move a cursor, colour a terminal
-or look like another.
+Others write the log lines. Control characters, terminal sequences and marks that change the reading
+direction are shown as ``\xNN`` or ``\uNNNN``. So a line never moves a cursor, colours a terminal or looks
+like another line.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _UNSAFE_IN_LINES = re.compile(_UNSAFE.pattern.replace("\x0a-", "\x0b-"))
 
 
 def safe(text: str) -> str:
-    """One line that no terminal or reader can be misled by."""
+    """One line without characters that can mislead a terminal or a reader."""
     return _UNSAFE.sub(_visible, text)
 
 
 def safe_lines(text: str) -> str:
-    """The same for several lines: line breaks stay."""
+    """Several lines without such characters: line breaks stay."""
     return _UNSAFE_IN_LINES.sub(_visible, text)
 
 
@@ -35,7 +35,7 @@ def _visible(found: re.Match[str]) -> str:
 
 
 def show_time(time: datetime | None, milliseconds: bool = False) -> str:
-    """A wall time as the log prints it, to the second or the millisecond."""
+    """A wall time as the log writes it, to the second or the millisecond."""
     if time is None:
         return "-"
     text = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -43,7 +43,7 @@ def show_time(time: datetime | None, milliseconds: bool = False) -> str:
 
 
 def show_bytes(count: int) -> str:
-    """A size for people."""
+    """A size in the largest unit that fits: ``1.5 MiB``."""
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024 or unit == "GiB":
@@ -53,54 +53,54 @@ def show_bytes(count: int) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """``1 message``, ``2 messages``, with thousands marked."""
+    """``1 message``, ``2 messages``, with a comma after thousands."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def show_mapping(counts: Mapping[str, int]) -> str:
-    """``12 handshake_failure, 3 unknown_ca``, most first."""
+    """``12 handshake_failure, 3 unknown_ca``, the highest number first."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{number:,} {safe(name)}" for name, number in ranked)
 
 
 def warnings(counters: Counters) -> list[str]:
     """What a reader must know about the run: each limit that took effect, each thing not understood."""
-    told: list[str] = []
+    lines: list[str] = []
     if counters.untimed:
-        told.append(
+        lines.append(
             f"{counted(counters.untimed, 'failure')} without a readable time left out of the time range"
         )
     if counters.bad_times:
-        told.append(f"{counted(counters.bad_times, 'entry', 'entries')} with a time that cannot be read")
+        lines.append(f"{counted(counters.bad_times, 'entry', 'entries')} with a time that cannot be read")
     if counters.future_times:
-        told.append(
-            f"{counted(counters.future_times, 'failure')} later than this machine's clock: "
-            "is a clock wrong, or is --tz missing?"
+        lines.append(
+            f"{counted(counters.future_times, 'failure')} later than this machine's clock:"
+            " is a clock wrong, or is --tz missing?"
         )
     if counters.unparsed_entries:
-        told.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
+        lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
     if counters.evicted_messages:
-        told.append(
-            f"{counted(counters.evicted_messages, 'message')} let go early: more were open at once than "
-            "--window allows, so a failure may be counted in two parts"
+        lines.append(
+            f"{counted(counters.evicted_messages, 'message')} closed early because more messages were open"
+            " than --window allows: a failure may be counted twice; raise --window"
         )
     if counters.cut_entries:
-        told.append(
-            f"{counted(counters.cut_entries, 'entry', 'entries')} longer than --max-entry-bytes: "
-            f"{show_bytes(counters.cut_bytes)} of them not looked at"
+        lines.append(
+            f"{counted(counters.cut_entries, 'entry', 'entries')} longer than --max-entry-bytes:"
+            f" {show_bytes(counters.cut_bytes)} of them skipped"
         )
-    return told
+    return lines
 
 
 def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
-    """Every counter by name, for ``--stats``; lines where they were counted."""
+    """Every counter by name, for ``--stats``; lines only if they were counted."""
     rate = counters.bytes / seconds if seconds else 0.0
     numbers = [
         ("files read", counters.files),
         ("bytes scanned", counters.bytes),
         ("files skipped by time", counters.skipped_files),
         ("bytes skipped by time", counters.skipped_bytes),
-        ("bytes passed over by the index", counters.indexed_bytes),
+        ("bytes skipped by the index", counters.indexed_bytes),
         ("files that are copies", counters.copies),
         ("lines", counters.lines),
         ("entries examined", counters.candidates),
@@ -111,7 +111,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries with an unreadable time", counters.bad_times),
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
-        ("messages evicted from the window", counters.evicted_messages),
+        ("messages closed early (--window)", counters.evicted_messages),
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),

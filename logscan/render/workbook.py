@@ -1,4 +1,4 @@
-"""A workbook for those who live in spreadsheets. Every cell from a log is text: no formula, no link."""
+"""A report as a workbook (xlsx). Every cell from a log is text, never a formula or a link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_CELL = 32_767
 
 
 def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: str) -> bytes:
-    """One sheet with a header that stays, filters, and times as times.
+    """A workbook of one sheet with a fixed header, filters, and real times.
 
     Raises:
         OutputError: xlsxwriter is not installed, or there are more rows than a sheet holds.
@@ -35,34 +35,35 @@ def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: 
     book = xlsxwriter.Workbook(file, options)
     sheet = book.add_worksheet(name)
     bold = book.add_format({"bold": True, "bottom": 1})
-    moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-    wrapped = book.add_format({"text_wrap": False})
+    time_format = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    one_line = book.add_format({"text_wrap": False})
     widths = [len(column) for column in columns]
     number = 0
     for number, row in enumerate(rows, start=1):
         if number > MAX_ROWS:
             raise OutputError(
-                f"more than {MAX_ROWS:,} rows do not fit a sheet", "write csv or parquet, or select less"
+                f"more than {MAX_ROWS:,} rows do not fit into a sheet",
+                "use csv or parquet, or select fewer failures",
             )
-        for at, column in enumerate(columns):
+        for index, column in enumerate(columns):
             value = row[column]
             if value is None:
                 continue
             if isinstance(value, bool):
-                sheet.write_boolean(number, at, value)
+                sheet.write_boolean(number, index, value)
             elif isinstance(value, int):
-                sheet.write_number(number, at, value)
+                sheet.write_number(number, index, value)
             elif isinstance(value, datetime):
-                sheet.write_datetime(number, at, value, moment)
-                widths[at] = max(widths[at], 19)
+                sheet.write_datetime(number, index, value, time_format)
+                widths[index] = max(widths[index], 19)
             else:
                 text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
                 text = safe_lines(text)[:MAX_CELL]
-                sheet.write_string(number, at, text, wrapped)
-                widths[at] = max(widths[at], min(60, len(text)))
-    for at, column in enumerate(columns):
-        sheet.write_string(0, at, column, bold)
-        sheet.set_column(at, at, widths[at] + 2)
+                sheet.write_string(number, index, text, one_line)
+                widths[index] = max(widths[index], min(60, len(text)))
+    for index, column in enumerate(columns):
+        sheet.write_string(0, index, column, bold)
+        sheet.set_column(index, index, widths[index] + 2)
     sheet.freeze_panes(1, 0)
     if columns:
         sheet.autofilter(0, 0, max(number, 1), len(columns) - 1)

@@ -187,8 +187,8 @@ def test_too_many_open_messages_are_told(run: Run, tmp_path: Path) -> None:
         "".join(channel(BAD, m=f"m-{n}") for n in range(50)) + "".join(info(m=f"m-{n}") for n in range(50))
     )
     done = run("report", "--details", "0", "--window", "10", log)
-    assert b"let go early" in done.stdout
-    assert b"let go early" not in run("report", "--details", "0", log).stdout
+    assert b"closed early" in done.stdout
+    assert b"closed early" not in run("report", "--details", "0", log).stdout
 
 
 def test_output_is_written_whole_or_not_at_all(run: Run, tmp_path: Path) -> None:

@@ -59,29 +59,56 @@ def test_where_values_come_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("x =", b"not TOML"), ("colour = 'always'", b"no command has such an option"), ("[reports]\nby = 'host'", b"is no command"),
-        ("[report]\nformats = 'csv'", b"no such option"), ("[report]\nformat = ['csv']", b"one value is wanted"),
-        ("[report]\nquiet = 'yes'", b"true or false"),
+        ("[report]\nformats = 'csv'", b"no such option"), ("[report]\nformat = ['csv']", b"expected one value"),
+        ("[report]\nquiet = 'yes'", b"expected true or false"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_off(text: str, told: bytes, tmp_path: Path) -> None:
-    """Said with the file's name, before anything is read."""
+def test_a_wrong_file(text: str, message: bytes, tmp_path: Path) -> None:
+    """The error names the file, before any log is read."""
     (tmp_path / "logscan.toml").write_text(text)
-    command = "config" if b"no command has" in told else "report"
+    command = "config" if b"no command has" in message else "report"
     done = logscan(command, *(() if command == "config" else ("x.log",)), cwd=tmp_path)
-    assert (done.returncode, told in done.stderr, b"logscan.toml" in done.stderr) == (2, True, True), (
+    assert (done.returncode, message in done.stderr, b"logscan.toml" in done.stderr) == (2, True, True), (
         done.stderr
     )
 
 
 def test_a_named_file_must_be_there(tmp_path: Path) -> None:
-    """Of LOGSCAN_CONFIG; and a switch of the environment must be one."""
+    """The file of LOGSCAN_CONFIG must exist; a variable of the wrong type is named."""
     done = logscan("report", "x.log", cwd=tmp_path, LOGSCAN_CONFIG="gone.toml")
     assert (done.returncode, b"gone.toml" in done.stderr) == (2, True)
     done = logscan("report", "x.log", cwd=tmp_path, LOGSCAN_REPORT_QUIET="perhaps")
     assert (done.returncode, b"LOGSCAN_REPORT_QUIET" in done.stderr) == (2, True)
+    done = logscan("report", "x.log", cwd=tmp_path, LOGSCAN_REPORT_DETAILS="few")
+    assert (done.returncode, b"LOGSCAN_REPORT_DETAILS" in done.stderr) == (2, True)
+
+
+def test_paths_of_the_file(tmp_path: Path) -> None:
+    """A value at the top is for every command that has this argument."""
+    (tmp_path / "system.log").write_bytes((ROOT / "sample_logs/no-keystore/system.log").read_bytes())
+    (tmp_path / "logscan.toml").write_text('paths = ["system.log"]\n')
+    assert logscan("report", cwd=tmp_path).stdout.startswith(b"bad_certificate: 2 failed handshakes")
+
+
+def test_every_option_has_a_variable(tmp_path: Path) -> None:
+    """Switches, pairs of switches, arguments, and options whose Python name is another."""
+    (tmp_path / "system.log").write_bytes((ROOT / "sample_logs/no-keystore/system.log").read_bytes())
+    done = logscan("report", cwd=tmp_path, LOGSCAN_REPORT_PATHS="system.log", LOGSCAN_REPORT_FAIL_ON="1")
+    assert (done.returncode, done.stdout[:17]) == (1, b"bad_certificate: "), done.stderr
+    search = ("search", "router01.example.com-4321-1001-1", "system.log")
+    done = logscan(*search, cwd=tmp_path, LOGSCAN_SEARCH_WITH_FILENAME="true", LOGSCAN_SEARCH_MAX_COUNT="1")
+    assert done.stdout.startswith(b"system.log:2026")
+    done = logscan(
+        *search, "-H", cwd=tmp_path, LOGSCAN_SEARCH_WITH_FILENAME="false", LOGSCAN_SEARCH_COUNT="1"
+    )
+    assert done.stdout.startswith(b"system.log:")
+    done = logscan(*search, cwd=tmp_path, LOGSCAN_SEARCH_JSON="1")
+    assert done.stdout.startswith(b"{")
+    shown = logscan("config", "show", cwd=tmp_path, LOGSCAN_TAIL_EXEC="true").stdout
+    assert b'exec = "true"   # environment: LOGSCAN_TAIL_EXEC' in shown
 
 
 class Inbox:
@@ -115,7 +142,7 @@ def inbox() -> Iterator[tuple[Inbox, str]]:
 
 
 def test_mail(inbox: tuple[Inbox, str], tmp_path: Path) -> None:
-    """Text, the page, and the page as a file; nothing when there is nothing to tell."""
+    """Text, the page, and the page as a file; no mail if no failure is selected."""
     box, server = inbox
     args = (
         "report",
@@ -143,10 +170,10 @@ def test_mail(inbox: tuple[Inbox, str], tmp_path: Path) -> None:
 
 
 def test_mail_that_is_not_taken(tmp_path: Path) -> None:
-    """The report is there all the same, and the message has no password."""
+    """The report is printed all the same, and the message has no password."""
     args = ("report", ROOT / "sample_logs", "--email", "ann@example.com")
     done = logscan(*args, cwd=tmp_path, LOGSCAN_SMTP_URL="smtp://joe:geheim@127.0.0.1:1")
-    assert (done.returncode, b"was not taken" in done.stderr, b"geheim" in done.stderr) == (2, True, False)
+    assert (done.returncode, b"was not sent" in done.stderr, b"geheim" in done.stderr) == (2, True, False)
     assert b"11 failed handshakes" in done.stdout
     assert logscan(*args, cwd=tmp_path, LOGSCAN_SMTP_URL="http://x").returncode == 2
     assert logscan("report", ROOT / "sample_logs", "--email", "nobody", cwd=tmp_path).returncode == 2

@@ -97,7 +97,7 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     for part in (
         "following 1 file ",
         "1 failed handshake ",
-        "behind: ",
+        "not read yet: ",
         "Incidents",
         "Latest",
         "10.1.2.3:443",
@@ -107,7 +107,7 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     terminal.until("3 failed handshakes")
     terminal.until("unknown_ca")
     terminal.press("/")
-    terminal.until("words that a line must hold")
+    terminal.until("words that a line must contain")
     terminal.press("unknown")
     terminal.until("filter: unknown")
     terminal.gone("bad_certificate")
@@ -174,7 +174,7 @@ def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.message_id for one in board.latest(2)] == ["m-99", "m-98"]
     assert board.rows("o BAD_cert") == board.rows()
     assert board.rows("nothing") == []
-    monkeypatch.setattr("logscan.outputs.board.KINDS", 3)
+    monkeypatch.setattr("logscan.outputs.board.GROUPS", 3)
     for number in range(10):
         board.feed(failure(f"p{number}"))
     assert len(board.rows()) == 4

@@ -98,7 +98,7 @@ def test_what_could_not_be_read_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_other_versions_and_damage(tmp_path: Path) -> None:
-    """A newer file and a damaged one are told with their names; nothing is overwritten."""
+    """The errors of a newer file and of a damaged one name the file; nothing is overwritten."""
     (tmp_path / "system.log").write_text(night(1, a=3) + night(2, a=3))
     report(tmp_path, 1)
     (name,) = kept(tmp_path)
@@ -118,19 +118,19 @@ def test_other_versions_and_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
-        (("--compare", "previous"), b"needs earlier runs"), (("--fail-on", "new"), b"nothing to compare with"),
+        (("--compare", "previous"), b"needs earlier runs"), (("--fail-on", "new"), b"needs a run to compare with"),
         (("--fail-on", "0"), b"unknown"), (("--fail-on", "soon"), b"unknown"),
-        (("--history", "kept", "--compare", "yesterday"), b"neither 'previous' nor a date"),
+        (("--history", "kept", "--compare", "yesterday"), b"expected previous or a date"),
         (("--history", "system.log"), b"directory"),
     ],
 )  # fmt: skip
-def test_bad_use(args: tuple[str, ...], told: bytes, tmp_path: Path) -> None:
-    """Said, with what to do."""
+def test_bad_use(args: tuple[str, ...], message: bytes, tmp_path: Path) -> None:
+    """An error says what is wrong."""
     (tmp_path / "system.log").write_text(night(1, a=1))
     done = logscan("report", "system.log", *args, cwd=tmp_path)
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
 def test_two_runs_do_not_collide(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_the_same_text_is_counted_once(tmp_path: Path) -> None:
     (tmp_path / "system.log.1.gz").write_bytes(gzip.compress(text.encode()))
     (tmp_path / "copy.log").write_text(text[: len(text) // 2])
     (tmp_path / "system.log").write_text(night(2, a=2))
-    number, told = count(tmp_path, ".")
+    number, messages = count(tmp_path, ".")
     assert number == 42
-    assert told.count("holds the same text as ./system.log.1: counted once") == 2
+    assert messages.count("holds the same text as ./system.log.1: counted once") == 2
     done = logscan("search", "-c", "m-1-3-a-7", ".", cwd=tmp_path)
     assert done.stdout.splitlines() == [b"./system.log.1:1"]
     # Two packed forms.

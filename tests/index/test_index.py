@@ -310,7 +310,7 @@ def test_commands(folder: Path, tmp_path: Path) -> None:
     assert len(answers) == 1
     assert answers != {b""}
     stats = logscan("search", "--stats", "--index", elsewhere, name, folder, cwd=tmp_path).stderr.decode()
-    passed = next(line for line in stats.splitlines() if "passed over by the index" in line)
+    passed = next(line for line in stats.splitlines() if "skipped by the index" in line)
     assert int(passed.split()[-1].replace(",", "")) > 20 * 2**20
     done = logscan("search", "--index", elsewhere, name[:-1] + "x", folder, cwd=tmp_path)
     assert (done.returncode, b"--mentions and --prefix read all" in done.stderr) == (1, True)

@@ -128,7 +128,7 @@ def test_a_checkpoint_that_cannot_be_used(follow: list[Tail], log: Path, content
     assert "--start-over" in tail.error()
     assert state.read_bytes() == content
     tail, _ = resumed(follow, log, "--start-over")
-    assert "put aside as" in tail.error()
+    assert "renamed to" in tail.error()
     assert "old" in tail.line()
     aside = [path for path in log.parent.iterdir() if path.name.endswith(".aside")]
     assert [path.read_bytes() for path in aside] == [content]

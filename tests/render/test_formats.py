@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
-from support.command import ROOT, logscan
+from support.command import ROOT, environment, logscan
 
 FIELDS = dict(
     line.split("\t")
@@ -169,3 +173,15 @@ def test_hostile_lines_stay_text(attack: str, form: str, tmp_path: Path) -> None
     if form in ("jsonl", "ecs", "otel"):
         for line in shown.splitlines():
             json.loads(line)
+
+
+def test_a_file_has_no_codes_of_the_terminal(tmp_path: Path) -> None:
+    """A table written to a file is the same, whether the command runs on a terminal or not."""
+    master, slave = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-m", "logscan", "report", "sample_logs", "-o", tmp_path / "table.txt"],
+        stdout=slave, cwd=ROOT, env=environment(TERM="xterm-256color", COLUMNS="60"), check=True, timeout=60,
+    )  # fmt: skip
+    os.close(slave)
+    os.close(master)
+    assert (tmp_path / "table.txt").read_bytes() == logscan("report", "sample_logs").stdout
