@@ -23,6 +23,8 @@ class Printed(NamedTuple):
 class Sample(NamedTuple):
     """What a sample of a text shows."""
 
+    size: int
+    """Bytes of the sample."""
     layout_name: str
     first: Printed | None
     """The time of the first entry in it that has one."""
@@ -31,7 +33,7 @@ class Sample(NamedTuple):
 def judge(sample: bytes) -> Sample:
     """Judge the first bytes of a text: see :data:`logscan.reading.probe.Judge`."""
     layout = layout_of(sample)
-    return Sample(layout.name, next(printed_times(sample, layout), None))
+    return Sample(len(sample), layout.name, next(printed_times(sample, layout), None))
 
 
 def layout_in(file: LogFile) -> Layout | None:

@@ -17,9 +17,10 @@ from urllib.parse import quote
 from zlib import crc32
 
 from logscan.errors import InputError, OutputError
-from logscan.index.indexed_file import Extent, IndexedFile, stat_of
+from logscan.index.indexed_file import Extent, IndexedFile
 from logscan.index.postings import Collector, blocks_of, bucket_of, hash_of, pack_offsets, unpack_offsets
 from logscan.index.seek_points import Point
+from logscan.reading.fingerprint import stamp_of
 
 VERSION = 1
 _WAIT_SECONDS = 30
@@ -130,13 +131,13 @@ class IndexDatabase:
         """
         name = os.path.realpath(path)
         try:
-            stat = stat_of(path)
+            stamp = stamp_of(path)
             for row in self._rows(
                 "SELECT * FROM files WHERE path = ? OR (inode = ? AND device = ?)",
-                (os.fsencode(name), stat.inode, stat.device),
+                (os.fsencode(name), stamp.inode, stamp.device),
             ):
                 file = _indexed_file(row)
-                if file.is_at(path, stat, packed):
+                if file.is_at(path, stamp, packed):
                     return file
         except OSError:
             return None

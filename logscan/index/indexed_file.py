@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from hashlib import blake2b
 from typing import NamedTuple
 
-_EDGE_BYTES = 1024
-"""Bytes by which a file's beginning, and the place to which it is covered, are recognised."""
-
-
-class FileStat(NamedTuple):
-    """What the system says of a file."""
-
-    device: int
-    inode: int
-    size: int
-    modified: int
-    """In nanoseconds."""
+from logscan.reading.fingerprint import Stamp, edges_of
 
 
 class IndexedFile(NamedTuple):
@@ -45,15 +32,15 @@ class IndexedFile(NamedTuple):
     rest: bytes | None
     """Of a packed file: its text from ``stop`` on, which is then not unpacked."""
 
-    def is_at(self, path: str, stat: FileStat, packed: bool) -> bool:
-        """Whether the file at a path is this one, unchanged or grown: by its stat, and by its edges.
+    def is_at(self, path: str, stamp: Stamp, packed: bool) -> bool:
+        """Whether the file at a path is this one, unchanged or grown: by its stamp, and by its edges.
 
         Raises:
             OSError: the file cannot be read.
         """
-        if stat.size != self.size or stat.modified != self.modified:
-            same = (stat.device, stat.inode) == (self.device, self.inode)
-            if packed or not same or stat.size <= self.size:
+        if stamp.size != self.size or stamp.modified != self.modified:
+            same = (stamp.device, stamp.inode) == (self.device, self.inode)
+            if packed or not same or stamp.size <= self.size:
                 return False
         return edges_of(path, self.mark) == (self.head, self.tail)
 
@@ -65,25 +52,3 @@ class Extent(NamedTuple):
     stop: int
     starts: list[int]
     """Offsets of its blocks."""
-
-
-def stat_of(path: str) -> FileStat:
-    """What the system says of a file.
-
-    Raises:
-        OSError: the file is missing or forbidden.
-    """
-    stat = os.stat(path)
-    return FileStat(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-
-
-def edges_of(path: str, mark: int) -> tuple[bytes, bytes]:
-    """Digests of a file's beginning, and of the bytes before an offset.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    with open(path, "rb") as file:
-        head = os.pread(file.fileno(), min(_EDGE_BYTES, mark), 0)
-        tail = os.pread(file.fileno(), min(_EDGE_BYTES, mark), max(0, mark - _EDGE_BYTES))
-    return blake2b(head, digest_size=16).digest(), blake2b(tail, digest_size=16).digest()

@@ -11,19 +11,22 @@ from typing import NamedTuple
 
 from logscan.atomic import Lock
 from logscan.distribute.processes import executor_of
-from logscan.entries.layouts import begins_entry
-from logscan.errors import OutputError, UsageError, reason_of
+from logscan.entries.layouts import PLAIN, begins_entry
+from logscan.entries.sample import judge, layout_in
+from logscan.errors import InputError, OutputError, UsageError, problem_of, reason_of
 from logscan.index.database import IndexDatabase
-from logscan.index.indexed_file import Extent, IndexedFile, edges_of, stat_of
+from logscan.index.indexed_file import Extent, IndexedFile
 from logscan.index.places import index_of
 from logscan.index.postings import MOST_BLOCKS, Collector
 from logscan.index.seek_points import points_of
 from logscan.jobs._options import Paths, paths_of
 from logscan.reading.buffer import BlockReader
+from logscan.reading.fingerprint import edges_of, stamp_of
 from logscan.reading.paths import LogFile, discover
+from logscan.reading.probe import probe
 from logscan.reading.remote import is_remote
-from logscan.reading.unpack import STDIN, plain_size
-from logscan.scanning.plan import Progress, layout_at
+from logscan.reading.unpack import STDIN, open_descriptor
+from logscan.scanning.plan import Progress
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY, WholeScanner
 from logscan.values import Counters, Problem
 
@@ -61,8 +64,7 @@ class _Task(NamedTuple):
     """A file that is not indexed, or not to its end."""
 
     database: str
-    path: str
-    size: int
+    file: LogFile
     known: IndexedFile | None
 
 
@@ -100,10 +102,10 @@ def index(
         if path == STDIN or is_remote(path):
             raise UsageError(f"{path}: is not on a disk", "ingest it into a store instead")
     counters = Counters()
-    logs: dict[str, list[str]] = {}
-    for stream in discover(names, counters.problems):
+    logs: dict[str, list[LogFile]] = {}
+    for stream in discover(names, counters.problems, judge):
         for file in stream:
-            logs.setdefault(index_of(file.path, os.fspath(directory)), []).append(file.path)
+            logs.setdefault(index_of(file.path, os.fspath(directory)), []).append(file)
     new = grown = 0
     with contextlib.ExitStack() as stack:
         for place in logs:
@@ -111,9 +113,10 @@ def index(
             stack.callback(Lock(place).release)
         plans = [_plan(place, logs_there, counters) for place, logs_there in logs.items()]
         tasks = [task for plan in plans for task in plan.tasks]
-        executor = stack.enter_context(executor_of(len(tasks), sum(task.size for task in tasks), workers))
+        size = sum(task.file.probe.size for task in tasks)
+        executor = stack.enter_context(executor_of(len(tasks), size, workers))
         futures: dict[Future[Counters], _Task] = {
-            executor.submit(index_file, task.database, task.path, task.known): task for task in tasks
+            executor.submit(index_file, task.database, task.file, task.known): task for task in tasks
         }
         for future in as_completed(futures):
             counted = future.result()
@@ -144,18 +147,16 @@ def _prepare(index: str) -> None:
         raise OutputError(f"{folder}: may not be written", "keep the index in another directory")
 
 
-def _plan(index: str, paths: Sequence[str], counters: Counters) -> _Plan:
+def _plan(index: str, files: Sequence[LogFile], counters: Counters) -> _Plan:
     """The files of an index that must be read. Other files that are gone are removed from it."""
     tasks: list[_Task] = []
     seen: set[int] = set()
     indexed = removed = 0
     with contextlib.closing(IndexDatabase(index, write=True)) as database:
-        for path in paths:
-            packed = plain_size(path) is None
-            try:
-                size = stat_of(path).size
-            except OSError as error:
-                counters.problems.append(Problem(path, reason_of(error)))
+        for file in files:
+            path, packed = file.path, file.probe.plain_size is None
+            if not file.probe.is_file:
+                counters.problems.append(_unreadable(path))
                 continue
             known = database.known(path, packed)
             if known is not None and packed and not known.whole:
@@ -165,15 +166,24 @@ def _plan(index: str, paths: Sequence[str], counters: Counters) -> _Plan:
                 seen.add(known.id)
                 if known.path != os.path.realpath(path):
                     database.rename(known, os.path.realpath(path))
-                if known.whole and known.size == size:
+                if known.whole and known.size == file.probe.size:
                     indexed += 1
                     continue
-            tasks.append(_Task(index, path, size, known))
-        for file in database.files():
-            if file.id not in seen and _is_gone(file):
-                database.forget(file)
+            tasks.append(_Task(index, file, known))
+        for known in database.files():
+            if known.id not in seen and _is_gone(known):
+                database.forget(known)
                 removed += 1
     return _Plan(tasks, indexed, removed)
+
+
+def _unreadable(path: str) -> Problem:
+    """Why a file could not be probed."""
+    try:
+        os.close(open_descriptor(path))
+    except InputError as error:
+        return problem_of(path, error)
+    return Problem(path, "is no regular file")
 
 
 def _is_gone(known: IndexedFile) -> bool:
@@ -182,17 +192,17 @@ def _is_gone(known: IndexedFile) -> bool:
     if not os.path.isdir(os.path.dirname(known.path)):
         return False
     try:
-        return not known.is_at(known.path, stat_of(known.path), plain_size(known.path) is None)
+        return not known.is_at(known.path, stamp_of(known.path), probe(known.path).plain_size is None)
     except OSError:
         return True
 
 
-def index_file(index: str, path: str, known: IndexedFile | None) -> Counters:
+def index_file(index: str, file: LogFile, known: IndexedFile | None) -> Counters:
     """Index what is new of one file, one extent at a time.
 
     Args:
         index: path of the index.
-        path: path of the file.
+        file: the file, with its probe.
         known: the file as the index has it.
 
     Raises:
@@ -202,9 +212,9 @@ def index_file(index: str, path: str, known: IndexedFile | None) -> Counters:
     counters = Counters()
     database = IndexDatabase(index, write=True)
     try:
-        _FileIndexer(database, path, counters).add(known)
+        _FileIndexer(database, file, counters).add(known)
     except OSError as error:
-        counters.problems.append(Problem(path, reason_of(error)))
+        counters.problems.append(Problem(file.path, reason_of(error)))
     finally:
         database.close()
     return counters
@@ -220,13 +230,14 @@ class _Block(NamedTuple):
 class _FileIndexer:
     """Writes one file into an index."""
 
-    def __init__(self, database: IndexDatabase, path: str, counters: Counters) -> None:
+    def __init__(self, database: IndexDatabase, file: LogFile, counters: Counters) -> None:
         self._database = database
-        self._path = path
+        self._file = file
+        self._path = file.path
         self._counters = counters
-        self._packed = plain_size(path) is None
-        self._stat = stat_of(path)
-        self._layout = layout_at(path)
+        self._packed = file.probe.plain_size is None
+        self._stamp = stamp_of(file.path)
+        self._layout = layout_in(file) or PLAIN
 
     def add(self, known: IndexedFile | None) -> None:
         """Read the text that is not indexed, and write its extents."""
@@ -238,7 +249,7 @@ class _FileIndexer:
             known, end = self._write_extents(known)
         if known is None:
             return
-        broken = bool(self._counters.problems) or (self._packed and stat_of(self._path) != self._stat)
+        broken = bool(self._counters.problems) or (self._packed and stamp_of(self._path) != self._stamp)
         if broken:
             # A look-up would skip the damage, and not report it.
             self._database.forget(known)
@@ -275,20 +286,24 @@ class _FileIndexer:
     def _put(
         self, known: IndexedFile | None, extent: Extent, postings: Collector, replaces: int | None
     ) -> IndexedFile:
-        mark = self._stat.size if self._packed else extent.stop
+        mark = self._stamp.size if self._packed else extent.stop
         head, tail = edges_of(self._path, mark)
         known = IndexedFile(
             known.id if known is not None else 0, os.path.realpath(self._path),
-            *self._stat, head, mark, tail, self._layout.name,
+            *self._stamp, head, mark, tail, self._layout.name,
             known.start if known is not None else extent.start, extent.stop, 0, None,
         )  # fmt: skip
         return self._database.put(known, extent, postings, replaces=replaces)
 
     def _blocks(self, start: int | None) -> Iterator[_Block]:
         """Whole entries, about :data:`BLOCK_BYTES` at a time."""
-        stream = (LogFile(self._path, self._path, (0, "", 0)),)
         reader = BlockReader(
-            stream, self._counters, DEFAULT_MAX_ENTRY, begins_entry, block=BLOCK_BYTES, start=(0, start or 0)
+            (self._file,),
+            self._counters,
+            DEFAULT_MAX_ENTRY,
+            begins_entry,
+            block=BLOCK_BYTES,
+            start=(0, start or 0),
         )
         scanner = WholeScanner(self._layout, self._counters, inherits=start is None, fresh=start is None)
         try:
@@ -323,16 +338,17 @@ def states(paths: Paths, *, directory: str | os.PathLike[str] = "") -> Iterator[
         NoLogsError: there are no logs at these paths.
         InputError: an index is damaged or of another version.
     """
-    for path in (file.path for stream in discover(paths_of(paths), []) for file in stream):
+    for file in (file for stream in discover(paths_of(paths), []) for file in stream):
+        path = file.path
         place = index_of(path, os.fspath(directory))
         known = None
         if os.path.exists(place):
             with contextlib.closing(IndexDatabase(place)) as database:
-                known = database.known(path, plain_size(path) is None)
-        if not os.path.exists(path):
+                known = database.known(path, file.probe.plain_size is None)
+        if not file.probe.is_file:
             yield IndexState(path, 0, 0, "no such file")
             continue
-        size = os.path.getsize(path)
+        size = file.probe.size
         if known is None:
             yield IndexState(path, 0, size, "not indexed")
         else:

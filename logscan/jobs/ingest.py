@@ -15,21 +15,27 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import date
-from hashlib import blake2b
 
 from logscan.distribute.processes import executor_of
-from logscan.entries.layouts import layout_named
-from logscan.entries.openers import layout_of
+from logscan.entries.layouts import PLAIN, layout_named
+from logscan.entries.sample import judge, layout_in
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
 from logscan.failures.selection import HostNames
 from logscan.jobs._options import Names, Paths, paths_of, several
-from logscan.reading import remote
-from logscan.reading.copies import LEAST, TIME, bytes_before, without_copies
-from logscan.reading.fingerprint import HEAD, TAIL
+from logscan.reading.fingerprint import (
+    LEAST,
+    TAIL,
+    TIME,
+    Stamp,
+    bytes_before,
+    digest,
+    stamp_of,
+    without_copies,
+)
 from logscan.reading.paths import LogFile, Stream, discover
 from logscan.reading.remote import is_remote
-from logscan.reading.unpack import STDIN, first_bytes, open_bytes, plain_size
-from logscan.scanning.plan import LAYOUT_SAMPLE, Progress
+from logscan.reading.unpack import STDIN, open_bytes
+from logscan.scanning.plan import Progress
 from logscan.store import upkeep
 from logscan.store.ingest_task import FILE, LINE, MIDDLE, IngestTask, TaskResult, cut_at, run_task
 from logscan.store.manifest import ENTRIES, FAILURES, DataFile, Join, Manifest, Source, is_store, load, save
@@ -41,8 +47,6 @@ from logscan.values import Counters, Problem
 
 TASK_BYTES = 256 << 20
 """Bytes of a plain file that one task ingests."""
-
-Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def ingest(
         try:
             run = _Ingest(folder, hosts, progress)
             counters = run.counters
-            streams = without_copies(discover(names, counters.problems), counters) if names else []
+            streams = without_copies(discover(names, counters.problems, judge), counters) if names else []
             plans = [plan for stream in streams for plan in run.plan(stream)]
             with _executor(executor, plans, workers) as pool:
                 run.read(plans, pool, workers)
@@ -206,17 +210,18 @@ class _Ingest:
         """Note that a file, as it is now, has been read."""
         stamp = _stamp(file.path)
         if stamp:
-            self.manifest.seen[_place(file.path)] = (*stamp, source.id)
+            self.manifest.seen[_place(file.path)] = _seen(stamp, source)
 
     def _source_of(self, file: LogFile, before: int | None) -> tuple[Source, bool]:
         """The source of a file, and whether the store knows it."""
         stamp = _stamp(file.path)
         seen = self.manifest.seen.get(_place(file.path))
-        if stamp and seen and stamp == seen[:4]:
+        if stamp and seen:
             for source in self.manifest.sources:
-                if source.id == seen[4]:
+                if seen == _seen(stamp, source):
                     return source, True
-        head = first_bytes(file.path, LAYOUT_SAMPLE)
+        head = file.probe.head
+        sampled = file.probe.notes.size if file.probe.notes else 0
         beginnings: dict[int, str] = {}
         for source in self.manifest.sources:
             size = source.head_size
@@ -227,15 +232,15 @@ class _Ingest:
             # Many files have the same short beginning without a time; only one follows a given file.
             is_distinct = size >= LEAST or TIME.search(head[:size])
             follows = before is not None and source.after == before
-            ours = source.stem == file.stem and (follows or len(head) == source.size)
-            if (is_distinct or ours or self._has_inode(source, stamp)) and self._holds(file.path, source):
+            ours = source.stem == file.stem and (follows or sampled == source.size)
+            if (is_distinct or ours or self._has_inode(source, stamp)) and self._holds(file, source):
                 return source, True
         if not head:
             open_bytes(file.path).close()  # raises if the file cannot be opened
         host = self._host_of(file.path)
         fresh = Source(
-            self._next_id, file.path, file.stem, host, layout_of(head).name, digest(head[:HEAD]),
-            len(head[:HEAD]), 0, digest(b""), before,
+            self._next_id, file.path, file.stem, host, (layout_in(file) or PLAIN).name,
+            digest(head), len(head), 0, digest(b""), before,
         )  # fmt: skip
         self._next_id += 1
         return fresh, False
@@ -243,28 +248,28 @@ class _Ingest:
     def _has_inode(self, source: Source, stamp: Stamp | None) -> bool:
         """Whether a file has the inode that a source had when it was seen last."""
         inodes = [seen[:2] for seen in self.manifest.seen.values() if seen[4] == source.id]
-        return stamp is not None and inodes[-1:] == [stamp[:2]]
+        return stamp is not None and inodes[-1:] == [(stamp.device, stamp.inode)]
 
-    def _holds(self, path: str, source: Source) -> bool:
+    def _holds(self, file: LogFile, source: Source) -> bool:
         """Whether a file holds the text of a source, or its beginning."""
-        size = plain_size(path)
+        size = file.probe.plain_size
         if size is not None and size < source.size:
             # An earlier copy: the store must hold its end.
             store = Store(self._folder)
-            end = bytes_before(path, size) or b""
+            end = bytes_before(file, size) or b""
             return bool(end) and store.bytes_before(source.id, size, len(end)) == end
-        tail = bytes_before(path, source.size)
+        tail = bytes_before(file, source.size)
         if tail is not None:
             return digest(tail) == source.tail
         return False
 
     def _tasks(self, file: LogFile, source: Source) -> list[IngestTask]:
         """The tasks that read what is new of a file, in ranges that begin with an entry."""
-        size = plain_size(file.path)
+        size = file.probe.plain_size
         begin = source.size
         if size is None:
             stamp = _stamp(file.path)
-            if stamp and self.manifest.seen.get(_place(file.path)) == (*stamp, source.id):
+            if stamp and self.manifest.seen.get(_place(file.path)) == _seen(stamp, source):
                 return []
             bounds = [begin]
         elif size <= begin:
@@ -277,9 +282,7 @@ class _Ingest:
             )
             bounds = [begin, *dict.fromkeys(cut for cut in cuts if cut is not None and cut > begin)]
         ends: list[int | None] = [*bounds[1:], size]
-        start = (
-            FILE if not begin else LINE if (bytes_before(file.path, begin) or b"")[-1:] == b"\n" else MIDDLE
-        )
+        start = FILE if not begin else LINE if (bytes_before(file, begin) or b"")[-1:] == b"\n" else MIDDLE
         incoming = upkeep.incoming(self._folder)
         return [
             IngestTask(
@@ -351,16 +354,11 @@ class _Ingest:
         if not plan.grown:
             self.manifest.sources.append(source)
         if len(tail) < min(TAIL, source.size):
-            tail = bytes_before(plan.file.path, source.size) or tail
+            tail = bytes_before(plan.file, source.size) or tail
         source.tail = digest(tail)
         upkeep.place(self._folder, files)
         self.manifest.files += files
         self.manifest.joins += joins
-
-
-def digest(data: bytes) -> str:
-    """Digest of a piece of text, by which it is recognised."""
-    return blake2b(data, digest_size=16).hexdigest()
 
 
 def _place(path: str) -> str:
@@ -369,15 +367,15 @@ def _place(path: str) -> str:
 
 
 def _stamp(path: str) -> Stamp | None:
-    """Device, inode, time and size; of an address its tag in place of the inode. Equal stamps: the file
-    has not changed."""
+    """The stamp of a file as it is now; equal stamps: it has not changed."""
     with contextlib.suppress(OSError, InputError):
-        if is_remote(path):
-            held = remote.stamp(path)
-            return None if held is None else (0, held[0], 0, held[1])
-        about = os.stat(path)
-        return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
+        return stamp_of(path)
     return None
+
+
+def _seen(stamp: Stamp, source: Source) -> tuple[int, int, int, int, int]:
+    """How the manifest notes that a file with a stamp is a source."""
+    return stamp.device, stamp.inode, stamp.modified, stamp.size, source.id
 
 
 def _make(folder: str) -> None:

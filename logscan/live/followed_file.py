@@ -25,13 +25,13 @@ from logscan.live.rotation import Family, Opened, inode_of
 from logscan.reading.buffer import BLOCK, Buffer
 from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.fingerprint import (
-    HEAD,
     TAIL,
     Identity,
     Mark,
     continues,
     identify,
 )
+from logscan.reading.probe import HEAD
 from logscan.reading.unpack import STDIN, ByteStream, open_bytes
 from logscan.values import Counters, Problem
 

@@ -15,6 +15,7 @@ from logscan.errors import InputError
 class Decompressor(Protocol):
     """What the unpackers of bz2, lzma, zstd and igzip have in common."""
 
+    # ruff: noqa: D102 - as in the standard library's bz2 and lzma
     @property
     def eof(self) -> bool: ...
     @property

@@ -17,8 +17,7 @@ from typing import NamedTuple
 from logscan.errors import InputError
 from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.paths import LogFile, Stream
-from logscan.reading.probe import HEAD as HEAD
-from logscan.reading.probe import probe
+from logscan.reading.probe import HEAD, probe
 from logscan.reading.remote import is_remote
 from logscan.reading.unpack import ByteStream, Rejoined, open_bytes, read_at, read_up_to
 from logscan.values import Counters, Problem
@@ -89,6 +88,18 @@ def stamp_of(path: str) -> Stamp:
         return Stamp(0, stamp[0], stamp[1], 0)
     about = os.stat(path)
     return Stamp(about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+def edges_of(path: str, position: int) -> tuple[bytes, bytes]:
+    """Digests of a file as it lies on disk, packed or not: of its beginning, and of the bytes before a place.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:
+        head = os.pread(file.fileno(), min(HEAD, position), 0)
+        tail = os.pread(file.fileno(), min(TAIL, position), max(0, position - TAIL))
+    return bytes.fromhex(digest(head)), bytes.fromhex(digest(tail))
 
 
 def identify(descriptor: int, head: bytes | None = None) -> Identity:

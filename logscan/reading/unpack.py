@@ -381,10 +381,3 @@ def _wide_encoding(head: bytes) -> str:
         if not any(sample[0::2]) and all(sample[1::2]):
             return "utf-16-be"
     return ""
-
-
-def plain_size(path: str) -> int | None:
-    """See :attr:`logscan.reading.probe.Probe.plain_size`."""
-    from logscan.reading.probe import probe
-
-    return probe(path).plain_size

@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logscan.entries.layouts import Layout
-from logscan.entries.openers import layout_of
 from logscan.entries.sample import judge
 from logscan.reading.buffer import BLOCK
 from logscan.reading.fingerprint import without_copies
 from logscan.reading.paths import discover
-from logscan.reading.unpack import first_bytes
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.scanning.time_slices import Part, part_of
 from logscan.times import TimeRange
@@ -78,11 +75,3 @@ def no_entries(path: str, size: int) -> Problem:
         "is it another kind of file?",
         fatal=False,
     )
-
-
-LAYOUT_SAMPLE = 1 << 16
-
-
-def layout_at(path: str) -> Layout:
-    """See :func:`logscan.entries.sample.layout_in`."""
-    return layout_of(first_bytes(path, LAYOUT_SAMPLE))
