@@ -10,7 +10,7 @@ from typing import Any
 import logscan
 from logscan.errors import InputError, UsageError, first_line
 from logscan.reading.unpack import STDIN
-from logscan.store.scan import stores_among
+from logscan.store.inputs import stores_among
 
 RETRIES = 3
 """Attempts after the first, of a task that failed or whose worker was lost."""

@@ -76,7 +76,7 @@ def size(path: str) -> int | None:
 
 
 def stamp(path: str) -> tuple[int, int] | None:
-    """A number made of a file's tag or time, which changes with the file, and its size; ``None`` if the server
+    """A number made of a file's tag or time, and its size: they change with the file. ``None`` if the server
     gives neither.
 
     Raises:
