@@ -1,7 +1,7 @@
-"""Chains: a report's messages are counted on a cluster, each part by a chain of tasks.
+"""The messages of a report are counted on a cluster: a chain of tasks for each part of the messages.
 
-Messages fall into the same parts as on one machine. What a chain carries on (messages that are open, counts)
-comes back here now and then, so that a lost worker costs a round of units, not all.
+The parts are those of one machine. The state of a chain (open messages, counts) comes back here now and then.
+So after the loss of a worker only one round of units is counted again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from logscan.distribute.dask_connection import RETRIES, connected
-from logscan.distribute.dask_units import Fleet, Spans
+from logscan.distribute.dask_units import Fleet, SpanJob
 from logscan.entries.layouts import Layout
 from logscan.entries.parse import parse
 from logscan.failures.incidents import Incidents
@@ -23,17 +23,16 @@ from logscan.failures.tally import Counted, CountRequest, Tally, merge
 from logscan.scanning.plan import Progress
 from logscan.values import Counters, Entry, Span
 
-ROUND = 64
-"""Units after which entries are counted and the counts come back (four times the threads, where that is
-more): what a lost worker costs, against what it costs to carry open messages from task to task."""
-HELD = 64 << 20
-"""Bytes of entries, a thread of the cluster, that wait to be counted; where there are more they are counted
-earlier."""
+ROUND_UNITS = 64
+"""Units after which entries are counted and the counts come back; four times the threads, if that is more.
+With more, a lost worker costs more; with fewer, open messages are carried from task to task more often."""
+WAITING_BYTES = 64 << 20
+"""Bytes of entries, for each thread of the cluster, that may wait to be counted; more end a round early."""
 
 
 @dataclass(frozen=True)
-class Entries(Spans):
-    """The entries, understood, by the part that their messages belong to."""
+class EntryJob(SpanJob):
+    """Returns the parsed entries, a piece for each part of the messages."""
 
     pieces: ClassVar[int] = PARTS
 
@@ -43,7 +42,7 @@ class Entries(Spans):
         return [parse(span, counters) for span in spans]
 
     def whole(self, made: list[list[Entry]]) -> tuple[list[Entry], ...]:  # type: ignore[override]
-        """See :class:`Job`: a piece a part."""
+        """See :class:`Job`: a piece for each part."""
         parts: tuple[list[Entry], ...] = tuple([] for _ in range(PARTS))
         for entries in made:
             for entry in entries:
@@ -55,33 +54,34 @@ def count_on_cluster(address: str, request: CountRequest, progress: Progress | N
     """Count the selected failed handshakes of some logs.
 
     Raises:
-        NoLogsError: no path gave anything to read.
-        UsageError: an unknown column, standard input, or a store.
-        InputError: as :func:`connected`.
+        UsageError: an unknown column.
+        InputError: the cluster cannot be used (:func:`connected`).
     """
-    done = Counted([Incidents(request.by) for _ in range(PARTS)])
-    done.counters.add(request.planned)
+    counted = Counted([Incidents(request.by) for _ in range(PARTS)])
+    counted.counters.add(request.planned)
     with connected(address) as client:
-        job = Entries(needles_of(request.selection.neighbours))
-        fleet = Fleet(client, job, request.inputs.parts, request.limits, done.counters, progress)
+        job = EntryJob(needles_of(request.selection.neighbours))
+        fleet = Fleet(
+            client, job, request.inputs.parts, request.limits, counters=counted.counters, progress=progress
+        )
         chains = [_Chain(client, request) for _ in range(PARTS)]
-        most = max(ROUND, 4 * fleet.threads)
-        held = 0
+        most_units = max(ROUND_UNITS, 4 * fleet.threads)
+        waiting_bytes = 0
         for pieces, size in fleet.scanned():
-            held += size
+            waiting_bytes += size
             for chain, piece in zip(chains, pieces, strict=bool(pieces)):
-                chain.held.append(piece)
-            if len(chains[0].held) >= most or held >= HELD * fleet.threads:
-                held = 0
+                chain.waiting.append(piece)
+            if len(chains[0].waiting) >= most_units or waiting_bytes >= WAITING_BYTES * fleet.threads:
+                waiting_bytes = 0
                 for chain in chains:
                     chain.fold()
         for future in [chain.end() for chain in chains]:
-            merge(done, future.result())
-    return done
+            merge(counted, future.result())
+    return counted
 
 
 class _Counting(NamedTuple):
-    """What a chain of tasks carries on: the messages of a part that are open, and its counts."""
+    """The state of a chain: the open messages of its part, and its counts."""
 
     joining: Joining
     tally: Tally
@@ -91,15 +91,15 @@ class _Chain:
     """The tasks that count the messages of one part."""
 
     def __init__(self, client: Any, request: CountRequest) -> None:
-        self.held: list[Any] = []
+        self.waiting: list[Any] = []
         """Futures of entries that are not counted yet."""
         self._client = client
         self._state: Any = _packed(_begun(request))
 
     def fold(self) -> None:
-        """Count what is held, behind what was counted before."""
+        """Count the entries that wait."""
         self._state = self._submit(_fold)
-        self.held = []
+        self.waiting = []
 
     def end(self) -> Any:
         """A future of all that was counted."""
@@ -107,7 +107,7 @@ class _Chain:
 
     def _submit(self, task: Callable[..., Any]) -> Any:
         before = self._state if isinstance(self._state, bytes) else self._state.result()
-        return self._client.submit(task, before, *self.held, retries=RETRIES, pure=False, priority=5)
+        return self._client.submit(task, before, *self.waiting, retries=RETRIES, pure=False, priority=5)
 
 
 def _begun(request: CountRequest) -> _Counting:
@@ -118,12 +118,12 @@ def _begun(request: CountRequest) -> _Counting:
 
 
 def _fold(state: bytes, *pieces: list[Entry]) -> bytes:
-    """A chain's next task: a value in and a value out, so that repeating it counts nothing twice."""
+    """A task of a chain, from state to state: a repeated task counts nothing twice."""
     return _packed(_counted(state, pieces))
 
 
 def _finish(state: bytes, *pieces: list[Entry]) -> Counted:
-    """Its last: what was counted, with the messages that are still open."""
+    """The last task of a chain: its counts, with the messages that are still open."""
     counting = _counted(state, pieces)
     for failures in counting.joining.drain():
         counting.tally.feed(failures)

@@ -1,8 +1,8 @@
-"""Sharing: where much fails, processes share the counting among them by message id.
+"""If much fails, several processes share the counting, by message id.
 
-Understanding an entry takes a few hundred times as long as passing over it, and Python does it on one core
-only. So where samples of the input say that there is much to understand, each process reads all of it but
-understands the messages of its own share alone; the counts are merged. The result is that of one process.
+To parse an entry takes a few hundred times as long as to skip it, and Python parses on one core only. So if
+samples say that there is much to parse, each process reads all of the input, but parses only the messages of
+its share. Their counts are merged. The result is that of one process.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ from logscan.reading.unpack import first_bytes, open_at_offsets
 from logscan.scanning.needles import finder_for
 from logscan.scanning.plan import Inputs, Progress
 
-MANY = 60_000
-"""Needles from which on processes share the work: about a second of it, several times what one costs."""
-DENSE = 1 / 16384
-"""Needles a byte below which threads are faster: each process reads all (measured at 10 GiB)."""
-_SAMPLE = 1 << 18
-"""Bytes of a sample."""
-_SAMPLES = 6
-"""Samples of a plain file; a packed one gives its beginning."""
-_FILES = 6
-"""Files sampled."""
+MANY_NEEDLES = 60_000
+"""Needles from which on processes share the work: a second of work, several times the cost of a process."""
+_DENSE = 1 / 16384
+"""Needles per byte; with fewer, threads are faster, because each process reads all (measured at 10 GiB)."""
+_SAMPLE_BYTES = 1 << 18
+_SAMPLES_PER_FILE = 6
+"""Samples of a plain file; of a packed file only its beginning is sampled."""
+_SAMPLED_FILES = 6
 _PACKING = 10
-"""By how much logs are packed, about."""
+"""Bytes of text for each packed byte, about."""
 
 
 Count = Callable[["CountRequest", Share, Progress | None], Counted]
@@ -44,7 +42,7 @@ Count = Callable[["CountRequest", Share, Progress | None], Counted]
 
 
 def count_shared(request: CountRequest, count: Count, progress: Progress | None = None) -> Counted:
-    """Count in this process, and in others beside it where that pays.
+    """Count in this process, and in others beside it if that is faster.
 
     Raises:
         NoLogsError: no path gave anything to read.
@@ -67,7 +65,7 @@ def count_shared(request: CountRequest, count: Count, progress: Progress | None 
 
 
 class _Other:
-    """Another process that counts a share."""
+    """Another process, which counts one share."""
 
     def __init__(self, question: bytes, number: int, of: int) -> None:
         self._process = subprocess.Popen(
@@ -96,7 +94,7 @@ class _Other:
         if self._process.wait() or not data:
             raise InputError(
                 f"a process that shared the work ended with status {self._process.returncode}",
-                "was there too little memory? --workers 1 does it in one process",
+                "was there too little memory? use one worker: it needs one process only",
             )
         answer = pickle.loads(data)  # noqa: S301 - our own process
         if isinstance(answer, LogscanError):
@@ -106,7 +104,7 @@ class _Other:
 
 
 def serve() -> None:
-    """Be such another process: a question on standard input, its answer on standard output."""
+    """Run as such another process: the request on standard input, the counts on standard output."""
     import gc
 
     gc.disable()
@@ -120,30 +118,35 @@ def serve() -> None:
 
 
 def _is_busy(inputs: Inputs) -> bool:
-    """Whether there are needles enough, and close enough, to share: judged by samples."""
+    """Whether, by samples, there are so many needles, and so close, that processes should share them."""
     if inputs.stores:
         from logscan.store.manifest import FAILURES, load
 
-        return sum(file.rows for folder in inputs.stores for file in load(folder).of_kind(FAILURES)) >= MANY
+        return (
+            sum(file.rows for folder in inputs.stores for file in load(folder).of_kind(FAILURES))
+            >= MANY_NEEDLES
+        )
     files = [file for part in inputs.parts for file in part.stream]
     if any(file.probe.is_stream for file in files):
         return False
     size = sum(file.probe.size * (1 if file.probe.packing.is_plain else _PACKING) for file in files)
-    if size < _SAMPLE * _SAMPLES:
+    if size < _SAMPLE_BYTES * _SAMPLES_PER_FILE:
         return False
     sampled = needles = 0
     finder = finder_for(catalog.NEEDLES, rare=True)
-    for file in files[:: max(1, len(files) // _FILES)]:
+    for file in files[:: max(1, len(files) // _SAMPLED_FILES)]:
         for data in _samples(file):
             sampled += len(data)
             needles += len(finder.find(bytearray(data), 0, len(data)))
-    return sampled > 0 and needles * size // sampled >= MANY and needles / sampled >= DENSE
+    return sampled > 0 and needles * size // sampled >= MANY_NEEDLES and needles / sampled >= _DENSE
 
 
 def _samples(file: LogFile) -> list[bytes]:
     size = file.probe.plain_size
     if size is None:
-        return [first_bytes(file.path, _SAMPLE)]
+        return [first_bytes(file.path, _SAMPLE_BYTES)]
     with contextlib.suppress(OSError, InputError), open_at_offsets(file.path) as read:
-        return [read(size * number // _SAMPLES, _SAMPLE) for number in range(_SAMPLES)]
+        return [
+            read(size * number // _SAMPLES_PER_FILE, _SAMPLE_BYTES) for number in range(_SAMPLES_PER_FILE)
+        ]
     return []

@@ -1,4 +1,4 @@
-"""Cluster: a running Dask cluster is taken hold of, checked, and what it gives up on is told in our words."""
+"""The connection to a running Dask cluster: it is checked, and its errors become logscan's."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 import logscan
 from logscan.errors import InputError, UsageError, first_line
 from logscan.reading.unpack import STDIN
-from logscan.store.scan import stores_among
+from logscan.store.inputs import stores_among
 
 RETRIES = 3
-"""Of a task whose worker was lost or that failed."""
+"""Attempts after the first, of a task that failed or whose worker was lost."""
 TIMEOUT = 20
 """Seconds in which the scheduler must answer."""
 
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """A client of a cluster.
+    """A client of a running cluster.
 
     Args:
         address: of the scheduler, as ``tcp://scheduler:8786``.
@@ -38,7 +38,7 @@ def connected(address: str) -> Iterator[Any]:
         client: Any = connect(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"--cluster {address}: the scheduler does not answer ({first_line(error)})",
+            f"cluster {address}: the scheduler does not answer ({first_line(error)})",
             "is it running, at that address?",
         ) from error
     try:
@@ -51,7 +51,7 @@ def connected(address: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def on_cluster(address: str) -> Iterator[Executor]:
-    """What runs tasks on a cluster.
+    """An executor that runs tasks on a cluster.
 
     Raises:
         InputError: as :func:`connected`.
@@ -64,7 +64,7 @@ def on_cluster(address: str) -> Iterator[Executor]:
 
 @contextlib.contextmanager
 def _losses(address: str) -> Iterator[None]:
-    """What Dask gave up on, in our words."""
+    """Turn the errors of Dask into logscan's."""
     from concurrent.futures import CancelledError
 
     from distributed.comm.core import CommClosedError
@@ -74,12 +74,12 @@ def _losses(address: str) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise InputError(
-            f"--cluster {address}: every worker that tried a task was lost with it ({error.task})",
-            "have they too little memory? the workers' own logs say more",
+            f"cluster {address}: every worker that tried a task was lost with it ({error.task})",
+            "do they have too little memory? see the logs of the workers",
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise InputError(
-            f"--cluster {address}: the connection was lost ({first_line(error)})",
+            f"cluster {address}: the connection was lost ({first_line(error)})",
             "is the scheduler still running?",
         ) from error
 
@@ -89,14 +89,14 @@ def _check(address: str, client: Any) -> None:
         versions = client.run(_version)
     except Exception as error:
         raise InputError(
-            f"--cluster {address}: a worker cannot run logscan ({error})", "install the same version there"
+            f"cluster {address}: a worker cannot run logscan ({error})", "install the same version there"
         ) from error
     if not versions:
-        raise InputError(f"--cluster {address}: it has no workers", "start some")
+        raise InputError(f"cluster {address}: it has no workers", "start some")
     others = {version for version in versions.values() if version != logscan.__version__}
     if others:
         raise InputError(
-            f"--cluster {address}: workers have logscan {', '.join(sorted(map(str, others)))}, this is"
+            f"cluster {address}: workers have logscan {', '.join(sorted(map(str, others)))}, this is"
             f" {logscan.__version__}",
             "install the same version there",
         )
@@ -107,13 +107,13 @@ def _version() -> str:
 
 
 def check_paths(paths: Sequence[str]) -> None:
-    """That workers can read some paths.
+    """Check that workers can read some paths.
 
     Raises:
-        UsageError: standard input, or a store.
+        UsageError: a path is standard input or a store.
     """
     if STDIN in paths:
-        raise UsageError("--cluster: its workers cannot read this standard input", "name files")
+        raise UsageError("the workers of a cluster cannot read this standard input", "name files")
     folders, _ = stores_among(paths)
     if folders:
-        raise UsageError(f"--cluster: {folders[0]} is a store", "it answers faster without")
+        raise UsageError(f"{folders[0]} is a store", "read it without a cluster: that is faster")

@@ -1,10 +1,11 @@
-"""Fleet: the stages as tasks of a running Dask cluster, which schedules them and repeats lost ones.
+"""The stages as tasks of a running Dask cluster, which schedules the tasks and repeats lost ones.
 
-Logs must be reachable by the same paths from every worker (a shared file system, an object store). A task is
-a *unit* (:mod:`logscan.scanning.units`): a range of a plain file, a whole packed one. It reads, unpacks,
-finds and understands where the worker is; whether it begins where the unit before it ended is judged here, in
-order, and where it does not it is scanned again. So the answer is that of one machine. Tasks keep nothing and
-change nothing: one that is repeated because its worker was lost gives the same again."""
+Every worker must reach the logs by the same paths (a shared file system, an object store). A task is a *unit*
+(:mod:`logscan.scanning.units`): a range of a plain file, or a whole packed file. The worker reads, unpacks,
+scans and parses it. This process checks, in order, whether a unit begins where the unit before it ended; if
+not, the unit is scanned again. So the result is that of one machine. Tasks keep nothing and change nothing: a
+repeated task gives the same result.
+"""
 
 from __future__ import annotations
 
@@ -37,41 +38,41 @@ from logscan.values import Counters, Place, Span
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RANGE = 128 << 20
-"""Bytes of a plain file that one task scans: enough that what a task costs the scheduler does not count."""
-LEAST = 8 << 20
-"""The same where there is little: so that all workers have some."""
-MOST = 64 << 20
-"""Bytes of entries that a task gives; where there are more a further task goes on behind them."""
-AHEAD = 3
-"""Units under way, a thread of the cluster."""
+UNIT_BYTES = 128 << 20
+"""Bytes of a plain file that one task scans: so many that the scheduler's cost for a task does not matter."""
+LEAST_UNIT_BYTES = 8 << 20
+"""The same for small inputs, so that all workers have something to do."""
+RESULT_BYTES = 64 << 20
+"""Bytes of entries that a task returns; if there are more, another task continues after them."""
+_UNITS_PER_THREAD = 3
+"""Units under way for each thread of the cluster."""
 
 
 class Job(Protocol):
-    """What is made of a unit's spans, as a value that travels.
+    """What a task makes of a unit's spans. A job travels to the workers.
 
     Attributes:
-        pieces: how many it makes of all that came of a unit.
+        pieces: number of pieces into which the result of a unit is divided.
     """
 
     pieces: ClassVar[int]
 
     def scanner(self, layout: Layout, *args: Any, **more: Any) -> Scanner:
-        """What scans."""
+        """The scanner of a layout."""
         ...
 
     def made(self, spans: list[Span], layout: Layout, counters: Counters) -> Any:
-        """What comes of some of them."""
+        """What is made of some spans."""
         ...
 
     def whole(self, made: list[Any]) -> tuple[Any, ...]:
-        """All that came of a unit, in pieces that are fetched one by one."""
+        """The result of a unit, in pieces that are fetched one by one."""
         ...
 
 
 @dataclass(frozen=True)
-class Spans:
-    """The spans as they are."""
+class SpanJob:
+    """Returns the spans."""
 
     pieces: ClassVar[int] = 1
     finder_of: Callable[[Layout], Finder]
@@ -90,8 +91,8 @@ class Spans:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Every entry in Arrow columns."""
+class ColumnJob:
+    """Returns every entry in Arrow columns."""
 
     pieces: ClassVar[int] = 1
     max_entry: int
@@ -118,7 +119,7 @@ class Columns:
 
 
 class Outcome(NamedTuple):
-    """What must be known of a unit that was scanned."""
+    """What this process must know of a unit that was scanned."""
 
     counters: Counters
     first: Place | None
@@ -126,26 +127,29 @@ class Outcome(NamedTuple):
     seen_entry: bool
     broken: bool
     rest: Place | None
-    """Where the entry begins with which a further task must go on."""
+    """The entry at which another task must continue."""
     size: int
-    """Bytes of the spans that something was made of."""
+    """Bytes of the spans from which the result was made."""
 
 
 _NOTHING = Outcome(Counters(), None, None, seen_entry=False, broken=False, rest=None, size=0)
 
 
 def scan_unit(
-    job: Job, unit: Unit, shown: dict[str, str], plan: Plan, inherits: bool, at: Place | None = None
+    job: Job, unit: Unit, shown: dict[str, str], plan: Plan, *, inherits: bool, at: Place | None = None
 ) -> tuple[Any, ...]:
-    """Scan a unit, or what is left of it from an entry on: its :class:`Outcome`, and what the job made.
+    """Scan a unit, or the rest of it from an entry on.
 
     Args:
         job: what is made of its spans.
-        unit: its files by the paths that this machine knows.
-        shown: those paths → what they are called in what is made.
+        unit: its files have absolute paths.
+        shown: absolute path → path in the result.
         plan: how it is read.
-        inherits: lines before its first entry belong to another unit's last.
-        at: begin exactly with an entry that begins there.
+        inherits: lines before its first entry belong to the last entry of another unit.
+        at: begin with the entry at this place.
+
+    Returns:
+        Its :class:`Outcome`, and the pieces of the job's result.
     """
     counters = Counters()
     scan = UnitScan(unit, plan, job.scanner, counters, inherits, at)
@@ -160,7 +164,7 @@ def scan_unit(
                 ]
                 made.append(job.made(named, unit.layout, counters))
                 size += sum(len(span.data) for span in spans)
-            if size >= MOST and (rest := scan.next_entry) is not None:
+            if size >= RESULT_BYTES and (rest := scan.next_entry) is not None:
                 break
     counters.problems = [
         replace(problem, path=shown.get(problem.path, problem.path)) for problem in counters.problems
@@ -178,6 +182,7 @@ class Fleet:
         job: Job,
         parts: Sequence[Part],
         limits: Limits,
+        *,
         counters: Counters,
         progress: Progress | None,
     ) -> None:
@@ -188,12 +193,12 @@ class Fleet:
         self._progress = progress
         self.threads = max(1, sum(client.nthreads().values()))
         size = sum(file.probe.size for part in parts for file in part.stream)
-        spread = min(RANGE, max(LEAST, size // (AHEAD * self.threads)))
+        spread = min(UNIT_BYTES, max(LEAST_UNIT_BYTES, size // (_UNITS_PER_THREAD * self.threads)))
         self._shown: dict[str, str] = {}
         self._units = [unit for part in parts for unit in self._units_of(part, spread)]
 
     def _units_of(self, part: Part, spread: int) -> list[Unit]:
-        """Units whose files have paths that do not depend on where this process stands."""
+        """The units of a stream, with absolute paths: workers may have another working directory."""
         files: list[LogFile] = []
         for file in part.stream:
             path = file.path if is_remote(file.path) else os.path.abspath(file.path)
@@ -202,27 +207,29 @@ class Fleet:
         return units_of(part._replace(stream=tuple(files)), spread)
 
     def scanned(self) -> Iterator[tuple[list[Any], int]]:
-        """Futures of what the job made of each unit, in the order of the log, a list of pieces each time, and
-        the bytes of the spans that it was made of."""
+        """For each unit, in the order of the log: futures of the pieces of its result, and the bytes of the
+        spans from which it was made."""
         seams = Seams()
         begun = self._counters.bytes
         upcoming = iter(self._units)
         under_way: deque[Any] = deque()
         try:
             for number, unit in enumerate(self._units):
-                while len(under_way) < AHEAD * self.threads and (following := next(upcoming, None)):
+                while len(under_way) < _UNITS_PER_THREAD * self.threads and (
+                    following := next(upcoming, None)
+                ):
                     under_way.append(self._submit(following, following.inherits))
                 outcome, pieces = self._ended(unit, under_way.popleft(), unit.inherits)
-                files = outcome.counters.files  # counted where the file was opened, however often it is read
+                files = outcome.counters.files  # a file is counted once, however often it is read
                 again = seams.again(unit, outcome.first)
                 if again is not None and again.at is None and not again.fresh:
-                    outcome, pieces = _NOTHING, []  # all of it belongs to the entry in front
+                    outcome, pieces = _NOTHING, []  # all of it belongs to the entry before
                 elif again is not None:
-                    outcome, pieces = self._once_more(unit, again.at)
+                    outcome, pieces = self._scan_again(unit, again.at)
                 yield pieces, outcome.size
                 self._counters.add(replace(outcome.counters, files=files))
                 while outcome.rest is not None:
-                    outcome, pieces = self._once_more(unit, outcome.rest)
+                    outcome, pieces = self._scan_again(unit, outcome.rest)
                     yield pieces, outcome.size
                     self._counters.add(replace(outcome.counters, files=0))
                 seams.ended(outcome.seen_entry, outcome.last, outcome.broken)
@@ -237,18 +244,18 @@ class Fleet:
             for future in under_way:
                 future.cancel()
 
-    def _once_more(self, unit: Unit, at: Place | None) -> tuple[Outcome, list[Any]]:
-        """A unit from an entry on, or as if nothing stood in front of it."""
+    def _scan_again(self, unit: Unit, at: Place | None) -> tuple[Outcome, list[Any]]:
+        """Scan a unit again: from an entry on, or as if nothing came before it."""
         return self._ended(unit, self._submit(unit, inherits=False, at=at), inherits=False, at=at)
 
     def _ended(
         self, unit: Unit, future: Any, inherits: bool, at: Place | None = None
     ) -> tuple[Outcome, list[Any]]:
-        """What must be known of a task's unit, and futures of its pieces."""
+        """The outcome of a task, and futures of the pieces of its result."""
         outcome: Outcome = self._piece(future, 0).result()
         ended = outcome.last is not None or outcome.rest is not None or outcome.broken
         if not ended and _cut(unit, at).stream[-1] != unit.stream[-1]:
-            # Its last entry goes on through all files that it was given.
+            # Its last entry fills all files that the task was given.
             future = self._send(_cut(unit, at, len(unit.stream)), inherits, at)
             outcome = self._piece(future, 0).result()
         return outcome, [self._piece(future, number + 1) for number in range(self._job.pieces)]
@@ -259,7 +266,15 @@ class Fleet:
     def _send(self, unit: Unit, inherits: bool, at: Place | None) -> Any:
         shown = {file.path: self._shown[file.path] for file in unit.stream}
         return self._client.submit(
-            scan_unit, self._job, unit, shown, self._plan, inherits, at, retries=RETRIES, pure=False
+            scan_unit,
+            self._job,
+            unit,
+            shown,
+            self._plan,
+            inherits=inherits,
+            at=at,
+            retries=RETRIES,
+            pure=False,
         )
 
     def _piece(self, future: Any, number: int) -> Any:
@@ -267,7 +282,7 @@ class Fleet:
 
 
 def _cut(unit: Unit, at: Place | None, more: int = 1) -> Unit:
-    """A unit with the files that its task needs: its own, and so many behind them."""
+    """A unit with the files that its task needs: its own, and so many after them."""
     first = unit.start[0]
     if unit.stop is None:
         return unit._replace(stream=unit.stream[first:], start=(0, unit.start[1]))
@@ -289,8 +304,8 @@ class ClusterScan(NamedTuple):
     def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
         """See :class:`logscan.scanning.spans.SpanSource`."""
         scan = self.scan
-        job = Spans(scan.finder_of)
-        fleet = Fleet(self.client, job, parts, scan.limits, scan.counters, scan.progress)
+        job = SpanJob(scan.finder_of)
+        fleet = Fleet(self.client, job, parts, scan.limits, counters=scan.counters, progress=scan.progress)
         for pieces, _ in fleet.scanned():
             for piece in pieces:
                 yield from piece.result()
@@ -300,6 +315,7 @@ def batches_on_cluster(
     address: str,
     paths: Sequence[str],
     counters: Counters,
+    *,
     times: TimeRange,
     limits: Limits,
     progress: Progress | None,
@@ -307,18 +323,19 @@ def batches_on_cluster(
     """All entries of some logs in columns, in the order of the log."""
     parts = parts_for(paths, counters, times)
     with connected(address) as client:
-        job = Columns(limits.max_entry, times)
-        for pieces, _ in Fleet(client, job, parts, limits, counters, progress).scanned():
+        job = ColumnJob(limits.max_entry, times)
+        fleet = Fleet(client, job, parts, limits, counters=counters, progress=progress)
+        for pieces, _ in fleet.scanned():
             for piece in pieces:
                 yield from piece.result()
 
 
 def parts_for(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[Part]:
-    """What must be read of some paths, all of which workers can read.
+    """The parts of some paths that must be read, if workers can read them.
 
     Raises:
-        NoLogsError: no path gave anything to read.
-        UsageError: standard input, or a store.
+        NoLogsError: there are no logs at these paths.
+        UsageError: a path is standard input or a store.
     """
     check_paths(paths)
     return parts_of(paths, counters, times)

@@ -1,4 +1,4 @@
-"""Processes: tasks in several processes where that pays, else in this one."""
+"""Tasks run in several processes if that is faster, else in this process."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 
-ALONE = 16 << 20
-"""Bytes on disk from which on processes are worth their start."""
+PROCESSES_FROM = 16 << 20
+"""Bytes on disk from which on several processes are faster, in spite of their start."""
 
 
 @contextlib.contextmanager
 def executor_of(tasks: int, size: int, workers: int) -> Iterator[Executor]:
-    """What runs tasks.
+    """An executor for some tasks.
 
     Args:
-        tasks: how many there are.
-        size: bytes on disk that they read together.
-        workers: processes, at most.
+        tasks: number of tasks.
+        size: bytes on disk that they read, all together.
+        workers: number of processes, at most.
     """
-    if workers < 2 or tasks < 2 or size < ALONE:
-        yield _Here()
+    if workers < 2 or tasks < 2 or size < PROCESSES_FROM:
+        yield _InThisProcess()
         return
     pool = ProcessPoolExecutor(min(workers, tasks), mp_context=get_context("spawn"))
     try:
@@ -30,7 +30,7 @@ def executor_of(tasks: int, size: int, workers: int) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-class _Here(Executor):
+class _InThisProcess(Executor):
     """Runs a task when it is submitted, in this process."""
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]

@@ -12,7 +12,7 @@ from logscan.failures.tally import ALONE, Counted, CountRequest, Share, Tally
 from logscan.jobs._spans import spans_of_inputs
 from logscan.scanning.plan import Inputs, Limits, Progress
 from logscan.scanning.spans import Scan
-from logscan.store.scan import failures_in, hosts_of
+from logscan.store.inputs import failures_in, hosts_of
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, FailedHandshake, Span
 

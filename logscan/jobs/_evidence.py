@@ -30,7 +30,7 @@ from logscan.reading.decompressors import unpacking_errors
 from logscan.reading.remote import expand, is_remote
 from logscan.reading.unpack import first_bytes, open_bytes
 from logscan.scanning.plan import Limits, Progress
-from logscan.store.scan import stores_among
+from logscan.store.inputs import stores_among
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from logscan.scanning.plan import Inputs, parts_of
 from logscan.scanning.spans import Scan, SpanSource
 from logscan.scanning.time_slices import Part
-from logscan.store.scan import OfStore, spans_of, stores_among, streams_of
+from logscan.store.inputs import OfStore, spans_of, stores_among, streams_of
 from logscan.times import TimeRange
 from logscan.values import Counters, Span
 

@@ -115,7 +115,7 @@ def entry_batches(
     if cluster is not None:
         from logscan.distribute.dask_units import batches_on_cluster
 
-        yield from batches_on_cluster(cluster, paths, counters, times, limits, progress)
+        yield from batches_on_cluster(cluster, paths, counters, times=times, limits=limits, progress=progress)
         return
     from logscan.entries.arrow import to_columns, within
 

@@ -1,8 +1,8 @@
-"""Remote: files beyond the disk (``s3://``, ``gs://``, ``abfs://``, ``sftp://``, ``https://``) by fsspec.
+"""Remote files (``s3://``, ``gs://``, ``abfs://``, ``sftp://``, ``https://``), read through fsspec.
 
-Credentials are the provider's usual ones (environment, configuration files, roles of the machine); what else
-a file system needs may stand in fsspec's own configuration. A connection that breaks in the middle is taken
-up again where it broke.
+Credentials are the provider's usual ones (environment, configuration files, roles of the machine). Other
+settings of a file system can be in fsspec's own configuration. After a broken connection, reading continues
+where it broke.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 from logscan.errors import InputError, first_line
 
-BLOCK = 4 << 20
-"""Bytes asked for at once."""
-ATTEMPTS = 4
-"""Of one request, the first included."""
-PAUSE = 0.5
-"""Seconds in front of the second attempt; twice as many in front of each further one."""
+REQUEST_BYTES = 4 << 20
+"""Bytes of one request."""
+_ATTEMPTS = 4
+"""Attempts of one request, with the first."""
+_PAUSE_SECONDS = 0.5
+"""Pause before the second attempt; it doubles before each later attempt."""
 _PACKAGES = {
     "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs",
     "az": "adlfs", "sftp": "paramiko", "ssh": "paramiko", "http": "aiohttp", "https": "aiohttp",
@@ -30,7 +30,7 @@ _TAGS = (
     "ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime",
     "Last-Modified",
 )  # fmt: skip
-"""What file systems call that which changes with a file."""
+"""The names that file systems give to a value that changes with a file."""
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError)
 T = TypeVar("T")
 
@@ -41,63 +41,63 @@ def is_remote(path: str) -> bool:
 
 
 def expand(path: str) -> list[str]:
-    """The files of an address: of a pattern those that match, of a directory all below it, else itself.
+    """The files of an address: those that match a pattern, all below a directory, else the address itself.
 
     Raises:
-        InputError: it cannot be listed.
+        InputError: the address cannot be listed.
     """
     fs, name = _system(path)
     if _has_magic(name):
-        return sorted(_address(fs, path, found) for found in _told(path, lambda: fs.glob(name)))
+        return sorted(_address(fs, path, file) for file in _with_retries(path, lambda: fs.glob(name)))
     if path.startswith(("http://", "https://")) and not path.endswith("/"):
         return [path]
-    if _told(path, lambda: bool(fs.isdir(name))):
-        return sorted(_address(fs, path, found) for found in _told(path, lambda: fs.find(name)))
+    if _with_retries(path, lambda: bool(fs.isdir(name))):
+        return sorted(_address(fs, path, file) for file in _with_retries(path, lambda: fs.find(name)))
     return [path]
 
 
-def _address(fs: Any, path: str, found: str) -> str:
-    """The address of a file that was found at another: on the same host, which file systems leave out."""
+def _address(fs: Any, path: str, name: str) -> str:
+    """The address of a file that was found at ``path``: with its host, which file systems leave out."""
     host = urlsplit(path).netloc
-    if found.startswith("/") and host:
-        return f"{path.partition('://')[0]}://{host}{found}"
-    return str(fs.unstrip_protocol(found))
+    if name.startswith("/") and host:
+        return f"{path.partition('://')[0]}://{host}{name}"
+    return str(fs.unstrip_protocol(name))
 
 
 def size(path: str) -> int | None:
-    """How many bytes a file has; ``None`` where the other side does not say.
+    """Bytes of a file; ``None`` if the server does not say.
 
     Raises:
-        InputError: it is not there, or may not be read.
+        InputError: the file is missing or forbidden.
     """
     fs, name = _system(path)
-    found = _told(path, lambda: fs.size(name))
-    return None if found is None else int(found)
+    count = _with_retries(path, lambda: fs.size(name))
+    return None if count is None else int(count)
 
 
 def stamp(path: str) -> tuple[int, int] | None:
-    """What changes when a file does: a number of its tag or time, and its size; ``None`` where the other side
-    tells neither.
+    """A number made of a file's tag or time, and its size: they change with the file. ``None`` if the server
+    gives neither.
 
     Raises:
-        InputError: it is not there, or may not be read.
+        InputError: the file is missing or forbidden.
     """
     fs, name = _system(path)
-    about: dict[str, Any] = _told(path, lambda: fs.info(name))
-    tag = next((about[key] for key in _TAGS if about.get(key)), None)
-    if tag is None or about.get("size") is None:
+    info: dict[str, Any] = _with_retries(path, lambda: fs.info(name))
+    tag = next((info[key] for key in _TAGS if info.get(key)), None)
+    if tag is None or info.get("size") is None:
         return None
-    return int.from_bytes(blake2b(str(tag).encode(), digest_size=7).digest(), "big"), int(about["size"])
+    return int.from_bytes(blake2b(str(tag).encode(), digest_size=7).digest(), "big"), int(info["size"])
 
 
 def read_at(path: str, offset: int, count: int) -> bytes:
-    """Some bytes of a file, fewer at its end.
+    """Some bytes of a file; fewer at its end.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     fs, name = _system(path)
-    data = _told(path, lambda: fs.cat_file(name, start=offset, end=offset + count))
+    data = _with_retries(path, lambda: fs.cat_file(name, start=offset, end=offset + count))
     return bytes(data[:count])
 
 
@@ -105,27 +105,27 @@ class RemoteFile(io.RawIOBase):
     """The bytes of a file from an offset on, in order.
 
     Raises:
-        InputError: it cannot be opened.
+        InputError: the file cannot be opened.
     """
 
-    def __init__(self, path: str, offset: int = 0, block: int = BLOCK) -> None:
+    def __init__(self, path: str, offset: int = 0, block: int = REQUEST_BYTES) -> None:
         super().__init__()
         self._path, self._block = path, block
         self._position = offset
         self._file: Any = None
-        _told(path, self._reopen)
+        _with_retries(path, self._reopen)
 
     def readable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def readinto(self, view: Any, /) -> int:
-        """Fill a buffer as far as bytes are at hand; 0 at the end.
+        """Read some bytes into a buffer; returns their number, 0 at the end.
 
         Raises:
-            InputError: they cannot be read, however often it was tried.
+            InputError: all attempts failed.
         """
-        data = _told(self._path, lambda: self._read(len(view)))
+        data = _with_retries(self._path, lambda: self._read(len(view)))
         view[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -166,26 +166,26 @@ def _system(path: str) -> tuple[Any, str]:
         raise InputError(f"{path}: {package} is not installed", f"pip install {package}") from error
     except ValueError as error:
         raise InputError(
-            f"{path}: {scheme}:// is not known", "s3, gs, abfs, sftp and https are; fsspec lists all"
+            f"{path}: {scheme}:// is not known", "use s3, gs, abfs, sftp or https; fsspec lists more"
         ) from error
-    found: tuple[Any, str] = _told(path, lambda: fsspec.core.url_to_fs(path))  # some connect here
-    return found
+    system: tuple[Any, str] = _with_retries(path, lambda: fsspec.core.url_to_fs(path))  # some connect here
+    return system
 
 
-def _told(path: str, action: Callable[[], T]) -> T:
-    """Do it, several times where the fault may pass.
+def _with_retries(path: str, action: Callable[[], T]) -> T:
+    """Call it, with retries for faults that may pass.
 
     Raises:
-        InputError: it failed each time, or for good.
+        InputError: all attempts failed, or the fault is final.
     """
-    pause = PAUSE
-    for attempt in range(ATTEMPTS):
+    pause = _PAUSE_SECONDS
+    for attempt in range(_ATTEMPTS):
         try:
             return action()
         except InputError:
             raise
         except Exception as error:
-            if isinstance(error, _FINAL) or attempt == ATTEMPTS - 1 or _is_final(error):
+            if isinstance(error, _FINAL) or attempt == _ATTEMPTS - 1 or _is_final(error):
                 raise _fault(path, error) from error
             time.sleep(pause)
             pause *= 2
@@ -193,14 +193,14 @@ def _told(path: str, action: Callable[[], T]) -> T:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether trying again is of no use, by the error's name or status: file systems have no type for it."""
+    """Whether a retry cannot help, by the error's name or status: file systems have no type for this."""
     status = getattr(error, "status", None)
     name = type(error).__name__
     return status in (400, 401, 403, 404, 410) or "Credential" in name or _is_of_keys(error)
 
 
 def _is_of_keys(error: Exception) -> bool:
-    """Whether nobody could prove who is asking: SSH has no type of its own for having no key at all."""
+    """Whether authentication failed; SSH has no error type of its own for a missing key."""
     return "Auth" in type(error).__name__ or "uthentication" in str(error)
 
 
@@ -209,10 +209,8 @@ def _fault(path: str, error: Exception) -> InputError:
     name = type(error).__name__
     status = getattr(error, "status", None)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
-        if path.startswith("http"):  # fsspec tells a refusal as well as something that is not there so
-            return InputError(
-                f"{path}: not found, or not to be read without credentials", "check the address"
-            )
+        if path.startswith("http"):  # fsspec reports a forbidden file in the same way
+            return InputError(f"{path}: not found, or forbidden without credentials", "check the address")
         return InputError(f"{path}: not found", "check the address")
     if (
         isinstance(error, PermissionError)
@@ -225,7 +223,7 @@ def _fault(path: str, error: Exception) -> InputError:
             "give credentials in the provider's usual way (environment, profile, role), or ask for the"
             " right to read",
         )
-    return InputError(f"{path}: {words}", "is the network there, and the address right?")
+    return InputError(f"{path}: {words}", "check the network and the address")
 
 
 def _has_magic(name: str) -> bool:

@@ -11,7 +11,7 @@
 - ``split_entries``: joins entries that are split over tasks, files or runs.
 - ``open_store``: reads a store; ``merged_rows`` gives rows in the order of the log, ``picked_rows`` single
   rows, ``blooms`` says which files may hold a message id.
-- ``scan``: gives the spans of a store, like those of files.
+- ``inputs``: a store as the input of the stages, like files.
 - ``upkeep``: places, merges, removes and repairs Parquet files.
 
 :mod:`logscan.jobs.ingest` decides what is read, and when it counts.

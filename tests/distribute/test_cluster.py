@@ -165,11 +165,11 @@ def test_answers_are_those_of_one_machine(
     list(grown(FIRST + data, folder, rnd))
     (folder / "notes.log").write_text("nothing of ours\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fleet, "LEAST", unit)
-        patch.setattr(fleet, "RANGE", unit)
-        patch.setattr(fleet, "MOST", most)
-        patch.setattr(chains, "ROUND", rnd.choice([1, 64]))
-        patch.setattr(chains, "HELD", rnd.choice([1, 64 << 20]))
+        patch.setattr(fleet, "LEAST_UNIT_BYTES", unit)
+        patch.setattr(fleet, "UNIT_BYTES", unit)
+        patch.setattr(fleet, "RESULT_BYTES", most)
+        patch.setattr(chains, "ROUND_UNITS", rnd.choice([1, 64]))
+        patch.setattr(chains, "WAITING_BYTES", rnd.choice([1, 64 << 20]))
         ids = ["m-1"]
         for ours, theirs in zip(answers(folder, threads, ids), answers(folder, None, ids), strict=True):
             assert ours == theirs
@@ -181,9 +181,9 @@ def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     expected = report([str(tmp_path / "logs")], ALL, each=True)
     assert len(expected.failures) > 500
     with running(tmp_path) as (address, pids), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fleet, "RANGE", 2 << 20)
-        patch.setattr(fleet, "LEAST", 2 << 20)
-        patch.setattr(chains, "ROUND", 8)
+        patch.setattr(fleet, "UNIT_BYTES", 2 << 20)
+        patch.setattr(fleet, "LEAST_UNIT_BYTES", 2 << 20)
+        patch.setattr(chains, "ROUND_UNITS", 8)
         reports: list[int] = []
 
         def progress(counters: Counters) -> None:
@@ -271,8 +271,8 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
             running(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as (address, pids),
             pytest.MonkeyPatch.context() as patch,
         ):
-            patch.setattr(fleet, "RANGE", 2 << 20)
-            patch.setattr(fleet, "LEAST", 2 << 20)
+            patch.setattr(fleet, "UNIT_BYTES", 2 << 20)
+            patch.setattr(fleet, "LEAST_UNIT_BYTES", 2 << 20)
             victims = pids[-1:] if scheduler else pids[:-1]
 
             def progress(_: Counters, victims: list[int] = victims) -> None:

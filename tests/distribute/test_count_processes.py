@@ -88,7 +88,7 @@ def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     batch.report_selected([str(busy)], EVERYTHING, limits=Limits(workers=3))
     assert started == []  # too little to pay for processes
-    monkeypatch.setattr(sharing, "MANY", 1000)
+    monkeypatch.setattr(sharing, "MANY_NEEDLES", 1000)
     shared = batch.report_selected(
         [str(busy)], EVERYTHING, limits=Limits(workers=3), host_of=hosts, each=True
     )
@@ -98,14 +98,14 @@ def test_real_processes(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unusual_host_of_stays_in_one_process(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "MANY", 1000)
+    monkeypatch.setattr(sharing, "MANY_NEEDLES", 1000)
     done = batch.report_selected([str(busy)], EVERYTHING, host_of=lambda path: "x", each=True)
     assert {failure.host for failure in done.failures} == {"x"}
 
 
 def test_a_process_that_dies_is_reported(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its share is missing, so there is no result."""
-    monkeypatch.setattr(sharing, "MANY", 1000)
+    monkeypatch.setattr(sharing, "MANY_NEEDLES", 1000)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     other = sharing._Other.__init__
 

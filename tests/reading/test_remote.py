@@ -190,7 +190,7 @@ def test_a_connection_that_breaks(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout) == (0, b"60000\n"), done.stderr.decode()
         done = logscan("report", f"{address}/other.log", cwd=tmp_path, **env)
-        assert (done.returncode, b"not to be read without" in done.stderr) == (2, True), done.stderr.decode()
+        assert (done.returncode, b"forbidden without" in done.stderr) == (2, True), done.stderr.decode()
     finally:
         server.shutdown()
         server.server_close()
@@ -260,7 +260,7 @@ def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, Any], Path], tmp_path
     for where, more, told in (
         (f"{address}{logs}/mp03/system.log", {}, b"not found"),
         (f"{address}{logs}/mp02/system.log", {"HOME": str(tmp_path / "nobody")}, b"may not be read"),
-        (f"{address.removesuffix(port)}1{logs}/mp02/system.log", {}, b"is the network there"),
+        (f"{address.removesuffix(port)}1{logs}/mp02/system.log", {}, b"check the network"),
     ):
         done = logscan("report", where, NO_KEYSTORE, "--format", "csv", cwd=tmp_path, **{**env, **more})
         assert (done.returncode, told in done.stderr) == (2, True), done.stderr.decode()

@@ -224,7 +224,7 @@ def test_generated_logs_through_processes(tmp_path: Path) -> None:
     (folder / "system.log.1").write_bytes(whole[third : 2 * third])
     (folder / "system.log").write_bytes(whole[2 * third :])
     code = (
-        "import sys, logscan.jobs.ingest as i, logscan.distribute.processes as p; i.TASK_BYTES = 3 << 20; p.ALONE = 1\n"
+        "import sys, logscan.jobs.ingest as i, logscan.distribute.processes as p; i.TASK_BYTES = 3 << 20; p.PROCESSES_FROM = 1\n"
         "if __name__ == '__main__': print(i.ingest(sys.argv[1], store=sys.argv[2], workers=2).rows)"
     )
     (tmp_path / "run.py").write_text(code)

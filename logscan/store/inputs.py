@@ -1,4 +1,4 @@
-"""The spans of a store: by its own short ways, or by the stages that scan files."""
+"""A store as an input: its spans by its own short ways, or its text as streams, scanned like files."""
 
 from __future__ import annotations
 
