@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from logscan.evidence.capture.connections import CLIENT, Connection
 from logscan.evidence.trace import TracedMessage
 from logscan.failures import catalog
-from logscan.times import in_zone
+from logscan.times import in_utc
 from logscan.values import FailedHandshake
 
 KEPT = 2_000
@@ -93,7 +93,7 @@ class Groups:
 
     def _add(self, group: Group, failure: FailedHandshake) -> None:
         group.count += 1
-        time = in_utc(failure, self._zone)
+        time = in_utc(failure.time, failure.zone, self._zone) if failure.time else None
         if time is not None:
             group.first = min(group.first or time, time)
             group.last = max(group.last or time, time)
@@ -133,17 +133,6 @@ class Groups:
         return sorted(
             self._groups.values(), key=lambda g: (-g.count, g.org or "", g.env or "", g.proxy or "", g.alert)
         )
-
-
-def in_utc(failure: FailedHandshake, zone: tzinfo | None) -> datetime | None:
-    """A failure's time in UTC; of a log without a zone, in the one given or this machine's."""
-    if failure.time is None:
-        return None
-    local = in_zone(failure.time, failure.zone, zone)
-    try:
-        return (local.replace(tzinfo=zone) if zone is not None else local.astimezone()).astimezone(UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
 
 
 @dataclass(slots=True)
