@@ -40,7 +40,9 @@ Alias = Annotated[
 ]
 BackendCa = Annotated[
     list[str] | None,
-    typer.Option("--backend-ca", metavar="FILE", help="The authorities that the backend trusts. May be repeated."),
+    typer.Option(
+        "--backend-ca", metavar="FILE", help="The authorities that the backend trusts. May be repeated."
+    ),
 ]
 KeyLogs = Annotated[
     list[str] | None,

@@ -27,8 +27,8 @@ Alerts = Annotated[
     typer.Option(
         "--alert",
         metavar="NAME|all",
-        help="Failures of the log to diagnose. May be repeated. Default: all that a refused client certificate"
-        " can cause, and all that a capture shows to be one.",
+        help="Failures of the log to diagnose. May be repeated. Default: all that a refused client"
+        " certificate can cause, and all that a capture shows to be one.",
     ),
 ]
 Simulate = Annotated[

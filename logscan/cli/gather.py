@@ -10,7 +10,6 @@ from logscan.cli import _common as common
 from logscan.cli import _evidence as options
 from logscan.errors import ExitCode, UsageError
 
-
 Zip = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")]
 Review = Annotated[
     bool, typer.Option("--review", help="List what would go in, and what is masked; write nothing.")
