@@ -1,4 +1,4 @@
-"""Write docs/reference.md from the commands themselves; ``--check`` only compares."""
+"""Write docs/reference.md and the causes of docs/diagnose.md from the program; ``--check`` only compares."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from logscan.cli._commands import COMMANDS, grouped
+from logscan.diagnosis.causes import CAUSES, Cause
 
-PAGE = Path(__file__).parent / "reference.md"
+DOCS = Path(__file__).parent
+BEGIN, END = "<!-- causes: written by docs/make_reference.py -->\n", "<!-- end of causes -->\n"
 HEAD = """# Reference
 
 `docs/make_reference.py` writes this page from the program.
@@ -61,7 +63,23 @@ def page() -> str:
     return (HEAD + "".join(chapters)).removesuffix("\n")
 
 
+def diagnose() -> str:
+    """docs/diagnose.md with its table of causes."""
+    before, _, rest = (DOCS / "diagnose.md").read_text(encoding="utf-8").partition(BEGIN)
+    table = "| `cause` | proven when |\n|---|---|\n" + "".join(map(row_of_cause, CAUSES))
+    return before + BEGIN + table + END + rest.partition(END)[2]
+
+
+def row_of_cause(cause: Cause) -> str:
+    """One cause; the docstring of its function says when it is proven."""
+    text = cause.proven_when.replace("``", "`").removesuffix(".")
+    return f"| `{cause.name}` | {text[0].lower()}{text[1:]} |\n"
+
+
+PAGES = {"reference.md": page, "diagnose.md": diagnose}
+
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
+        sys.exit(any((DOCS / name).read_text(encoding="utf-8") != text() for name, text in PAGES.items()))
+    for name, text in PAGES.items():
+        (DOCS / name).write_text(text(), encoding="utf-8")

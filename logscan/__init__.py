@@ -17,13 +17,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logscan.diagnosis.result import Diagnosis
     from logscan.diagnosis.verdict import Verdict
     from logscan.entries.parse import parse_entry
     from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
     from logscan.failures.selection import HostNames, Selection
-    from logscan.jobs._evidence import EvidenceRequest
     from logscan.jobs._options import Choosing, Reading, Times
-    from logscan.jobs.diagnose import Diagnosis, diagnose
+    from logscan.jobs.diagnose import Diagnosing, diagnose
     from logscan.jobs.export import Exporting, entries, export, read_entries
     from logscan.jobs.report import failures, incidents, read_failures, read_incidents, report
     from logscan.jobs.search import Searching, search
@@ -60,11 +60,11 @@ _HOME_OF = {
     "UsageError": "logscan.errors",
     "HostNames": "logscan.failures.selection",
     "Selection": "logscan.failures.selection",
-    "EvidenceRequest": "logscan.jobs._evidence",
     "Choosing": "logscan.jobs._options",
     "Reading": "logscan.jobs._options",
     "Times": "logscan.jobs._options",
-    "Diagnosis": "logscan.jobs.diagnose",
+    "Diagnosis": "logscan.diagnosis.result",
+    "Diagnosing": "logscan.jobs.diagnose",
     "diagnose": "logscan.jobs.diagnose",
     "Exporting": "logscan.jobs.export",
     "entries": "logscan.jobs.export",
@@ -104,9 +104,9 @@ __all__ = [
     "Channel",
     "Choosing",
     "Counters",
+    "Diagnosing",
     "Diagnosis",
     "Entry",
-    "EvidenceRequest",
     "ExitCode",
     "Exporting",
     "FailedHandshake",

@@ -52,10 +52,9 @@ def zone_named(name: str | None) -> tzinfo | None:
     """
     if name is None or name.lower() == "local":
         return None
-    offset = re.fullmatch(r"(?:UTC)?([+-])(\d\d):?(\d\d)", name)
-    if offset:
-        minutes = int(offset[2]) * 60 + int(offset[3])
-        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    offset = _offset(name.removeprefix("UTC"))
+    if offset is not None:
+        return offset
     from dateutil import tz
 
     zone = tz.gettz(name)
@@ -121,17 +120,42 @@ def read_time(text: str | datetime, now: datetime, zone: tzinfo | None, argument
 
 def in_zone(time: datetime, printed: str | None, zone: tzinfo | None) -> datetime:
     """A printed time as a wall time of the zone; only a printed zone that says its offset counts."""
-    if printed is None:
+    own = _printed_zone(printed)
+    if own is None:
         return time
-    offset = re.fullmatch(r"([+-])(\d\d):?(\d\d)", printed)
-    if offset:
-        minutes = int(offset[2]) * 60 + int(offset[3])
-        own: tzinfo = timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
-    elif printed in ("UTC", "GMT", "Z"):
-        own = UTC
-    else:
+    try:
+        return _local(time.replace(tzinfo=own), zone).replace(tzinfo=None)
+    except (OverflowError, OSError, ValueError):  # before year 1 there, or after year 9999
         return time
-    return _local(time.replace(tzinfo=own), zone).replace(tzinfo=None)
+
+
+def in_utc(time: datetime, printed: str | None, zone: tzinfo | None) -> datetime | None:
+    """A printed time in UTC; ``None``: it lies before year 1 there, or after year 9999.
+
+    Args:
+        time: wall time, as printed.
+        printed: the zone that stands beside it.
+        zone: of a log that prints none; ``None``: this machine's.
+    """
+    own = _printed_zone(printed) or zone
+    try:
+        return (time.replace(tzinfo=own) if own is not None else time.astimezone()).astimezone(UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _printed_zone(printed: str | None) -> tzinfo | None:
+    """The zone that a log prints beside a time; ``None``: its offset is not known."""
+    return UTC if printed in ("UTC", "GMT", "Z") else _offset(printed or "")
+
+
+def _offset(text: str) -> tzinfo | None:
+    """The zone of an offset like ``+02:00`` or ``+0200``; ``None``: it is no offset."""
+    found = re.fullmatch(r"([+-])([01]\d|2[0-3]):?([0-5]\d)", text)
+    if found is None:
+        return None
+    minutes = int(found[2]) * 60 + int(found[3])
+    return timezone(timedelta(minutes=minutes if found[1] == "+" else -minutes))
 
 
 def _before(now: datetime, amounts: str, zone: tzinfo | None, text: str, argument: str) -> datetime:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan.errors import UsageError
-from logscan.times import in_zone, time_range, zone_named
+from logscan.times import in_utc, in_zone, time_range, zone_named
 
 NOW = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)  # a Monday, the day after Berlin's clocks went back
 BERLIN = "Europe/Berlin"
@@ -103,5 +103,15 @@ def test_printed_zones_count() -> None:
     assert not night.holds(at("2026-11-23T23:30"), "UTC")
     assert in_zone(at("2026-11-23T10:00"), "+0530", zone_named("UTC")) == at("2026-11-23T04:30")
     assert in_zone(at("2026-11-23T10:00"), "XYZ", zone_named("UTC")) == at("2026-11-23T10:00")
+    assert in_zone(at("2026-11-23T10:00"), "+9999", zone_named("UTC")) == at("2026-11-23T10:00")
+    assert in_zone(at("0001-01-01T00:00"), "+0530", zone_named("UTC")) == at("0001-01-01T00:00")
     assert night.holds(None) is None
     assert time_range(None, None).holds(None)
+
+
+def test_utc_at_the_ends_of_the_calendar() -> None:
+    """A moment that UTC cannot hold is not known; every other is."""
+    assert in_utc(at("0001-01-01T00:00"), None, zone_named("+14:00")) is None
+    assert in_utc(at("0001-01-01T00:00"), "+1400", zone_named("UTC")) is None
+    assert in_utc(at("9999-12-31T23:00"), None, zone_named("-12:00")) is None
+    assert in_utc(at("2026-07-01T12:00"), None, zone_named(BERLIN)) == datetime(2026, 7, 1, 10, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Cases: failures of a log, and connections of a capture, put into groups that have one diagnosis.
+"""Cases: failures of a log and connections of a capture, in groups that have one diagnosis.
 
 A failure of the log and a connection of the capture are the same when ports and time agree; the address
 of the backend must agree as well where the log has one. Memory is bounded by the number of groups and what
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
-from logscan.evidence.capture.connections import CLIENT, Connection
+from logscan.evidence.capture.connection import CLIENT, Connection
 from logscan.evidence.trace import TracedMessage
 from logscan.failures import catalog
-from logscan.times import in_zone
+from logscan.times import in_utc
 from logscan.values import FailedHandshake
 
 KEPT = 2_000
@@ -61,7 +61,7 @@ class Groups:
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
         self._groups: dict[Key, Group] = {}
-        self.left_out = 0
+        self.skipped = 0
         """Failures beyond :data:`MAX_GROUPS` groups."""
         self.northbound = 0
         """Failures between Router and Message Processor: here the Message Processor is no client."""
@@ -83,7 +83,7 @@ class Groups:
             group = self._groups.get(key)
             if group is None:
                 if len(self._groups) >= MAX_GROUPS:
-                    self.left_out += 1
+                    self.skipped += 1
                     continue
                 group = self._groups[key] = Group(
                     failure.org, failure.env, failure.proxy, failure.alert, failure.side, failure.target,
@@ -93,7 +93,7 @@ class Groups:
 
     def _add(self, group: Group, failure: FailedHandshake) -> None:
         group.count += 1
-        time = in_utc(failure, self._zone)
+        time = in_utc(failure.time, failure.zone, self._zone) if failure.time else None
         if time is not None:
             group.first = min(group.first or time, time)
             group.last = max(group.last or time, time)
@@ -106,7 +106,7 @@ class Groups:
             group.kept.append((failure, time))
 
     def trace(self, traced: Iterable[TracedMessage]) -> None:
-        """Count failures that only a debug session tells of: the messages of no other group."""
+        """Count failures that only a debug session shows: their messages are in no other group."""
         known = {name for group in self._groups.values() for name in group.messages}
         for message in traced:
             alert = catalog.received_alert(message.cause or "")
@@ -135,57 +135,44 @@ class Groups:
         )
 
 
-def in_utc(failure: FailedHandshake, zone: tzinfo | None) -> datetime | None:
-    """A failure's time in UTC; of a log without a zone, in the one given or this machine's."""
-    if failure.time is None:
-        return None
-    local = in_zone(failure.time, failure.zone, zone)
-    try:
-        return (local.replace(tzinfo=zone) if zone is not None else local.astimezone()).astimezone(UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """What is diagnosed together."""
 
     group: Group | None
-    """``None``: only a capture tells of it."""
-    connections: list[Connection]
+    """``None``: only a capture shows it."""
+    connections: tuple[Connection, ...]
     failures: int
     """Of the log."""
-    samples: list[FailedHandshake] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    samples: tuple[FailedHandshake, ...] = ()
+    notes: tuple[str, ...] = ()
     lost: int = 0
     """Alerts on the wire that the log does not name."""
 
 
 def cases_of(groups: list[Group], connections: list[Connection], wanted: frozenset[str] | None) -> list[Case]:
-    """Groups and connections joined.
+    """Join groups and connections.
 
     Args:
         groups: failures of a log.
         connections: of captures.
-        wanted: families of failures that are cases by themselves; others are only where a capture shows that
-            the backend refused. ``None``: all.
+        wanted: families of failures that are cases by themselves; others are cases only where a capture
+            shows that the backend refused. ``None``: all.
     """
     index = _Index(connections)
-    done: list[Case] = []
+    cases: list[Case] = []
     used: set[int] = set()
     for group in groups:
-        done += _of_group(group, index, used, wanted is None or bool(wanted & set(group.families)))
+        cases += _of_group(group, index, used, wanted is None or bool(wanted & set(group.families)))
     alone: dict[tuple[object, ...], list[Connection]] = {}
     for connection in connections:
         if id(connection) not in used and _worth_a_case(connection):
             key = (*_outcome(connection), *connection.server, connection.sni)
             alone.setdefault(key, []).append(connection)
     for alike in alone.values():
-        case = Case(None, alike, 0)
-        if groups:
-            case.notes.append("no entry of the log belongs to it")
-        done.append(case)
-    return done
+        notes = ("no entry of the log belongs to it",) if groups else ()
+        cases.append(Case(None, tuple(alike), 0, notes=notes))
+    return cases
 
 
 def _of_group(group: Group, index: _Index, used: set[int], by_itself: bool) -> list[Case]:
@@ -203,25 +190,32 @@ def _of_group(group: Group, index: _Index, used: set[int], by_itself: bool) -> l
     if not by_itself:
         parts = [pairs for pairs in parts if pairs[0][1].accepted is False]
     elif not parts:
-        return [Case(group, [], group.count, [failure for failure, _ in group.kept[:SAMPLES]])]
+        return [Case(group, (), group.count, tuple(failure for failure, _ in group.kept[:SAMPLES]))]
     matched = sum(len(pairs) for pairs in parts)
-    done = []
+    cases = []
     for number, pairs in enumerate(parts):
-        # Failures that no capture shows go with the commonest outcome that one shows.
+        # Failures that no capture shows are counted with the most frequent outcome that one shows.
         count = len(pairs) + (group.count - matched if number == 0 and by_itself else 0)
-        case = Case(group, [connection for _, connection in pairs], count)
-        case.samples = [failure for failure, _ in pairs[:SAMPLES]]
-        case.lost = sum(_lost(failure, connection) for failure, connection in pairs)
+        notes = []
         if len(pairs) < count:
-            case.notes.append(f"the capture shows {len(pairs):,} of {count:,} failures")
+            notes.append(f"the capture shows {len(pairs):,} of {count:,} failures")
         if shifts:
             hours = shifts.most_common(1)[0][0] / 60
-            case.notes.append(
+            notes.append(
                 f"the log's clock and the capture's differ by about {hours:g} hours, though all ports agree:"
                 " is --tz missing?"
             )
-        done.append(case)
-    return done
+        cases.append(
+            Case(
+                group,
+                connections=tuple(connection for _, connection in pairs),
+                failures=count,
+                samples=tuple(failure for failure, _ in pairs[:SAMPLES]),
+                notes=tuple(notes),
+                lost=sum(_lost(failure, connection) for failure, connection in pairs),
+            )
+        )
+    return cases
 
 
 def _lost(failure: FailedHandshake, connection: Connection) -> bool:
@@ -252,7 +246,7 @@ def client_alert(connection: Connection) -> bool:
 
 
 def _worth_a_case(connection: Connection) -> bool:
-    """Whether a connection without an entry of the log is told of: something was refused."""
+    """Whether a connection without an entry of the log is a case: something was refused."""
     if connection.accepted is True:
         return False
     return connection.accepted is False or client_alert(connection) or connection.refusal is not None

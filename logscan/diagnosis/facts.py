@@ -6,15 +6,19 @@ no log was given, connections of a capture that agree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from logscan.diagnosis.keymanager import Choice
-from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.connection import EMPTY, Connection
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.configuration import TlsSettings
 from logscan.evidence.distinguished_names import Name
-from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry
+from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
+
+SHOWN_NAMES = 8
+"""Accepted authorities quoted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,10 @@ class Quote:
     text: str
     source: str
     """File with line, byte or packet; or the resource of an API."""
+
+
+Quotes = Mapping[str, Quote]
+"""Evidence by the name of the fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,18 @@ class Need:
     """``capture``, ``keystore``, ``bundle`` … (:mod:`logscan.diagnosis.needs`)."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """What a server asks of a client certificate."""
+
+    authorities: tuple[Name, ...]
+    """Accepted; empty: any."""
+    key_types: tuple[str, ...]
+    schemes: tuple[str, ...]
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known. ``None`` always means: not known."""
 
@@ -54,19 +73,19 @@ class Facts:
     hello_only: bool | None = None
     """The handshake ended before the server answered the ClientHello."""
     before_request: bool = False
-    """TLS 1.3: it ended behind the ServerHello, before the client could answer."""
+    """TLS 1.3: it ended after the ServerHello, before the client could answer."""
     wire: bool = False
     """A connection of a capture belongs to the case."""
     incomplete: tuple[str, ...] = ()
     """What the capture lacks."""
-    asked: bool | None = None
+    certificate_requested: bool | None = None
+    """Whether the server asked for a client certificate."""
     sent: str | None = None
     """``empty``, ``sent`` or ``not asked``."""
     inferred: bool = False
-    """``asked`` and ``sent`` come from sizes of records."""
+    """``certificate_requested`` and ``sent`` come from sizes of records."""
     accepted: bool | None = None
     renegotiated: bool = False
-    resumed: bool = False
     version: str | None = None
     sni: str | None = None
     sent_chain: tuple[Certificate, ...] = ()
@@ -79,7 +98,6 @@ class Facts:
     """A setting that only the running flow knows."""
     reference: str | None = None
     reference_resolves: bool | None = None
-    reference_refers: str | None = None
     keystore_name: str | None = None
     keystore_exists: bool | None = None
     keystore: Keystore | None = None
@@ -93,8 +111,9 @@ class Facts:
     target: str | None = None
     org: str | None = None
     env: str | None = None
-    quotes: dict[str, Quote] = field(default_factory=dict)
-    """Evidence by the name of the fact."""
+    quotes: Quotes = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how the evidence was joined."""
     connection: Connection | None = None
     """The connection that the facts of the wire come from."""
 
@@ -103,15 +122,15 @@ class Facts:
         return tuple(self.quotes[name] for name in names if name in self.quotes)
 
     @property
-    def refused(self) -> bool:
-        """Whether something went wrong, as far as is known."""
-        return self.accepted is not True
-
-    @property
     def presented(self) -> tuple[Certificate, ...]:
         """The chain that the client sent: as seen, else what Java takes from the keystore."""
         if self.sent_chain:
             return self.sent_chain
-        if self.entry is not None and self.entry.chain and self.sent != "empty":
+        if self.entry is not None and self.entry.chain and self.sent != EMPTY:
             return self.entry.chain
         return ()
+
+
+def names_of(authorities: tuple[Name, ...]) -> str:
+    """The first names of a list, for a quote."""
+    return "; ".join(str(name) for name in authorities[:SHOWN_NAMES])

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logscan.evidence.distinguished_names import Name, find
-from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry
+from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
 
 CHOSEN, NO_KEY, NO_CERTIFICATE, OTHER_ALIAS, KEY_TYPE, ISSUER, UNKNOWN = (
     "chosen", "no private key", "no certificate", "another alias is configured", "key type not asked for",

@@ -41,7 +41,7 @@ def needs_of(kinds: set[str], facts: Facts, case: Case) -> tuple[Need, ...]:
         ),
         "key-log": (
             "what TLS 1.3 hides: secrets of the connection, or a handshake in TLS 1.2",
-            "capture once more with <Protocol>TLSv1.2</Protocol> in the target's SSLInfo, or give a key log"
+            "capture again with <Protocol>TLSv1.2</Protocol> in the target's SSLInfo, or give a key log"
             " of the backend (SSLKEYLOGFILE) with --keylog",
         ),
         "log": (

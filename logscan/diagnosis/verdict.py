@@ -1,24 +1,30 @@
-"""Verdicts: what a case comes to, in values that every renderer reads."""
+"""The verdict of one case, as a value for every renderer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from logscan.diagnosis.cases import Case
-from logscan.diagnosis.causes.all_causes import PROVEN, Finding, excluded, judge
+from logscan.diagnosis.causes import PROVEN, Finding, judge
 from logscan.diagnosis.facts import Facts, Need, Quote
 from logscan.diagnosis.facts_of_case import facts_of
 from logscan.diagnosis.needs import needs_of
-from logscan.evidence.capture.connections import EMPTY, NOT_ASKED, SENT
+from logscan.evidence.capture.connection import EMPTY, NOT_ASKED, SENT
 from logscan.evidence.collected import Evidence
-from logscan.evidence.keystores.read_keystore import Keystore
+from logscan.evidence.keystores.keystore import Keystore
 
 CERTAIN, INFERRED, OPEN, FINE = "certain", "inferred", "open", "no fault"
+
+_CHAIN = (
+    "log", "trace", "log_keystore", "alert", "settings", "reference", "alias", "keystore",
+    "certificate_requested", "request", "sent", "backend_ca", "sni_differs",
+)  # fmt: skip
+"""The facts whose evidence is quoted, from the failure to the accepted authorities."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a case comes to."""
+    """The causes of a case, and the evidence for them."""
 
     case: Case
     facts: Facts
@@ -28,8 +34,8 @@ class Verdict:
     """:data:`CERTAIN`; :data:`INFERRED` (from sizes of records); :data:`OPEN` (several causes remain);
     :data:`FINE`."""
     findings: tuple[Finding, ...]
-    """The cause, or all that remain."""
-    excluded: tuple[Finding, ...]
+    """The cause, or all that are possible."""
+    ruled_out: tuple[Finding, ...]
     needs: tuple[Need, ...]
     """What would decide, where that is open."""
     chain: tuple[Quote, ...]
@@ -40,30 +46,38 @@ class Verdict:
         """The names of the causes."""
         return tuple(finding.cause.name for finding in self.findings)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of how the evidence was joined."""
+        return (*self.case.notes, *self.facts.notes)
+
 
 def verdict_of(case: Case, evidence: Evidence, keystore: Keystore | None, alias: str | None) -> Verdict:
     """Judge one case."""
     facts = facts_of(case, evidence, keystore, alias)
-    findings = judge(facts)
-    proven = any(finding.answer.state == PROVEN for finding in findings)
+    findings, ruled_out = judge(facts)
+    proven = any(finding.state == PROVEN for finding in findings)
     if not findings:
         certainty = FINE if facts.accepted else OPEN
     elif proven:
         certainty = INFERRED if facts.inferred else CERTAIN
     else:
         certainty = OPEN
-    kinds = set() if proven else {need for finding in findings for need in finding.answer.needs}
+    kinds = set() if proven else {need for finding in findings for need in finding.needs}
     if not facts.wire and not proven and facts.accepted is None:
         kinds.add("capture")
     if facts.settings is None:
-        kinds.discard("reference")  # the bundle must tell its name first
-    order = ("log", "trace", "log_keystore", "alert", "settings", "reference", "alias", "keystore", "asked",
-    "request", "sent", "backend_ca", "sni_differs")  # fmt: skip
-    chain = tuple(dict.fromkeys(facts.quotes[name] for name in order if name in facts.quotes))
+        kinds.discard("reference")  # the bundle names it
     return Verdict(
-        case, facts, _headline(facts), certainty, findings, excluded(facts) if facts.refused else (),
-        needs_of(kinds, facts, case), chain,
-    )  # fmt: skip
+        case,
+        facts,
+        headline=_headline(facts),
+        certainty=certainty,
+        findings=findings,
+        ruled_out=() if facts.accepted else ruled_out,
+        needs=needs_of(kinds, facts, case),
+        chain=tuple(dict.fromkeys(facts.quote(*_CHAIN))),
+    )
 
 
 def _headline(facts: Facts) -> str:

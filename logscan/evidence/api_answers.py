@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 from logscan.evidence.certificates import Certificate, from_cert_info
 from logscan.evidence.configuration import Environment, Reference, Target, settings_from, truth
-from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry
+from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
 from logscan.evidence.xml import child_text, read_xml, text_of
 
 API = "management API"

@@ -1,14 +1,14 @@
-"""All evidence of one diagnosis, as far as it was read: what the join looks things up in."""
+"""All evidence of one diagnosis, as far as it was read: what the diagnosis looks things up in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.connection import Connection
 from logscan.evidence.capture.read_capture import CaptureCounters
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.configuration import Environment, Proxy
-from logscan.evidence.keystores.read_keystore import Keystore
+from logscan.evidence.keystores.keystore import Keystore
 from logscan.evidence.s_client import SClient
 from logscan.evidence.trace import TracedMessage
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from logscan.evidence.keystores.read_keystore import Keystore
+from logscan.evidence.keystores.keystore import Keystore
 
 REFERENCE, VARIABLE, LITERAL = "reference", "variable", "literal"
 

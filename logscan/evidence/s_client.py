@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.distinguished_names import Name, parse
-from logscan.evidence.keystores.read_keystore import pem_certificates
+from logscan.evidence.keystores.pem import pem_certificates
 from logscan.failures import catalog
 
 HEADING = "Acceptable client certificate CA names"
@@ -52,7 +52,7 @@ class SClient:
     port: int | None
     sni: str | None
     version: str | None
-    asked: bool | None
+    certificate_requested: bool | None
     """Whether the server asked for a client certificate; ``None``: the text does not say."""
     authorities: tuple[Name, ...]
     key_types: tuple[str, ...]
@@ -80,19 +80,19 @@ def read_s_client(data: bytes, source: str) -> SClient:
     lines = text.split("\n")
     authorities: list[Name] = []
     unread: list[str] = []
-    asked: bool | None = None
+    requested: bool | None = None
     at = 0
     for number, line in enumerate(lines, start=1):
         if line.strip() == HEADING:
-            asked, at = True, number
+            requested, at = True, number
             _names(lines[number:], authorities, unread)
             break
         if line.strip() == NO_NAMES:
             at = number
-            # Printed as well when nothing was asked: only the lines behind it tell.
-            asked = True if _TYPES.search(text) or _SIGNATURES.search(text) else None
-            if asked is None and "SSL handshake has read" in text:
-                asked = False
+            # Printed as well where no certificate was requested: only the lines after it show which.
+            requested = True if _TYPES.search(text) or _SIGNATURES.search(text) else None
+            if requested is None and "SSL handshake has read" in text:
+                requested = False
             break
     types = _TYPES.search(text)
     signatures = _SIGNATURES.search(text)
@@ -106,7 +106,7 @@ def read_s_client(data: bytes, source: str) -> SClient:
         int(command[3] or command[5]) if command else None,
         sni[1].strip("'\"") if sni else None,
         protocols[-1].replace("TLSv", "TLS ").replace("TLS 1\n", "TLS 1.0") if protocols else None,
-        asked,
+        requested,
         tuple(authorities),
         tuple(part.strip().removesuffix(" sign") for part in types[1].split(",")) if types else (),
         tuple(_scheme(part) for part in signatures[1].strip().split(":")) if signatures else (),

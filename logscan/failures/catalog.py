@@ -1,4 +1,4 @@
-"""The catalogue: names of alerts and causes, what family each belongs to, and what to look at next.
+"""The catalogue: names of alerts and of the reasons that Java gives, and the families of each.
 
 Data, and the one function that reads it. Sources: RFC 8446 section 6.2, RFC 5246 section 7.2 and RFC
 6066 for the alerts; OpenJDK's ``sun.security.ssl.Alert`` for their spelling in Java; texts measured on
@@ -84,8 +84,8 @@ ALERTS: dict[str, Alert] = {
 ALERT_NAMES = {alert.number: name for name, alert in ALERTS.items()}
 
 
-class Cause(NamedTuple):
-    """A failure that the log tells in words instead of by a received alert."""
+class Reason(NamedTuple):
+    """A failure that Java names in words, without an alert that was received."""
 
     name: str
     families: tuple[str, ...]
@@ -94,108 +94,108 @@ class Cause(NamedTuple):
     """Searched in each text of the exception chain, innermost first."""
 
 
-CAUSES = (
+REASONS = (
     # Specific before general: the first that matches any text of the chain names the failure.
-    Cause(
+    Reason(
         "certificate_past_validity", (BACKEND_CERTIFICATE,), US,
         r"CertificateExpiredException|NotAfter:",
     ),
-    Cause(
+    Reason(
         "certificate_not_yet_valid", (BACKEND_CERTIFICATE,), US,
         r"CertificateNotYetValidException|NotBefore:",
     ),
-    Cause(
+    Reason(
         "hostname_mismatch", (BACKEND_CERTIFICATE,), US,
         r"No subject alternative (?:DNS )?names? |No subject alternative names present"
         r"|No name matching .* found|Certificate for <.*> doesn't match",
     ),
-    Cause(
+    Reason(
         "wrong_extended_key_usage", (BACKEND_CERTIFICATE,), US,
         r"Extended key usage does not permit|KeyUsage does not allow",
     ),
-    Cause(
+    Reason(
         "certificate_revoked_locally", (BACKEND_CERTIFICATE,), US,
         r"CertificateRevokedException|Certificate has been revoked|revocation",
     ),
-    Cause(
+    Reason(
         "weak_algorithm", (BACKEND_CERTIFICATE,), US,
         r"Algorithm constraints check failed|does not conform to algorithm constraints"
         r"|[Cc]ertificates do not conform",
     ),
-    Cause("signature_invalid", (BACKEND_CERTIFICATE,), US, r"signature check failed"),
-    Cause(
+    Reason("signature_invalid", (BACKEND_CERTIFICATE,), US, r"signature check failed"),
+    Reason(
         "empty_truststore", (BACKEND_CERTIFICATE,), US,
         r"trustAnchors parameter must be non-empty",
     ),
-    Cause(
+    Reason(
         "untrusted_certificate", (BACKEND_CERTIFICATE,), US,
         r"unable to find valid certification path|PKIX path building failed"
         r"|Path does not chain with any of the trust anchors|No trusted certificate found",
     ),
-    Cause(
+    Reason(
         "path_validation_failed", (BACKEND_CERTIFICATE,), US,
         r"PKIX path validation failed|validity check failed",
     ),
-    Cause(
+    Reason(
         "no_client_certificate_received", (CLIENT_CERTIFICATE,), US,
         r"Empty (?:client|server) certificate chain|null cert chain",
     ),
-    Cause(
+    Reason(
         "no_appropriate_protocol", (PROTOCOL,), US,
         r"No appropriate protocol|No usable protocol|No negotiable cipher suite",
     ),
-    Cause("no_cipher_suites_in_common", (PROTOCOL,), US, r"no cipher suites in common"),
-    Cause(
+    Reason("no_cipher_suites_in_common", (PROTOCOL,), US, r"no cipher suites in common"),
+    Reason(
         "no_authentication_scheme", (PROTOCOL,), US,
         r"No available authentication scheme|No supported CertificateVerify signature algorithm"
         r"|No preferred signature algorithm",
     ),
-    Cause(
+    Reason(
         "protocol_not_accepted", (PROTOCOL,), US,
         r"Server chose \S+, but that protocol version is not enabled"
         r"|server selected protocol version \S+ is not accepted"
         r"|Client requested protocol \S+ (?:is )?not (?:enabled|supported)"
         r"|client supported protocol versions .* are not accepted",
     ),
-    Cause(
+    Reason(
         "weak_dh_key", (PROTOCOL,), US,
         r"Could not generate DH keypair|Prime size must be multiple of 64|DH (?:ServerKeyExchange|key)",
     ),
-    Cause("server_name_not_recognized", (OTHER,), US, r"Unrecognized server name indication"),
-    Cause(
+    Reason("server_name_not_recognized", (OTHER,), US, r"Unrecognized server name indication"),
+    Reason(
         "not_tls_on_this_port", (OTHER,), US,
         r"plaintext connection\?|Unsupported or unrecognized SSL message|Unknown handshake type"
         r"|Unsupported record version|Unsupported SSL v2",
     ),
-    Cause("record_corrupt", (OTHER,), US, r"Tag mismatch|bad record MAC"),
-    Cause(
+    Reason("record_corrupt", (OTHER,), US, r"Tag mismatch|bad record MAC"),
+    Reason(
         "closed_in_handshake", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN,
         r"(?i:closing inbound before receiving peer's close_notify"
         r"|inbound closed before receiving peer's close_notify)"
         r"|Remote host (?:closed connection during|terminated the) handshake"
         r"|Received close_notify during handshake|SSL peer shut down incorrectly",
     ),
-    Cause("broken_pipe", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN, r"Broken pipe"),
-    Cause(
+    Reason("broken_pipe", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN, r"Broken pipe"),
+    Reason(
         "connection_reset", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN,
         r"Connection reset|forcibly closed by the remote host",
     ),
-    Cause("handshake_timeout", (TIMEOUT,), NOBODY, r"handshake timeout"),
-    Cause("ssl_engine_problem", (BACKEND_CERTIFICATE, OTHER), US, r"General SSLEngine problem"),
+    Reason("handshake_timeout", (TIMEOUT,), NOBODY, r"handshake timeout"),
+    Reason("ssl_engine_problem", (BACKEND_CERTIFICATE, OTHER), US, r"General SSLEngine problem"),
 )  # fmt: skip
 
 NEIGHBOURS = (
-    Cause("eof_unexpected", (NOT_TLS,), UNKNOWN, r"eof unexpected|EOFException"),
-    Cause("connection_refused", (NOT_TLS,), PEER, r"Connection refused"),
-    Cause("connect_timeout", (NOT_TLS,), NOBODY, r"Connection timed out|connect timed out|onConnectTimeout"),
-    Cause("io_timeout", (NOT_TLS,), NOBODY, r"\.onTimeout\b"),
-    Cause("unknown_host", (NOT_TLS,), UNKNOWN, r"Unable to resolve host|UnknownHostException"),
-    Cause(
+    Reason("eof_unexpected", (NOT_TLS,), UNKNOWN, r"eof unexpected|EOFException"),
+    Reason("connection_refused", (NOT_TLS,), PEER, r"Connection refused"),
+    Reason("connect_timeout", (NOT_TLS,), NOBODY, r"Connection timed out|connect timed out|onConnectTimeout"),
+    Reason("io_timeout", (NOT_TLS,), NOBODY, r"\.onTimeout\b"),
+    Reason("unknown_host", (NOT_TLS,), UNKNOWN, r"Unable to resolve host|UnknownHostException"),
+    Reason(
         "keystore_conflict", (NOT_TLS,), US,
         r"Cannot overwrite (?:own certificate|secret key)|Unknown resource type cert\b",
     ),
-    Cause("broken_pipe", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Broken pipe"),
-    Cause("connection_reset", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Connection reset"),
+    Reason("broken_pipe", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Broken pipe"),
+    Reason("connection_reset", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Connection reset"),
 )  # fmt: skip
 """Faults of the connection that are no failed handshake but are asked for by the same people."""
 
@@ -229,8 +229,8 @@ _RECEIVED = re.compile(
     r"(?:<UNKNOWN ALERT: (?P<old>\d+)>|Unknown alert description \((?P<new>\d+)\)|(?P<name>[a-z_]+))"
 )
 _SENT_PREFIX = re.compile(r"^(?:javax\.net\.ssl\.SSL\w+: )?(?:\([a-z_]+\) )?")
-_COMPILED = tuple((cause, re.compile(cause.pattern)) for cause in CAUSES)
-_NEIGHBOURS = tuple((cause, re.compile(cause.pattern)) for cause in NEIGHBOURS)
+_COMPILED = tuple((reason, re.compile(reason.pattern)) for reason in REASONS)
+_NEIGHBOURS = tuple((reason, re.compile(reason.pattern)) for reason in NEIGHBOURS)
 
 
 def received_alert(text: str) -> str | None:
@@ -261,11 +261,11 @@ def name_neighbour(texts: Iterable[str]) -> Naming | None:
     return _first(_NEIGHBOURS, list(texts))
 
 
-def _first(table: tuple[tuple[Cause, re.Pattern[str]], ...], chain: list[str]) -> Naming | None:
-    for cause, pattern in table:
+def _first(table: tuple[tuple[Reason, re.Pattern[str]], ...], chain: list[str]) -> Naming | None:
+    for reason, pattern in table:
         for text in reversed(chain):
             if pattern.search(text):
-                return Naming(cause.name, cause.families, cause.refused_by, without_prefix(text))
+                return Naming(reason.name, reason.families, reason.refused_by, without_prefix(text))
     return None
 
 
@@ -277,5 +277,5 @@ def without_prefix(text: str) -> str:
 
 def known_names() -> list[str]:
     """Every name that ``--alert`` accepts, sorted."""
-    causes = {cause.name for cause in (*CAUSES, *NEIGHBOURS)}
-    return sorted(causes | set(ALERTS) | {OTHER_SSL})
+    reasons = {reason.name for reason in (*REASONS, *NEIGHBOURS)}
+    return sorted(reasons | set(ALERTS) | {OTHER_SSL})

@@ -33,7 +33,7 @@ class Selection:
     @property
     def neighbours(self) -> bool:
         """Whether faults next to TLS are asked for by name."""
-        names = {cause.name for cause in catalog.NEIGHBOURS} - {c.name for c in catalog.CAUSES}
+        names = {reason.name for reason in catalog.NEIGHBOURS} - {r.name for r in catalog.REASONS}
         return bool(self.alerts & names) or self.family == catalog.NOT_TLS
 
     def names(self, failure: FailedHandshake) -> bool:

@@ -2,87 +2,255 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Unpack
 
-from logscan.diagnosis.cases import cases_of
+from logscan.diagnosis.cases import Groups, cases_of
+from logscan.diagnosis.keymanager import Choice, choose
+from logscan.diagnosis.result import Diagnosis
 from logscan.diagnosis.verdict import Verdict, verdict_of
-from logscan.evidence.capture.read_capture import CaptureCounters
+from logscan.errors import InputError, NoLogsError
+from logscan.evidence.capture.flow import MAX_OPEN
+from logscan.evidence.capture.read_capture import MAX_CONNECTIONS
 from logscan.evidence.collected import Evidence
+from logscan.evidence.distinguished_names import Name
+from logscan.evidence.keystores.keystore import Keystore
 from logscan.failures.catalog import CLIENT_CERTIFICATE
-from logscan.jobs._evidence import EvidenceRequest, Read, collect
+from logscan.failures.selection import HostNames, Selection, select_alerts
+from logscan.jobs._counting import failures_of
+from logscan.jobs._evidence import EvidenceReader, EvidenceRequest
+from logscan.jobs._options import (
+    Names,
+    Paths,
+    Reading,
+    Times,
+    check_names,
+    limits_of,
+    paths_of,
+    several,
+    times_of,
+)
+from logscan.jobs._spans import inputs_of
 from logscan.scanning.plan import Progress
-from logscan.values import Counters
+from logscan.values import Counters, Problem
+
+if TYPE_CHECKING:
+    from logscan.evidence.api_client import Management
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What ``diagnose`` found."""
+class Diagnosing(Times, Reading, total=False):
+    """Keywords of :func:`diagnose`."""
 
-    verdicts: tuple[Verdict, ...]
-    """Most failures first; cases of a capture alone behind those of a log."""
-    evidence: Evidence
-    counters: Counters
-    capture: CaptureCounters
-    logs: tuple[str, ...]
-    captures: tuple[str, ...]
-    accepted: int
-    """Connections of the capture whose handshake the backend accepted."""
-    accepted_empty: int
-    """Of them, with an empty client Certificate: no fault."""
-    hidden: int
-    """Connections of which a capture does not show what the client sent."""
-    lost_alerts: int
-    """Alerts on the wire that the log does not name."""
-    failures_left_out: int
-    northbound: int
-    """Failures of the log between Router and Message Processor, which are not diagnosed."""
+    keystore: str | None
+    """The file of the keystore that the Message Processor uses."""
+    alias: str | None
+    """The alias that is used, where no log or bundle names it."""
+    backend_ca: Names
+    """Files of the authorities that the backend trusts."""
+    keylog: Names
+    """Files of TLS 1.3 secrets (``SSLKEYLOGFILE``)."""
+    password: Names
+    """Passwords of keystores; each is tried for each."""
+    alert: Names
+    """Failures of the log to diagnose. Default: all that a refused client certificate can cause, and all
+    that a capture shows to be one."""
+    org: str | None
+    env: str | None
+    proxy: Names
+    host: Names
+    """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
+    window: int
+    """Messages open at once while their entries are joined."""
+    max_connections: int
+    """Connections kept of all captures; others are counted."""
+    max_open_connections: int
+    """Connections followed at once in a capture."""
 
-    @property
-    def open(self) -> int:
-        """Cases that are not decided."""
-        return sum(len(verdict.findings) != 1 for verdict in self.verdicts)
 
-
-def diagnose(asked: EvidenceRequest, alias: str | None = None, progress: Progress | None = None) -> Diagnosis:
+def diagnose(paths: Paths, **diagnosing: Unpack[Diagnosing]) -> Diagnosis:
     """Read the evidence and judge every case in it.
 
     Args:
-        asked: paths, selection and roles of files.
-        alias: the alias that is used, where no log or bundle names it.
+        paths: evidence of any kind, and directories of it; each file is read as what its content says it is.
+        **diagnosing: see :class:`logscan.Diagnosing`.
+
+    Raises:
+        InputError: a file that was named for its role cannot be read.
+        UsageError: an unknown alert, or a time that cannot be read.
+    """
+    check_names(diagnosing, Diagnosing)
+    request = request_of(paths_of(paths), diagnosing)
+    return judge_collected(collect(request, diagnosing.get("progress")))
+
+
+def request_of(
+    paths: Sequence[str],
+    given: Diagnosing,
+    *,
+    ask_password: Callable[[str], str | None] | None = None,
+    management: Management | None = None,
+    forget: bool = False,
+) -> EvidenceRequest:
+    """What to read, from the keywords of :func:`diagnose`.
+
+    Args:
+        paths: evidence; none, where a keystore or the management API is all of it.
+        given: the keywords.
+        ask_password: asks a person for the password of a file.
+        management: client of the management API.
+        forget: drop read data from the page cache.
+
+    Raises:
+        UsageError: an unknown alert, or a time that cannot be read.
+    """
+    alert, org, env = several(given.get("alert")), given.get("org"), given.get("env")
+    selection = Selection(
+        alerts=select_alerts(alert) if alert else frozenset(),
+        orgs=several(org),
+        envs=several(env),
+        proxies=several(given.get("proxy")),
+        times=times_of(given),
+    )
+    return EvidenceRequest(
+        paths=paths,
+        selection=selection,
+        families=None if alert else frozenset({CLIENT_CERTIFICATE}),
+        keystore=given.get("keystore"),
+        alias=given.get("alias"),
+        backend_ca=several(given.get("backend_ca")),
+        keylogs=several(given.get("keylog")),
+        passwords=several(given.get("password")),
+        ask_password=ask_password,
+        hosts=HostNames(several(given.get("host"))),
+        limits=replace(limits_of(given), forget=forget),
+        management=management,
+        org=org,
+        env=env,
+        max_connections=given.get("max_connections", MAX_CONNECTIONS),
+        max_open=given.get("max_open_connections", MAX_OPEN),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was read of a request."""
+
+    request: EvidenceRequest
+    evidence: Evidence
+    groups: Groups
+    """Failures of the logs and traces."""
+    counters: Counters
+    keystore: Keystore | None
+    """The one that was named as used."""
+    logs: tuple[str, ...]
+    captures: tuple[str, ...]
+    answers: Mapping[str, bytes]
+    """What the management API answered live, by path."""
+
+
+def collect(request: EvidenceRequest, progress: Progress | None = None) -> Collected:
+    """Read all evidence, group the failures of the logs, and fetch what they need.
 
     Raises:
         InputError: a file that was named for its role cannot be read.
     """
-    return judged(collect(asked, progress), asked, alias)
+    counters = Counters()
+    reader = EvidenceReader(request, counters)
+    reader.read()
+    groups = Groups(request.selection.times.zone)
+    if reader.logs:
+        _group_failures(reader.logs, request, groups, counters, progress)
+    groups.trace(reader.evidence.traces)
+    answers: dict[str, bytes] = {}
+    if request.management is not None:
+        from logscan.jobs._management import fetch_missing
 
-
-def judged(read: Read, asked: EvidenceRequest, alias: str | None = None) -> Diagnosis:
-    """Judge what was read."""
-    selection = asked.selection
-    groups = read.groups.emit()
-    if selection.alerts:
-        groups = [group for group in groups if group.alert in selection.alerts]
-        wanted = None
-    else:
-        wanted = frozenset({selection.family or CLIENT_CERTIFICATE})
-        if selection.family:
-            groups = [group for group in groups if selection.family in group.families]
-    cases = cases_of(groups, read.evidence.connections, wanted)
-    verdicts = [verdict_of(case, read.evidence, read.keystore, alias) for case in cases]
-    verdicts.sort(
-        key=lambda verdict: (
-            verdict.case.group is None,
-            -verdict.case.failures,
-            -len(verdict.case.connections),
-        )
+        answers = fetch_missing(request, request.management, groups.emit(), reader, counters)
+    reader.evidence.environment = reader.answers.environment()
+    return Collected(
+        request=request,
+        evidence=reader.evidence,
+        groups=groups,
+        counters=counters,
+        keystore=reader.keystore,
+        logs=tuple(reader.logs),
+        captures=tuple(reader.captures),
+        answers=answers,
     )
-    connections = read.evidence.connections
-    accepted = [connection for connection in connections if connection.accepted is True]
+
+
+def _group_failures(
+    logs: Sequence[str],
+    request: EvidenceRequest,
+    groups: Groups,
+    counters: Counters,
+    progress: Progress | None,
+) -> None:
+    selection = request.selection
+    try:
+        inputs = inputs_of(logs, counters, selection.times)
+        found = failures_of(
+            inputs, counters,
+            limits=request.limits, host_of=request.hosts, progress=progress, times=selection.times,
+        )  # fmt: skip
+        for failures in found:
+            for failure in failures:
+                inside = selection.times.holds(failure.time, failure.zone)
+                if inside is None:
+                    counters.untimed += 1
+                elif inside and selection.covers(failure):
+                    groups.feed((failure,))
+    except NoLogsError as error:
+        counters.problems.append(Problem(", ".join(logs[:3]), str(error), error.hint))
+
+
+def judge_collected(collected: Collected) -> Diagnosis:
+    """Judge every case in what was read."""
+    request, evidence = collected.request, collected.evidence
+    alerts = request.selection.alerts
+    groups = [group for group in collected.groups.emit() if not alerts or group.alert in alerts]
+    cases = cases_of(groups, evidence.connections, request.families)
+    verdicts = [verdict_of(case, evidence, collected.keystore, request.alias) for case in cases]
     return Diagnosis(
-        tuple(verdicts), read.evidence, read.counters, read.evidence.capture, tuple(read.logs),
-        tuple(read.captures),
-        len(accepted), sum(connection.client_certificate == "empty" for connection in accepted),
-        sum(c.client_certificate is None and c.accepted is None for c in connections),
-        sum(verdict.case.lost for verdict in verdicts), read.groups.left_out,
-        read.groups.northbound,
-    )  # fmt: skip
+        verdicts=tuple(sorted(verdicts, key=_order)),
+        evidence=evidence,
+        counters=collected.counters,
+        logs=collected.logs,
+        captures=collected.captures,
+        not_grouped=collected.groups.skipped,
+        northbound=collected.groups.northbound,
+    )
+
+
+def _order(verdict: Verdict) -> tuple[bool, int, int]:
+    case = verdict.case
+    return case.group is None, -case.failures, -len(case.connections)
+
+
+def simulate(collected: Collected, accepted: tuple[Name, ...] | None = None) -> list[tuple[Keystore, Choice]]:
+    """Which certificate of each keystore Java would send.
+
+    Args:
+        collected: with at least one keystore.
+        accepted: authorities that the backend accepts; ``None``: those of the evidence.
+
+    Raises:
+        InputError: there is no keystore.
+    """
+    evidence = collected.evidence
+    stores = [*evidence.keystores, *evidence.environment.keystores.values()]
+    if collected.keystore is not None:
+        stores = [collected.keystore]
+    if not stores:
+        raise InputError("no keystore is among the evidence", "give one with --keystore FILE")
+    request = next((c.request for c in evidence.connections if c.request is not None), None)
+    run = next((run for run in evidence.s_clients if run.certificate_requested), None)
+    shown = request or run
+    types: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+    if accepted is None and shown is not None:
+        accepted, types, schemes = shown.authorities, shown.key_types, shown.signature_schemes
+    elif accepted is None and evidence.backend_cas:
+        accepted = tuple(item.subject for item in evidence.backend_cas)
+    return [(store, choose(store, collected.request.alias, accepted, types, schemes)) for store in stores]

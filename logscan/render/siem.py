@@ -14,7 +14,7 @@ from typing import Any
 
 from logscan import __version__
 from logscan.failures.frames import failure_id
-from logscan.times import in_zone
+from logscan.times import in_utc
 from logscan.values import FailedHandshake
 
 ECS_VERSION = "9.0.0"
@@ -27,10 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def utc(failure: FailedHandshake, zone: tzinfo | None) -> datetime | None:
     """When it failed, in UTC."""
-    if failure.time is None:
-        return None
-    local = in_zone(failure.time, failure.zone, zone)
-    return (local.replace(tzinfo=zone) if zone is not None else local.astimezone()).astimezone(UTC)
+    return None if failure.time is None else in_utc(failure.time, failure.zone, zone)
 
 
 def _pruned(value: Any) -> Any:
@@ -162,7 +159,7 @@ def otel_record(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]
             }
         ),
     }  # fmt: skip
-    if time is not None:
+    if time is not None and time >= _EPOCH:  # an unsigned number
         record["timeUnixNano"] = str((time - _EPOCH) // timedelta(microseconds=1) * 1000)
     resource = {
         "service.name": failure.proxy or "unknown_service", "service.version": failure.revision,

@@ -9,12 +9,15 @@ from functools import lru_cache
 
 import pytest
 
-from logscan.diagnosis.causes.all_causes import CAUSES, EXCLUDED, POSSIBLE, PROVEN, judge
+from logscan.diagnosis.causes import CAUSES, EXCLUDED, GROUPS, POSSIBLE, PROVEN, Cause, judge
 from logscan.diagnosis.facts import Facts, Quote
 from logscan.diagnosis.keymanager import choose
 from logscan.evidence.certificates import Certificate
 from logscan.evidence.configuration import TlsSettings
-from logscan.evidence.keystores.read_keystore import Keystore, KeystoreEntry, pem_certificates, read_keystore
+from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
+from logscan.evidence.keystores.pem import pem_certificates
+from logscan.evidence.keystores.read_keystore import read_keystore
+from logscan.failures.catalog import known_names
 from support.command import ROOT
 
 PKI = ROOT / "tests/data/tls/pki"
@@ -49,22 +52,20 @@ def facts(
 ) -> Facts:
     """A refused handshake, as a capture shows it, with what is configured."""
     made = Facts(
-        alert="bad_certificate", received=True, begun=WHEN, ended=WHEN, hello_only=False, wire=True, asked=sent != "not asked",
+        alert="bad_certificate", received=True, begun=WHEN, ended=WHEN, hello_only=False, wire=True, certificate_requested=sent != "not asked",
         sent=sent, accepted=False, version="TLS 1.2", sent_chain=chain, schemes=("rsa_pkcs1_sha256",), key_types=("RSA",),
         authorities=None if accepts is None else tuple(pem(name)[0].subject for name in accepts),
         backend_cas=tuple(certificate for name in trusts for certificate in pem(name)),
     )  # fmt: skip
     if keystore is not None:
-        made.keystore = store(keystore) if isinstance(keystore, str) else keystore
-        made.keystore_exists = True
-        made.alias = alias
-        made.entry = made.keystore.entry(alias) if alias else None
-    for name, value in more.items():
-        assert hasattr(made, name)
-        setattr(made, name, value)
-    if made.keystore is not None:
-        made.choice = choose(made.keystore, made.alias, made.authorities, made.key_types, made.schemes)
-    return made
+        held = store(keystore) if isinstance(keystore, str) else keystore
+        entry = held.entry(alias) if alias else None
+        made = replace(made, keystore=held, keystore_exists=True, alias=alias, entry=entry)
+    made = replace(made, **more)  # type: ignore[arg-type]
+    if made.keystore is None:
+        return made
+    choice = choose(made.keystore, made.alias, made.authorities, made.key_types, made.schemes)
+    return replace(made, choice=choice)
 
 
 def partly(name: str, **changes: object) -> Keystore:
@@ -90,8 +91,8 @@ Made = Callable[[], Facts]
 TABLE: dict[str, tuple[str, list[Made], list[Made]]] = {
     "not_a_client_certificate_matter": (
         PROVEN,
-        [lambda: facts(sent=None, accepts=None, hello_only=True, asked=None)],
-        [lambda: facts(), lambda: facts(sent=None, hello_only=None, accepts=None, wire=False, asked=None)],
+        [lambda: facts(sent=None, accepts=None, hello_only=True, certificate_requested=None)],
+        [lambda: facts(), lambda: facts(sent=None, hello_only=None, accepts=None, wire=False, certificate_requested=None)],
     ),
     "refused_by_message_processor": (
         PROVEN, [lambda: facts(received=False, accepted=None)], [lambda: facts(), lambda: facts(received=None)],
@@ -181,7 +182,7 @@ TABLE: dict[str, tuple[str, list[Made], list[Made]]] = {
          lambda: facts("good", sent="sent", chain=pem("good"), trusts=("fake", "root")),
          lambda: facts("good", sent="sent", chain=pem("good"), trusts=("other",))],
     ),
-    "weak_algorithm": (
+    "weak_client_certificate": (
         POSSIBLE,
         [lambda: facts(sent="sent", chain=sha1(pem("good"))),
          lambda: facts(sent="sent", chain=(replace(pem("good")[0], key_bits=1024),))],
@@ -196,15 +197,39 @@ TABLE: dict[str, tuple[str, list[Made], list[Made]]] = {
         [lambda: facts(), lambda: facts(accepted=True, quotes={"sni_differs": Quote("other names", "s_client.txt")})],
     ),
     "backend_failed": (
-        POSSIBLE, [lambda: facts(sent=None, accepts=None, asked=None, before_request=True, version="TLS 1.3")],
-        [lambda: facts(), lambda: facts(sent=None, accepts=None, asked=None)],
+        POSSIBLE, [lambda: facts(sent=None, accepts=None, certificate_requested=None, before_request=True, version="TLS 1.3")],
+        [lambda: facts(), lambda: facts(sent=None, accepts=None, certificate_requested=None)],
     ),
 }  # fmt: skip
 BY_NAME = {cause.name: cause for cause in CAUSES}
 
 
-def test_the_table_is_complete() -> None:
-    """No cause without its cases."""
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.name)
+def test_a_cause_is_complete(cause: Cause) -> None:
+    """What a cause lacks is named: its cases here, its words, its group, its row in docs/diagnose.md."""
+    page = (ROOT / "docs/diagnose.md").read_text()
+    parts = {
+        "cases in TABLE": cause.name in TABLE,
+        "a title": cause.title and not cause.title.endswith("."),
+        "a remedy in sentences": cause.remedy.endswith("."),
+        "a group of GROUPS": cause.group in GROUPS,
+        "a docstring that says when it is proven": cause.proven_when.endswith("."),
+        "a row in docs/diagnose.md (python docs/make_reference.py)": f"| `{cause.name}` | {row_of(cause)} |"
+        in page,
+        "a name that is no alert's": cause.name == "unknown_ca" or cause.name not in known_names(),
+    }
+    assert [part for part, there in parts.items() if not there] == []
+
+
+def row_of(cause: Cause) -> str:
+    """When a cause is proven, as the page writes it."""
+    text = cause.proven_when.replace("``", "`").removesuffix(".")
+    return text[0].lower() + text[1:]
+
+
+def test_every_cause_is_registered() -> None:
+    """No cause is listed twice, and no case tests a cause that does not exist."""
+    assert len(BY_NAME) == len(CAUSES)
     assert set(TABLE) == set(BY_NAME)
 
 
@@ -215,9 +240,9 @@ def test_shown(name: str, number: int) -> None:
     """The cause is proven, or possible where it can be no more; and the verdict holds it."""
     state, shown, _ = TABLE[name]
     made = shown[number]()
-    answer = BY_NAME[name].ask(made)
-    assert (answer.state, answer.why != "") == (state, True)
-    assert name in [finding.cause.name for finding in judge(made)]
+    assessed = BY_NAME[name].assess(made)
+    assert (assessed.state, assessed.why != "") == (state, True)
+    assert name in [finding.cause.name for finding in judge(made)[0]]
 
 
 @pytest.mark.parametrize(
@@ -227,9 +252,9 @@ def test_near_miss(name: str, number: int) -> None:
     """Something alike is not taken for it: never proven, and where all is known excluded."""
     state, _, misses = TABLE[name]
     made = misses[number]()
-    answer = BY_NAME[name].ask(made)
-    assert answer.state in ((EXCLUDED, POSSIBLE) if state == PROVEN else (EXCLUDED,)), answer
-    assert answer.why
+    assessed = BY_NAME[name].assess(made)
+    assert assessed.state in ((EXCLUDED, POSSIBLE) if state == PROVEN else (EXCLUDED,)), assessed
+    assert assessed.why
 
 
 @pytest.mark.parametrize(
@@ -237,14 +262,13 @@ def test_near_miss(name: str, number: int) -> None:
 )
 def test_what_was_accepted_has_no_cause(made: Facts) -> None:
     """An empty Certificate that the server takes is no fault, nor is anything else that it takes."""
-    made.accepted = True
-    assert judge(made) == ()
+    assert judge(replace(made, accepted=True))[0] == ()
 
 
 def test_an_empty_list_accepts_every_issuer() -> None:
     """No names: a mismatch cannot be the reason."""
     assert choose(store("good"), "myKey", (), ("RSA",)).alias == "myKey"
-    assert BY_NAME["ca_mismatch"].ask(facts("good", accepts=())).state == EXCLUDED
+    assert BY_NAME["ca_mismatch"].assess(facts("good", accepts=())).state == EXCLUDED
 
 
 def test_any_certificate_of_the_chain_counts() -> None:
@@ -253,3 +277,13 @@ def test_any_certificate_of_the_chain_counts() -> None:
     root = pem("root")[0].subject
     assert not chain[0].issuer.same(root)
     assert choose(store("fullchain"), None, (root,), ("RSA",)).alias == "myKey"
+
+
+def test_authorities_that_certify_each_other() -> None:
+    """A circle of certificates among the evidence ends the search for a missing link, and no more."""
+    inter = pem("inter")[0]
+    other = pem("other")[0].subject
+    there = replace(inter, issuer=other, der=None)
+    back = replace(inter, subject=other, issuer=inter.subject, der=None)
+    made = facts("leafonly", accepts=("srvroot",), known=(there, back))
+    assert BY_NAME["chain_incomplete"].assess(made).state == POSSIBLE

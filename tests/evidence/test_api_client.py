@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from logscan.errors import InputError
 from logscan.evidence.api_answers import Answers
 from logscan.evidence.api_client import Fetcher, Management
-from logscan.evidence.keystores.read_keystore import pem_certificates
+from logscan.evidence.keystores.pem import pem_certificates
 from support.command import ROOT, logscan
 
 TLS = ROOT / "tests/data/tls"

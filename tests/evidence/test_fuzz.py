@@ -27,13 +27,15 @@ from logscan.evidence import bundle, s_client, trace
 from logscan.evidence import distinguished_names as names
 from logscan.evidence.api_answers import Answers
 from logscan.evidence.capture import tls
-from logscan.evidence.capture.connections import Connection, Connections
+from logscan.evidence.capture.connection import Connection
+from logscan.evidence.capture.flow import Connections
 from logscan.evidence.capture.keylog import KeyLog
 from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
 from logscan.evidence.capture.reassembly import Direction
 from logscan.evidence.capture.segments import Segment
 from logscan.evidence.certificates import certificate_from_der
 from logscan.evidence.keystores import read_keystore as keystores
+from logscan.evidence.keystores.keystore import WrongPasswordError
 from logscan.evidence.xml import read_xml
 from support.command import ROOT
 
@@ -128,7 +130,7 @@ def test_damaged_captures(number: int, seed: int) -> None:
     keys.add((TLS / "openssl/sslkeylog_root.txt").read_bytes())
     with contextlib.suppress(InputError):
         for connection in connections(mutated((TLS / CAPTURES[number]).read_bytes(), seed), keys):
-            assert connection.asked in (True, False, None)
+            assert connection.certificate_requested in (True, False, None)
             assert connection.accepted in (True, False, None)
 
 
@@ -387,7 +389,7 @@ def test_lengths_that_lie() -> None:
     rounds = store.replace(struct.pack(">BBH", 2, 2, 2048), struct.pack(">BBH", 2, 2, 0x7FFF))
     assert rounds != store
     quick(lambda: keystores.read_keystore(rounds, "x", "x", ["changeit"]), seconds=20)
-    with pytest.raises(keystores.WrongPasswordError):
+    with pytest.raises(WrongPasswordError):
         locked()
 
 

@@ -16,6 +16,7 @@ from logscan.evidence.api_answers import Answers, is_answer
 from logscan.evidence.configuration import LITERAL, REFERENCE, VARIABLE, Environment, kind_of_value
 from logscan.evidence.distinguished_names import parse
 from logscan.evidence.keystores import read_keystore as keystores
+from logscan.evidence.keystores.keystore import WrongPasswordError
 from support.command import ROOT
 from support.oracles import OPENSSL, needs
 
@@ -72,7 +73,7 @@ def test_s_client_styles(names: str, ends: str) -> None:
         run = s_client.read_s_client(data, "x")
         (name,) = run.authorities
         assert name.same(parse(CA))
-        assert (run.asked, run.unread, run.version) == (True, (), "TLS 1.2")
+        assert (run.certificate_requested, run.unread, run.version) == (True, (), "TLS 1.2")
         assert run.key_types == (("RSA", "DSA") if tail else ())
         assert run.signature_schemes == (("rsa_pkcs1_sha256", "ecdsa_sha384") if tail else ())
         assert run.verify_errors == ("20: unable to get local issuer certificate",)
@@ -82,8 +83,8 @@ def test_s_client_styles(names: str, ends: str) -> None:
 def test_s_client_asked_or_not() -> None:
     """No names may mean any, or that nothing was asked."""
     asked = s_client.read_s_client(text(s_client.NO_NAMES, TYPES), "x")
-    assert (asked.asked, asked.authorities) == (True, ())
-    assert s_client.read_s_client(text(s_client.NO_NAMES), "x").asked is False
+    assert (asked.certificate_requested, asked.authorities) == (True, ())
+    assert s_client.read_s_client(text(s_client.NO_NAMES), "x").certificate_requested is False
 
 
 def test_s_client_command() -> None:
@@ -325,7 +326,7 @@ def test_pkcs12_of_all_ages(how: list[str], tmp_path: Path) -> None:
     data = (tmp_path / "x.p12").read_bytes()
     (entry,) = keystores.read_keystore(data, "x", "x", ["no", "geheim"]).entries
     assert (entry.alias, entry.has_key, len(entry.chain)) == ("k", True, 2)
-    with pytest.raises(keystores.WrongPasswordError):
+    with pytest.raises(WrongPasswordError):
         keystores.read_keystore(data, "x", "x", ["no"])
     # PEM: the key that belongs, one that does not, one that is locked.
     (entry,) = keystores.read_keystore(plain.read_bytes(), "x", "x").entries

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.connection import Connection
 from logscan.evidence.capture.keylog import KeyLog
 from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
 from support.command import ROOT

@@ -9,14 +9,11 @@ from typing import Any
 
 import pytest
 
-from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.connection import Connection
 from logscan.evidence.capture.keylog import KeyLog
 from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
-from logscan.failures.selection import Selection
-from logscan.jobs._evidence import EvidenceRequest
 from logscan.jobs.diagnose import diagnose
-from logscan.render.diagnosis import as_json
-from logscan.times import time_range
+from logscan.render.diagnosis.data import as_json
 from support.command import ROOT, logscan
 from support.oracles import OPENSSL, needs
 
@@ -123,13 +120,14 @@ def diagnosis(
     *paths: str, keystore: str | None = None, backend_ca: tuple[str, ...] = (), alias: str | None = None
 ) -> dict[str, Any]:
     """What the command would say, as JSON, without starting it."""
-    asked = EvidenceRequest(
-        [str(TLS / path) for path in paths],
-        Selection(alerts=frozenset(), times=time_range(None, None, "UTC")),
-        str(TLS / keystore) if keystore else None,
-        [str(TLS / path) for path in backend_ca],
+    found = diagnose(
+        [TLS / path for path in paths],
+        tz="UTC",
+        keystore=str(TLS / keystore) if keystore else None,
+        backend_ca=[str(TLS / path) for path in backend_ca],
+        alias=alias,
     )
-    value: dict[str, Any] = json.loads(as_json(diagnose(asked, alias)))
+    value: dict[str, Any] = json.loads(as_json(found))
     assert value["problems"] == []
     return value
 

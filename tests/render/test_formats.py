@@ -102,6 +102,27 @@ def test_zone(tmp_path: Path) -> None:
     assert json.loads(done.stdout.splitlines()[0])["@timestamp"] == "2026-07-01T10:14:07.640Z"
 
 
+@pytest.mark.parametrize("form", ["ecs", "otel"])
+@pytest.mark.parametrize(
+    ("day", "zone"), [("0001-01-01", "+14:00"), ("9999-12-31", "-12:00"), ("0001-01-01", "UTC")]
+)
+def test_the_first_and_the_last_year(tmp_path: Path, form: str, day: str, zone: str) -> None:
+    """A time at the ends of the calendar is left out where UTC cannot hold it; no traceback."""
+    text = (ROOT / "sample_logs/no-keystore/system.log").read_text()
+    (tmp_path / "system.log").write_text(
+        text.replace("2026-11-23 02:", f"{day} {'02' if day[0] == '0' else '22'}:")
+    )
+    done = logscan("report", "--each", "system.log", "--format", form, "--tz", zone, cwd=tmp_path)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    (event, *_) = [json.loads(line) for line in done.stdout.splitlines()]
+    if form == "ecs":
+        assert event.get("@timestamp") == (f"{day}T02:14:07.640Z" if zone == "UTC" else None)
+    else:
+        (record,) = event["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+        assert "timeUnixNano" not in record
+
+
 ATTACKS = {
     "markup": "<script>alert(1)</script><img src=x onerror=alert(1)>",
     "formula": '=HYPERLINK("http://x","y")',

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from logscan.evidence.capture.connections import Connection
+from logscan.evidence.capture.connection import Connection
 from logscan.evidence.capture.packets import BLOCK, CaptureFile
 from logscan.evidence.capture.segments import ends_of, segment_of
 from logscan.reading.decompressors import unpacking_errors

@@ -1,4 +1,4 @@
-"""Key logs (``SSLKEYLOGFILE``, RFC 9850) and the TLS 1.3 records that they open.
+"""Key logs (``SSLKEYLOGFILE``, RFC 9850) and the TLS 1.3 records that they decrypt.
 
 Secrets are kept in memory only and never shown.
 """
@@ -59,8 +59,8 @@ class KeyLog:
         return len(self._secrets)
 
 
-class Opener:
-    """Opens the records of one side under one secret (RFC 8446 sections 5.2, 5.3 and 7.3)."""
+class RecordDecryptor:
+    """Decrypts the records of one side with one secret (RFC 8446 sections 5.2, 5.3 and 7.3)."""
 
     def __init__(self, secret: bytes, suite: int) -> None:
         algorithm: hashes.HashAlgorithm = hashes.SHA384() if suite == 0x1302 else hashes.SHA256()
@@ -76,8 +76,8 @@ class Opener:
         else:
             self._cipher = AESGCM(key)
 
-    def open(self, header: bytes, data: bytes) -> tuple[int, bytes] | None:
-        """Content type and content of a record; ``None`` where the secret does not open it."""
+    def decrypt(self, header: bytes, data: bytes) -> tuple[int, bytes] | None:
+        """Content type and content of a record; ``None``: the secret does not fit."""
         nonce = (self._iv ^ self._number).to_bytes(12, "big")
         try:
             plain = self._cipher.decrypt(nonce, data, header).rstrip(b"\0")

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from logscan.evidence.capture.connections import MAX_OPEN, Connection, Connections
+from logscan.evidence.capture.connection import Connection
+from logscan.evidence.capture.flow import MAX_OPEN, Connections
 from logscan.evidence.capture.keylog import KeyLog
 from logscan.evidence.capture.packets import BLOCK, CaptureFile
 from logscan.evidence.capture.segments import segment_of
@@ -30,8 +31,8 @@ class CaptureCounters:
     bytes: int = 0
     connections: int = 0
     """TLS connections with a part of their handshake."""
-    asked: int = 0
-    """Of them, where a client certificate was asked for."""
+    certificate_requested: int = 0
+    """Of them, with a request for a client certificate."""
     mid: int = 0
     """TLS connections whose handshake was before the capture."""
     not_tls: int = 0

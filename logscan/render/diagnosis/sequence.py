@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from logscan.evidence.capture.connections import CLIENT, Connection, Step
+from logscan.evidence.capture.connection import CLIENT, Connection, Step
 from logscan.render.text import safe
 
 CLOSED = "closed by the "
