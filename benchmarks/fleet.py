@@ -67,7 +67,7 @@ class Bench:
             path = self.plain / f"system-{day:%Y-%m-%d}.log"
             if not path.exists():
                 with path.open("wb") as log:
-                    generate.write(log, None, size, number + 1, 0.001, day)
+                    generate.write(log, None, size, seed=number + 1, failing=0.001, start=day)
             target = self.gz / f"{path.name}.gz"
             if not target.exists():
                 packed(path, ".gz").rename(target)

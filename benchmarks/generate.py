@@ -337,6 +337,7 @@ def entries(
     failing: float,
     start: datetime,
     enough: Callable[[], bool],
+    *,
     milliseconds: float = 2.0,
     concurrent: int = 40,
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
@@ -384,6 +385,7 @@ def write(
     log: BinaryIO,
     truth: TextIO | None,
     size: int,
+    *,
     seed: int = 1,
     failing: float = 0.001,
     start: datetime = datetime(2026, 11, 23),
@@ -397,7 +399,7 @@ def write(
     def enough() -> bool:
         return produced >= size
 
-    for text, begins in entries(seed, failing, start, enough, milliseconds):
+    for text, begins in entries(seed, failing, start, enough, milliseconds=milliseconds):
         pending.append(text)
         produced += len(text)
         if begins is not None and truth is not None:
@@ -431,7 +433,10 @@ def main() -> None:
     args = parser.parse_args()
     truth_path = args.log.with_name(args.log.name + ".truth.jsonl")
     with open(args.log, "wb") as log, open(truth_path, "w", encoding="utf-8") as truth:
-        size = write(log, truth, args.size, args.seed, args.failing, args.start, args.milliseconds)
+        size = write(
+            log, truth, args.size,
+            seed=args.seed, failing=args.failing, start=args.start, milliseconds=args.milliseconds,
+        )  # fmt: skip
     print(f"{args.log}: {size:,} bytes, truth in {truth_path.name}")
 
 

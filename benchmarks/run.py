@@ -220,13 +220,13 @@ def first_number(data: bytes) -> object:
 
 
 def data_file(
-    folder: Path, name: str, size: int, failing: float, seed: int, milliseconds: float = 2.0
+    folder: Path, name: str, size: int, *, failing: float, seed: int, milliseconds: float = 2.0
 ) -> Path:
     """A generated log, made once."""
     path = folder / name
     if not path.exists():
         with path.open("wb") as log, path.with_name(name + ".truth.jsonl").open("w") as truth:
-            generate.write(log, truth, size, seed, failing, datetime(2026, 11, 23), milliseconds)
+            generate.write(log, truth, size, seed=seed, failing=failing, milliseconds=milliseconds)
     return path
 
 
@@ -282,7 +282,7 @@ def ids_of(path: Path, count: int) -> list[str]:
 def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> list[Job]:
     """All jobs over data of one size."""
     name = f"plain-{size // (1 << 20)}MiB.log" if not large else "plain-10GiB.log"
-    plain = data_file(folder, name, size, 0.001, 7)
+    plain = data_file(folder, name, size, failing=0.001, seed=7)
     one = ids_of(plain, 1)[0]
     many = folder / f"ids-{size >> 20}.txt"
     many.write_text("\n".join(ids_of(plain, 3000)) + "\n")
@@ -355,13 +355,14 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
         for job in everything:
             job.commands = [command for command in job.commands if command.name not in slow]
         return [job for job in everything if len(job.commands) > 1]
-    busy = data_file(folder, f"busy-{size >> 20}MiB.log", size, 0.1, 9)
+    busy = data_file(folder, f"busy-{size >> 20}MiB.log", size, failing=0.1, seed=9)
     gz, zst = packed(plain, ".gz"), packed(plain, ".zst")
     files = split(plain, 40, ".gz")
     plain_files = split(plain, 40, "")
     table = [logscan, "report", "--alert", "bad_certificate", "--format", "json"]
     out = {name: folder / f"{name}.parquet" for name in ("logscan", "polars", "duckdb")}
-    days = data_file(folder, f"days-{size >> 20}MiB.log", size, 0.001, 11, 60.0 * (1 << 30) / size)
+    slow = 60.0 * (1 << 30) / size
+    days = data_file(folder, f"days-{size >> 20}MiB.log", size, failing=0.001, seed=11, milliseconds=slow)
     hour = [logscan, "report", "--alert", "all", "--format", "json", "--tz", "UTC", "--since"]
     return [
         *everything,

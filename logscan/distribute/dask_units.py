@@ -152,7 +152,7 @@ def scan_unit(
         Its :class:`Outcome`, and the pieces of the job's result.
     """
     counters = Counters()
-    scan = UnitScan(unit, plan, job.scanner, counters, inherits, at)
+    scan = UnitScan(unit, plan, job.scanner, counters, inherits=inherits, at=at)
     made: list[Any] = []
     size = 0
     rest: Place | None = None

@@ -79,7 +79,7 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
     if usual is None:
         slow = np.ones(len(starts), bool)
     else:
-        slow = unusual(text, usual, rows, starts, ends, max_entry)
+        slow = unusual(text, usual, rows, (starts, ends), max_entry)
         batches.append(cut_out(chunk, text, usual, rows[~slow], ends[~slow]))
     if slow.any():
         batches.append(parsed(chunk, starts[slow], ends[slow], max_entry, counters))
@@ -204,8 +204,9 @@ def within(batch: pa.RecordBatch, times: TimeRange, counters: Counters) -> pa.Re
     return batch.filter(keep)
 
 
-def unusual(text: Text, header: Header, rows: Ints, starts: Ints, ends: Ints, max_entry: int) -> Bools:
-    """Which entries must go through the grammar."""
+def unusual(text: Text, header: Header, rows: Ints, bounds: tuple[Ints, Ints], max_entry: int) -> Bools:
+    """Which entries, by their bounds, must go through the grammar."""
+    starts, ends = bounds
     slow = ~header.usual[rows] | (ends - starts > max_entry)
     if b"\r" in text.data:
         returns = np.flatnonzero(text.raw[: text.size] == 0x0D)

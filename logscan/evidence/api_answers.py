@@ -155,10 +155,16 @@ class Answers:
         if isinstance(info, dict):  # an alias
             label = item.get("alias") or item.get("aliasName") or name
             self._chain(
-                info.get("certInfo"), _text(label), _text(item.get("keyName")), keystore, source, True
+                info.get("certInfo"),
+                source,
+                name=_text(label),
+                key=_text(item.get("keyName")),
+                keystore=keystore,
+                alias=True,
             )
         elif isinstance(info, list):
-            self._chain(info, name or _text(item.get("certName")), None, keystore, source, False)
+            name = name or _text(item.get("certName"))
+            self._chain(info, source, name=name, key=None, keystore=keystore, alias=False)
         elif "refers" in item and isinstance(item.get("name"), str):
             self._reference(
                 item["name"], str(item["refers"]), str(item.get("resourceType") or "KeyStore"), source
@@ -169,7 +175,14 @@ class Answers:
             self._keystore(item, source)
 
     def _chain(
-        self, rows: object, name: str | None, key: str | None, keystore: str | None, source: str, alias: bool
+        self,
+        rows: object,
+        source: str,
+        *,
+        name: str | None,
+        key: str | None,
+        keystore: str | None,
+        alias: bool,
     ) -> None:
         chain = []
         for row in rows if isinstance(rows, list) else []:
@@ -240,9 +253,8 @@ class Answers:
         ]
         rows = [_cert_info(element) for element in infos if child_text(element, "Subject")]
         if rows:
-            self._chain(
-                rows, root.get("name") or child_text(root, "CertName") or name, None, keystore, source, False
-            )
+            name = root.get("name") or child_text(root, "CertName") or name
+            self._chain(rows, source, name=name, key=None, keystore=keystore, alias=False)
 
     def _xml_server(self, element: Element, source: str) -> None:
         label = element.get("name") or child_text(element, "Name")

@@ -101,7 +101,7 @@ def failure_dict(failure: FailedHandshake) -> dict[str, object]:
         "offset": failure.place.offset,
         "hint": hint_for(
             failure.alert, failure.family, info.keystore if info else None, failure.target,
-            failure.families, failure.side,
+            families=failure.families, side=failure.side,
         ),
     }  # fmt: skip
 

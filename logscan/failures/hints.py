@@ -67,6 +67,7 @@ def hint_for(
     family: str,
     keystore: str | None,
     target: str | None,
+    *,
     families: tuple[str, ...] = (),
     side: str = "southbound",
 ) -> str:

@@ -190,7 +190,7 @@ class Incidents:
         configured = [name for name in keystores if name != "null"]
         hint = hint_for(
             key.alert, families[0], configured[0] if configured else next(iter(keystores), None),
-            targets[0] if targets else None, families, key.side,
+            targets[0] if targets else None, families=families, side=key.side,
         )  # fmt: skip
         if configured and "null" in keystores:
             hint = f"{NO_KEYSTORE} in {seen[0]['null']:,} of them; elsewhere {hint}"

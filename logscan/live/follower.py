@@ -86,7 +86,7 @@ class Follower:
             needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if self._neighbours else ())
             finder = EveryEntryFinder(layout) if self._entries else finder_for(needles, rare=True)
             self._scanner = Scanner(
-                finder, layout, self._counters, self._limits.max_entry, self._entries,
-                not self.file.at_line_start,
+                finder, layout, self._counters, self._limits.max_entry,
+                lines=self._entries, mid_line=not self.file.at_line_start,
             )  # fmt: skip
         return self._scanner

@@ -315,7 +315,7 @@ def _guarded(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place 
 
 def _scan(work: _Work, plan: Plan, finder: Finder, inherits: bool, at: Place | None = None) -> None:
     """Scan one unit; with ``at``, exactly from an entry that begins there."""
-    scan = UnitScan(work.unit, plan, partial(Scanner, finder), work.counters, inherits, at)
+    scan = UnitScan(work.unit, plan, partial(Scanner, finder), work.counters, inherits=inherits, at=at)
     with contextlib.closing(scan):
         for spans in scan:
             work.first = scan.first
@@ -344,6 +344,7 @@ class UnitScan:
         plan: Plan,
         scanner_of: Callable[..., Scanner],
         counters: Counters,
+        *,
         inherits: bool,
         at: Place | None = None,
     ) -> None:

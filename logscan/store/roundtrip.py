@@ -71,7 +71,7 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
     ends = np.append(starts[1:], text.size)
     batches: list[pa.RecordBatch] = []
     if header is not None:
-        slow = unusual(text, header, lines, starts, ends, _PARSED_BYTES)
+        slow = unusual(text, header, lines, (starts, ends), _PARSED_BYTES)
         usual = np.flatnonzero(~slow)
         batch = cut_out(chunk, text, header, lines[usual], ends[usual])
         batches.append(_with_form(batch, text, header, _Lines(lines[usual], starts[usual], ends[usual])))

@@ -166,7 +166,7 @@ class CaptureFile:
                 if kind == 1:
                     links.append(_interface(order, data, at + 8, at + size - 4))
                 elif kind in (2, 3, 6):
-                    packet = self._packet(order, kind, links, data, at, size)
+                    packet = self._packet(order, kind, links, data, at=at, size=size)
                     if packet:
                         yield packet
                 elif kind == 0x0A:
@@ -185,7 +185,14 @@ class CaptureFile:
         )
 
     def _packet(
-        self, order: str, kind: int, links: list[tuple[int, float, int, int]], data: bytes, at: int, size: int
+        self,
+        order: str,
+        kind: int,
+        links: list[tuple[int, float, int, int]],
+        data: bytes,
+        *,
+        at: int,
+        size: int,
     ) -> Packet | None:
         self.packets += 1
         if kind == 3:  # simple: no time, and the interface is the first

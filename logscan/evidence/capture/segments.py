@@ -93,7 +93,12 @@ def _version_4(data: bytes, at: int, end: int, skipped: Counter[str]) -> Segment
     # No length: the network card cuts it into packets later. More than there is: the snapshot is short.
     stop = at + size if size else end
     return _tcp(
-        data, at + ((data[at] & 15) << 2), end, stop, data[at + 12 : at + 16], data[at + 16 : at + 20]
+        data,
+        at + ((data[at] & 15) << 2),
+        end,
+        stop,
+        source=data[at + 12 : at + 16],
+        target=data[at + 16 : at + 20],
     )
 
 
@@ -105,7 +110,8 @@ def _version_6(data: bytes, at: int, end: int, skipped: Counter[str]) -> Segment
     following, inner = data[at + 6], at + 40
     for _ in range(8):
         if following == 6:
-            return _tcp(data, inner, end, stop, data[at + 8 : at + 24], data[at + 24 : at + 40])
+            source, target = data[at + 8 : at + 24], data[at + 24 : at + 40]
+            return _tcp(data, inner, end, stop, source=source, target=target)
         if following == 44:
             skipped["IP fragments, which are not put together"] += 1
             return None
@@ -118,7 +124,7 @@ def _version_6(data: bytes, at: int, end: int, skipped: Counter[str]) -> Segment
 _HEADER = struct.Struct(">IIBB")
 
 
-def _tcp(data: bytes, at: int, end: int, stop: int, source: bytes, target: bytes) -> Segment | None:
+def _tcp(data: bytes, at: int, end: int, stop: int, *, source: bytes, target: bytes) -> Segment | None:
     if at + 20 > end:
         return None
     sequence, acknowledged, offset, flags = _HEADER.unpack_from(data, at + 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import new as new_hash
 from hashlib import pbkdf2_hmac
 from hmac import compare_digest
@@ -76,7 +77,7 @@ def _mac_fits(pfx: Any, mac: Any, password: str) -> bool:
     content = pfx["auth_safe"]["content"].native
     size = new_hash(algorithm).digest_size
     for secret in _forms(password):
-        key = _derive(algorithm, secret, mac["mac_salt"].native, rounds, 3, size)
+        key = _derive(algorithm, secret, mac["mac_salt"].native, rounds=rounds, purpose=3, size=size)
         if compare_digest(hmac_digest(key, content, algorithm), mac["mac"]["digest"].native):
             return True
     return False
@@ -93,7 +94,7 @@ def _forms(password: str) -> tuple[bytes, ...]:
     return (secret, b"") if not password else (secret,)
 
 
-def _derive(algorithm: str, secret: bytes, salt: bytes, rounds: int, purpose: int, size: int) -> bytes:
+def _derive(algorithm: str, secret: bytes, salt: bytes, *, rounds: int, purpose: int, size: int) -> bytes:
     """The key derivation of PKCS#12 (RFC 7292 appendix B.2)."""
     block = 128 if algorithm in ("sha384", "sha512") else 64
 
@@ -134,10 +135,9 @@ def _decrypt(algorithm: Any, data: bytes, password: str) -> bytes:
             key = pbkdf2_hmac(algorithm.kdf_hmac, password.encode(), algorithm.kdf_salt, rounds, size)
             vector = algorithm.encryption_iv
         elif algorithm.kdf == "pkcs12_kdf":
-            key = _derive(algorithm.kdf_hmac, secret, algorithm.kdf_salt, rounds, 1, size)
-            vector = _derive(
-                algorithm.kdf_hmac, secret, algorithm.kdf_salt, rounds, 2, algorithm.encryption_block_size
-            )
+            derive = partial(_derive, algorithm.kdf_hmac, secret, algorithm.kdf_salt, rounds=rounds)
+            key = derive(purpose=1, size=size)
+            vector = derive(purpose=2, size=algorithm.encryption_block_size)
         else:
             raise ValueError(f"key derivation {algorithm.kdf} cannot be read")
         block_cipher: Any

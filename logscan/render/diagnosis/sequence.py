@@ -78,13 +78,16 @@ def as_svg(connection: Connection) -> str:
             at += row
         bad = "EMPTY" in step.text or "Alert (fatal)" in step.text
         kind = "closed" if step.text.startswith(CLOSED) else "bad" if bad else "usual"
-        parts.append(_arrow(step.text, step.packet, step.by == CLIENT, at, left, right, kind))
+        forward = step.by == CLIENT
+        parts.append(
+            _arrow(step.text, step.packet, forward=forward, at=at, left=left, right=right, kind=kind)
+        )
         at += row
     parts.append("</svg>")
     return "\n".join(parts)
 
 
-def _arrow(text: str, packet: int, forward: bool, at: int, left: int, right: int, kind: str) -> str:
+def _arrow(text: str, packet: int, *, forward: bool, at: int, left: int, right: int, kind: str) -> str:
     start, end = (left, right) if forward else (right, left)
     tip = -9 if forward else 9
     shown = safe(text)
