@@ -361,8 +361,8 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
     plain_files = split(plain, 40, "")
     table = [logscan, "report", "--alert", "bad_certificate", "--format", "json"]
     out = {name: folder / f"{name}.parquet" for name in ("logscan", "polars", "duckdb")}
-    slow = 60.0 * (1 << 30) / size
-    days = data_file(folder, f"days-{size >> 20}MiB.log", size, failing=0.001, seed=11, milliseconds=slow)
+    pace = 60.0 * (1 << 30) / size
+    days = data_file(folder, f"days-{size >> 20}MiB.log", size, failing=0.001, seed=11, milliseconds=pace)
     hour = [logscan, "report", "--alert", "all", "--format", "json", "--tz", "UTC", "--since"]
     return [
         *everything,

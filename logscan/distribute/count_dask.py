@@ -17,7 +17,7 @@ from logscan.distribute.dask_units import Fleet, SpanJob
 from logscan.entries.layouts import Layout
 from logscan.entries.parse import parse
 from logscan.failures.incidents import Incidents
-from logscan.failures.joining import PARTS, Joining, needles_of, part_of
+from logscan.failures.joining import SHARDS, Joining, needles_of, shard_of
 from logscan.failures.selection import HostNames
 from logscan.failures.tally import Counted, CountRequest, Tally, merge
 from logscan.scanning.plan import Progress
@@ -34,7 +34,7 @@ WAITING_BYTES = 64 << 20
 class EntryJob(SpanJob):
     """Returns the parsed entries, a piece for each part of the messages."""
 
-    pieces: ClassVar[int] = PARTS
+    pieces: ClassVar[int] = SHARDS
 
     def made(self, spans: list[Span], _layout: Layout, counters: Counters) -> list[Entry]:  # type: ignore[override]
         """See :class:`Job`."""
@@ -43,10 +43,10 @@ class EntryJob(SpanJob):
 
     def whole(self, made: list[list[Entry]]) -> tuple[list[Entry], ...]:  # type: ignore[override]
         """See :class:`Job`: a piece for each part."""
-        parts: tuple[list[Entry], ...] = tuple([] for _ in range(PARTS))
+        parts: tuple[list[Entry], ...] = tuple([] for _ in range(SHARDS))
         for entries in made:
             for entry in entries:
-                parts[part_of(entry.message_id)].append(entry)
+                parts[shard_of(entry.message_id)].append(entry)
         return parts
 
 
@@ -57,14 +57,14 @@ def count_on_cluster(address: str, request: CountRequest, progress: Progress | N
         UsageError: an unknown column.
         InputError: the cluster cannot be used (:func:`connected`).
     """
-    counted = Counted([Incidents(request.by) for _ in range(PARTS)])
+    counted = Counted([Incidents(request.by) for _ in range(SHARDS)])
     counted.counters.add(request.planned)
     with connected(address) as client:
         job = EntryJob(needles_of(request.selection.neighbours))
         fleet = Fleet(
-            client, job, request.inputs.parts, request.limits, counters=counted.counters, progress=progress
+            client, job, request.inputs.slices, request.limits, counters=counted.counters, progress=progress
         )
-        chains = [_Chain(client, request) for _ in range(PARTS)]
+        chains = [_Chain(client, request) for _ in range(SHARDS)]
         most_units = max(ROUND_UNITS, 4 * fleet.threads)
         waiting_bytes = 0
         for pieces, size in fleet.scanned():

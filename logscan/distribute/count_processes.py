@@ -18,7 +18,7 @@ from typing import Self
 
 from logscan.errors import InputError, LogscanError
 from logscan.failures import catalog
-from logscan.failures.joining import PARTS
+from logscan.failures.joining import SHARDS
 from logscan.failures.tally import Counted, CountRequest, Share, merge
 from logscan.reading.paths import LogFile
 from logscan.reading.unpack import first_bytes, open_at_offsets
@@ -48,7 +48,7 @@ def count_shared(request: CountRequest, count: Count, progress: Progress | None 
         NoLogsError: no path gave anything to read.
         UsageError: an unknown column.
     """
-    of = min(request.limits.workers, PARTS, os.cpu_count() or 1)
+    of = min(request.limits.workers, SHARDS, os.cpu_count() or 1)
     if of < 2 or not sys.executable or not _is_busy(request.inputs):
         return count(request, (0, 1), progress)
     alone = replace(request, limits=replace(request.limits, workers=1))
@@ -126,7 +126,7 @@ def _is_busy(inputs: Inputs) -> bool:
             sum(file.rows for folder in inputs.stores for file in load(folder).of_kind(FAILURES))
             >= MANY_NEEDLES
         )
-    files = [file for part in inputs.parts for file in part.stream]
+    files = [file for part in inputs.slices for file in part.stream]
     if any(file.probe.is_stream for file in files):
         return False
     size = sum(file.probe.size * (1 if file.probe.packing.is_plain else _PACKING) for file in files)

@@ -21,14 +21,14 @@ from logscan.entries.layouts import Layout
 from logscan.reading.paths import LogFile
 from logscan.reading.remote import is_remote
 from logscan.scanning.needles import Finder
-from logscan.scanning.plan import Limits, Progress, no_entries, parts_of
+from logscan.scanning.plan import Limits, Progress, no_entries, slices_of
 from logscan.scanning.scanner import Scanner, WholeScanner
 from logscan.scanning.spans import Scan
-from logscan.scanning.time_slices import Part
+from logscan.scanning.time_slices import StreamSlice
 from logscan.scanning.units import (
     Plan,
-    Seams,
     Unit,
+    UnitEdges,
     UnitScan,
     units_of,
 )
@@ -180,7 +180,7 @@ class Fleet:
         self,
         client: Any,
         job: Job,
-        parts: Sequence[Part],
+        slices: Sequence[StreamSlice],
         limits: Limits,
         *,
         counters: Counters,
@@ -192,12 +192,12 @@ class Fleet:
         self._counters = counters
         self._progress = progress
         self.threads = max(1, sum(client.nthreads().values()))
-        size = sum(file.probe.size for part in parts for file in part.stream)
+        size = sum(file.probe.size for part in slices for file in part.stream)
         spread = min(UNIT_BYTES, max(LEAST_UNIT_BYTES, size // (_UNITS_PER_THREAD * self.threads)))
         self._shown: dict[str, str] = {}
-        self._units = [unit for part in parts for unit in self._units_of(part, spread)]
+        self._units = [unit for part in slices for unit in self._units_of(part, spread)]
 
-    def _units_of(self, part: Part, spread: int) -> list[Unit]:
+    def _units_of(self, part: StreamSlice, spread: int) -> list[Unit]:
         """The units of a stream, with absolute paths: workers may have another working directory."""
         files: list[LogFile] = []
         for file in part.stream:
@@ -209,7 +209,7 @@ class Fleet:
     def scanned(self) -> Iterator[tuple[list[Any], int]]:
         """For each unit, in the order of the log: futures of the pieces of its result, and the bytes of the
         spans from which it was made."""
-        seams = Seams()
+        edges = UnitEdges()
         begun = self._counters.bytes
         upcoming = iter(self._units)
         under_way: deque[Any] = deque()
@@ -221,7 +221,7 @@ class Fleet:
                     under_way.append(self._submit(following, following.inherits))
                 outcome, pieces = self._ended(unit, under_way.popleft(), unit.inherits)
                 files = outcome.counters.files  # a file is counted once, however often it is read
-                again = seams.again(unit, outcome.first)
+                again = edges.again(unit, outcome.first)
                 if again is not None and again.at is None and not again.fresh:
                     outcome, pieces = _NOTHING, []  # all of it belongs to the entry before
                 elif again is not None:
@@ -232,9 +232,9 @@ class Fleet:
                     outcome, pieces = self._scan_again(unit, outcome.rest)
                     yield pieces, outcome.size
                     self._counters.add(replace(outcome.counters, files=0))
-                seams.ended(outcome.seen_entry, outcome.last, outcome.broken)
+                edges.ended(outcome.seen_entry, outcome.last, outcome.broken)
                 if number + 1 == len(self._units) or self._units[number + 1].first:
-                    if not seams.seen and self._counters.bytes > begun:
+                    if not edges.seen and self._counters.bytes > begun:
                         size = self._counters.bytes - begun
                         self._counters.problems.append(no_entries(unit.stream[-1].path, size))
                     begun = self._counters.bytes
@@ -301,11 +301,11 @@ class ClusterScan(NamedTuple):
     client: Any
     scan: Scan
 
-    def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
+    def spans(self, slices: Sequence[StreamSlice]) -> Iterator[list[Span]]:
         """See :class:`logscan.scanning.spans.SpanSource`."""
         scan = self.scan
         job = SpanJob(scan.finder_of)
-        fleet = Fleet(self.client, job, parts, scan.limits, counters=scan.counters, progress=scan.progress)
+        fleet = Fleet(self.client, job, slices, scan.limits, counters=scan.counters, progress=scan.progress)
         for pieces, _ in fleet.scanned():
             for piece in pieces:
                 yield from piece.result()
@@ -321,21 +321,21 @@ def batches_on_cluster(
     progress: Progress | None,
 ) -> Iterator[pa.RecordBatch]:
     """All entries of some logs in columns, in the order of the log."""
-    parts = parts_for(paths, counters, times)
+    slices = slices_for(paths, counters, times)
     with connected(address) as client:
         job = ColumnJob(limits.max_entry, times)
-        fleet = Fleet(client, job, parts, limits, counters=counters, progress=progress)
+        fleet = Fleet(client, job, slices, limits, counters=counters, progress=progress)
         for pieces, _ in fleet.scanned():
             for piece in pieces:
                 yield from piece.result()
 
 
-def parts_for(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[Part]:
-    """The parts of some paths that must be read, if workers can read them.
+def slices_for(paths: Sequence[str], counters: Counters, times: TimeRange) -> list[StreamSlice]:
+    """The slices of some paths that must be read, if workers can read them.
 
     Raises:
         NoLogsError: there are no logs at these paths.
         UsageError: a path is standard input or a store.
     """
     check_paths(paths)
-    return parts_of(paths, counters, times)
+    return slices_of(paths, counters, times)

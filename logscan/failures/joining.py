@@ -11,7 +11,7 @@ from logscan.failures.message_window import MessageWindow
 from logscan.scanning.needles import Literals
 from logscan.values import Counters, Entry, FailedHandshake, Message
 
-PARTS = 4
+SHARDS = 4
 """Parts into which messages fall by their id; the most processes that can share the work."""
 
 
@@ -34,12 +34,12 @@ class Joining:
         self, host_of: Callable[[str], str], neighbours: bool, window: int, counters: Counters
     ) -> None:
         self._joiner = Joiner(host_of, neighbours)
-        self._windows = [MessageWindow(counters, window // PARTS) for _ in range(PARTS)]
+        self._windows = [MessageWindow(counters, window // SHARDS) for _ in range(SHARDS)]
         self._counters = counters
 
     def feed(self, entry: Entry) -> Iterator[list[FailedHandshake]]:
         """The failed handshakes of each message that an entry completes."""
-        return self._joined(self._windows[part_of(entry.message_id)].feed(entry))
+        return self._joined(self._windows[shard_of(entry.message_id)].feed(entry))
 
     def drain(self) -> Iterator[list[FailedHandshake]]:
         """Those of all messages that are still open."""
@@ -60,6 +60,6 @@ class Joining:
                 yield failures
 
 
-def part_of(message_id: str | None) -> int:
+def shard_of(message_id: str | None) -> int:
     """The part that a message belongs to."""
-    return 0 if message_id is None else crc32(message_id.encode("utf-8", "surrogateescape")) % PARTS
+    return 0 if message_id is None else crc32(message_id.encode("utf-8", "surrogateescape")) % SHARDS

@@ -1,7 +1,7 @@
 """Counting: failed handshakes out of logs, message by message, and what a report counts of them.
 
 The work can be shared out among processes by message id (:mod:`logscan.distribute.count_processes`). So that
-the result does not depend on how many there are, messages always belong to one of :data:`PARTS` parts by
+the result does not depend on how many there are, messages always belong to one of :data:`SHARDS` parts by
 their id, and each part has a window and counts of its own."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from logscan.failures.incidents import Incidents
-from logscan.failures.joining import PARTS, part_of
+from logscan.failures.joining import SHARDS, shard_of
 from logscan.failures.selection import Selection
 from logscan.scanning.plan import Inputs, Limits
 from logscan.times import in_zone
@@ -48,7 +48,7 @@ class Tally:
     """
 
     def __init__(self, selection: Selection, by: Sequence[str], horizon: datetime, each: bool) -> None:
-        self.done = Counted([Incidents(by) for _ in range(PARTS)])
+        self.done = Counted([Incidents(by) for _ in range(SHARDS)])
         self._selection = selection
         self._horizon = horizon
         self._each = each
@@ -74,7 +74,7 @@ class Tally:
             else:
                 done.others[failure.alert] += 1
         if selected:
-            done.incidents[part_of(selected[0].message_id)].feed(selected)
+            done.incidents[shard_of(selected[0].message_id)].feed(selected)
             if self._each:
                 done.failures += selected
 

@@ -25,7 +25,7 @@ from logscan.reading.unpack import ByteStream, open_bytes
 from logscan.scanning.plan import no_entries
 from logscan.scanning.scanner import Scanner
 from logscan.scanning.spans import Scan
-from logscan.scanning.time_slices import Part
+from logscan.scanning.time_slices import StreamSlice
 from logscan.scanning.units import Plan, Unit, UnitScan
 from logscan.values import Place, Problem, Span
 
@@ -53,11 +53,11 @@ class Lookup:
         self._scan = scan
         self._databases: dict[str, IndexDatabase | None] = {}
 
-    def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
+    def spans(self, slices: Sequence[StreamSlice]) -> Iterator[list[Span]]:
         """The spans of streams in their order; streams without an index are scanned."""
-        unknown: list[Part] = []
+        unknown: list[StreamSlice] = []
         try:
-            for part in parts:
+            for part in slices:
                 files = {file.path: cover for file in part.stream if (cover := self._cover(file))}
                 if not files:
                     unknown.append(part)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from zlib import crc32
 
 from logscan.entries.parse import header_id, parse
-from logscan.failures.joining import PARTS, Joining, needles_of, part_of
+from logscan.failures.joining import SHARDS, Joining, needles_of, shard_of
 from logscan.failures.selection import HostNames
 from logscan.failures.tally import ALONE, Counted, CountRequest, Share, Tally
 from logscan.jobs._spans import spans_of_inputs
@@ -59,9 +59,9 @@ def _mine(span: Span, share: Share, counters: Counters) -> Entry | None:
         return parse(span, counters)
     name = header_id(span.data)
     if name is not None and name.isascii():
-        return parse(span, counters) if crc32(name) % PARTS % of == number else None
+        return parse(span, counters) if crc32(name) % SHARDS % of == number else None
     entry = parse(span, Counters())
-    return parse(span, counters) if part_of(entry.message_id) % of == number else None
+    return parse(span, counters) if shard_of(entry.message_id) % of == number else None
 
 
 def count(request: CountRequest, share: Share = ALONE, progress: Progress | None = None) -> Counted:

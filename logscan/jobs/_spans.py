@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from logscan.scanning.plan import Inputs, parts_of
+from logscan.scanning.plan import Inputs, slices_of
 from logscan.scanning.spans import Scan, SpanSource
-from logscan.scanning.time_slices import Part
+from logscan.scanning.time_slices import StreamSlice
 from logscan.store.inputs import OfStore, spans_of, stores_among, streams_of
 from logscan.times import TimeRange
 from logscan.values import Counters, Span
@@ -21,7 +21,7 @@ def inputs_of(
         NoLogsError: no path gave anything to read.
     """
     folders, files = stores_among(paths)
-    return Inputs(tuple(folders), tuple(parts_of(files, counters, times)) if files or not folders else ())
+    return Inputs(tuple(folders), tuple(slices_of(files, counters, times)) if files or not folders else ())
 
 
 def spans_of_inputs(
@@ -41,8 +41,8 @@ def spans_of_inputs(
     for folder in inputs.stores:
         if of_store is None:
             streams = streams_of(folder)
-            yield from scan.in_turn([Part(stream) for stream in streams])
+            yield from scan.in_turn([StreamSlice(stream) for stream in streams])
         else:
             yield from spans_of(folder, of_store, scan.counters)
-    if inputs.parts:
-        yield from (source or scan).spans(inputs.parts)
+    if inputs.slices:
+        yield from (source or scan).spans(inputs.slices)

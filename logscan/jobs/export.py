@@ -21,7 +21,7 @@ from logscan.jobs._options import (
 )
 from logscan.jobs._spans import inputs_of, spans_of_inputs
 from logscan.scanning.needles import EveryEntryFinder
-from logscan.scanning.plan import Limits, Progress, parts_of
+from logscan.scanning.plan import Limits, Progress, slices_of
 from logscan.scanning.scanner import WholeScanner
 from logscan.scanning.spans import Scan
 from logscan.times import TimeRange
@@ -120,7 +120,7 @@ def entry_batches(
     from logscan.entries.arrow import to_columns, within
 
     limits = replace(limits, block=max(limits.block, BLOCK))
-    parts = parts_of(paths, counters, times)
+    slices = slices_of(paths, counters, times)
     scan = Scan(EveryEntryFinder, counters, limits, progress)
     under_way: deque[Future[tuple[pa.RecordBatch, Counters]]] = deque()
 
@@ -132,7 +132,7 @@ def entry_batches(
     pool = ThreadPoolExecutor(limits.workers)
     try:
         for layout, spans in scan.scanned(
-            parts, lambda layout: WholeScanner(layout, counters, limits.max_entry)
+            slices, lambda layout: WholeScanner(layout, counters, limits.max_entry)
         ):
             for span in spans:
                 under_way.append(pool.submit(to_columns, span, layout, limits.max_entry))

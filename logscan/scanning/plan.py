@@ -1,4 +1,4 @@
-"""The plan of a run: its limits, and which parts of which streams are read."""
+"""The plan of a run: its limits, and which slices of which streams are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logscan.reading.buffer import BLOCK
 from logscan.reading.fingerprint import without_copies
 from logscan.reading.paths import discover
 from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.scanning.time_slices import Part, part_of
+from logscan.scanning.time_slices import StreamSlice, slice_of
 from logscan.times import TimeRange
 from logscan.values import Counters, Problem
 
@@ -43,28 +43,28 @@ class Inputs(NamedTuple):
 
     stores: tuple[str, ...]
     """Directories of stores."""
-    parts: tuple[Part, ...]
+    slices: tuple[StreamSlice, ...]
     """Parts of streams of files."""
 
 
-def parts_of(
+def slices_of(
     paths: Sequence[str], counters: Counters, times: TimeRange = TimeRange(None, None, None)
-) -> list[Part]:
+) -> list[StreamSlice]:
     """What must be read of some paths for a time range, stream by stream. Each file is opened once for it.
 
     Raises:
         NoLogsError: no path gave anything to read.
     """
     streams = without_copies(discover(paths, counters.problems, judge), counters)
-    parts = [part_of(stream, times) for stream in streams]
-    for part in parts:
+    slices = [slice_of(stream, times) for stream in streams]
+    for part in slices:
         counters.skipped_files += part.skipped_files
         counters.skipped_bytes += part.skipped_bytes
         counters.files += part.start > 0  # a reader counts those that it begins at their first byte
-    sizes = [file.probe.plain_size for part in parts for file in part.stream]
+    sizes = [file.probe.plain_size for part in slices for file in part.stream]
     if None not in sizes:
-        counters.planned_bytes = sum(filter(None, sizes)) - sum(part.skipped_bytes for part in parts)
-    return parts
+        counters.planned_bytes = sum(filter(None, sizes)) - sum(part.skipped_bytes for part in slices)
+    return slices
 
 
 def no_entries(path: str, size: int) -> Problem:

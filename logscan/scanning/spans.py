@@ -14,7 +14,7 @@ from logscan.reading.probe import SAMPLE
 from logscan.scanning.needles import Finder
 from logscan.scanning.plan import Limits, Progress, no_entries
 from logscan.scanning.scanner import Scanner
-from logscan.scanning.time_slices import Part
+from logscan.scanning.time_slices import StreamSlice
 from logscan.scanning.units import Plan, scan_units, units_of, worth_while
 from logscan.values import Counters, Span
 
@@ -22,8 +22,8 @@ from logscan.values import Counters, Span
 class SpanSource(Protocol):
     """Gives the spans of streams: by scanning them, through an index, on a cluster."""
 
-    def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
-        """The spans of parts of streams, in the order of the log."""
+    def spans(self, slices: Sequence[StreamSlice]) -> Iterator[list[Span]]:
+        """The spans of slices of streams, in the order of the log."""
         ...
 
 
@@ -39,13 +39,13 @@ class Scan:
     count_lines: bool = False
     """Give each span its line number, and count lines."""
 
-    def spans(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
+    def spans(self, slices: Sequence[StreamSlice]) -> Iterator[list[Span]]:
         """See :class:`SpanSource`."""
-        if not self.count_lines and worth_while([part.stream for part in parts], self.limits.workers):
-            return self._by_threads(parts)
-        return self.in_turn(parts)
+        if not self.count_lines and worth_while([part.stream for part in slices], self.limits.workers):
+            return self._by_threads(slices)
+        return self.in_turn(slices)
 
-    def in_turn(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
+    def in_turn(self, slices: Sequence[StreamSlice]) -> Iterator[list[Span]]:
         """The spans of streams, in this thread."""
 
         def scanner_of(layout: Layout) -> Scanner:
@@ -53,14 +53,14 @@ class Scan:
                 self.finder_of(layout), layout, self.counters, self.limits.max_entry, lines=self.count_lines
             )
 
-        for _, spans in self.scanned(parts, scanner_of):
+        for _, spans in self.scanned(slices, scanner_of):
             yield spans
 
     def scanned(
-        self, parts: Sequence[Part], scanner_of: Callable[[Layout], Scanner]
+        self, slices: Sequence[StreamSlice], scanner_of: Callable[[Layout], Scanner]
     ) -> Iterator[tuple[Layout, list[Span]]]:
         """What scanners give of streams, one after the other in this thread, with each stream's layout."""
-        for part in parts:
+        for part in slices:
             files: Stream = part.stream
             while files:
                 reader = self._reader(part, files)
@@ -71,7 +71,7 @@ class Scan:
                 files = reader.remaining
                 part = part._replace(start=0, headless=False)
 
-    def _reader(self, part: Part, files: Stream) -> BlockReader:
+    def _reader(self, part: StreamSlice, files: Stream) -> BlockReader:
         return BlockReader(
             files,
             self.counters,
@@ -86,7 +86,7 @@ class Scan:
         )
 
     def _read(
-        self, reader: BlockReader, scanner_of: Callable[[Layout], Scanner], part: Part
+        self, reader: BlockReader, scanner_of: Callable[[Layout], Scanner], part: StreamSlice
     ) -> Iterator[tuple[Layout, list[Span]]]:
         begun = self.counters.bytes
         while reader.end < min(SAMPLE, self.limits.block) and reader.fill():
@@ -104,12 +104,12 @@ class Scan:
         if not scanner.seen_entry and self.counters.bytes > begun:
             self.counters.problems.append(no_entries(reader.path, self.counters.bytes - begun))
 
-    def _by_threads(self, parts: Sequence[Part]) -> Iterator[list[Span]]:
+    def _by_threads(self, slices: Sequence[StreamSlice]) -> Iterator[list[Span]]:
         """The spans of streams, by several threads."""
         counters = self.counters
-        units = [unit for part in parts for unit in units_of(part)]
+        units = [unit for part in slices for unit in units_of(part)]
         plan = Plan(self.limits.max_entry, self.limits.block, self.limits.forget)
-        ended = iter(parts)
+        ended = iter(slices)
         begun = counters.bytes
         for scanned in scan_units(units, plan, self.finder_of, self.limits.workers, counters):
             yield scanned.spans

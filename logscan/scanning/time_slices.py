@@ -35,7 +35,7 @@ _LOOK = 1 << 16
 """Bytes looked at for a time."""
 
 
-class Part(NamedTuple):
+class StreamSlice(NamedTuple):
     """A part of a stream: its files, where to begin in the first, and where to end in the last."""
 
     stream: Stream
@@ -50,10 +50,10 @@ class Part(NamedTuple):
     skipped_bytes: int = 0
 
 
-def part_of(stream: Stream, times: TimeRange) -> Part:
+def slice_of(stream: Stream, times: TimeRange) -> StreamSlice:
     """The part of a stream, oldest file first, that can hold entries of a time range."""
     layout = layout_in(stream[0])
-    whole = Part(stream, layout=layout)
+    whole = StreamSlice(stream, layout=layout)
     if (times.since is None and times.until is None) or not all(file.probe.is_file for file in stream):
         return whole
     layout = layout or PLAIN
@@ -89,7 +89,9 @@ def part_of(stream: Stream, times: TimeRange) -> Part:
     left_out = sum(sizes[:first]) + begin + sum(sizes[last + 1 :])
     left_out += 0 if end is None else sizes[last] - end
     files = first + len(stream) - last - 1 + (end == 0)
-    return Part(stream[first : last + 1], begin, end, bool(first or begin), layout, files, max(0, left_out))
+    return StreamSlice(
+        stream[first : last + 1], begin, end, bool(first or begin), layout, files, max(0, left_out)
+    )
 
 
 def _files(heads: Sequence[datetime | None], low: datetime | None, high: datetime | None) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Workers: parts of a stream are scanned at the same time, and their spans come out in order.
+"""Workers: slices of a stream are scanned at the same time, and their spans come out in order.
 
 A stream is cut into *units*: ranges of plain files, and whole files where bytes cannot be skipped because
 they are packed. A unit owns the entries that open within it; its worker reads on behind it until the next
@@ -24,7 +24,7 @@ from logscan.reading.buffer import BlockReader
 from logscan.reading.paths import Stream
 from logscan.scanning.needles import Finder
 from logscan.scanning.scanner import Scanner
-from logscan.scanning.time_slices import Part
+from logscan.scanning.time_slices import StreamSlice
 from logscan.values import Counters, Place, Span
 
 RANGE = 32 << 20
@@ -127,7 +127,7 @@ class _Work:
             raise self.error
 
 
-def units_of(part: Part, size_of_range: int = 0) -> list[Unit]:
+def units_of(part: StreamSlice, size_of_range: int = 0) -> list[Unit]:
     """The units of a part of a stream, plain files in ranges of some bytes (:data:`RANGE`)."""
     layout = part.layout or PLAIN  # nothing could be read
     starts: list[tuple[int, int]] = []
@@ -159,7 +159,7 @@ def worth_while(streams: Sequence[Stream], workers: int) -> bool:
     return sum(sizes) >= RANGE // 4 and (len(sizes) > 1 or max(sizes) > RANGE)
 
 
-class Seams:
+class UnitEdges:
     """Whether each unit begins where the one before it ended."""
 
     def __init__(self) -> None:
@@ -210,29 +210,29 @@ def scan_units(
     """The spans of all units in order.
 
     Args:
-        units: parts of streams, in order.
+        units: slices of streams, in order.
         plan: how they are read.
         finder_of: what is looked for.
         workers: threads.
         counters: takes what the units counted, as if one worker had read all.
     """
     crew = _Crew(units, plan, finder_of, workers)
-    seams = Seams()
+    edges = UnitEdges()
     try:
         for number, work in enumerate(crew.works):
             crew.turn(number)
             work.begun()
             files = work.counters.files  # counted where the file was opened, however often it is read
-            again = seams.again(work.unit, work.first)
+            again = edges.again(work.unit, work.first)
             if again is not None:
                 work = _again(work, plan, crew.finders, again)
             for spans in work.take():
                 yield Scanned(spans, None)
             work.counters.files = files
             counters.add(work.counters)
-            seams.ended(work.seen_entry, work.last, work.broken)
+            edges.ended(work.seen_entry, work.last, work.broken)
             if number + 1 == len(units) or units[number + 1].first:
-                yield Scanned([], seams.seen)
+                yield Scanned([], edges.seen)
     finally:
         crew.dismiss()
 

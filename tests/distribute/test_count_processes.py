@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from logscan.distribute import count_processes as sharing
 from logscan.errors import InputError
-from logscan.failures.joining import PARTS, part_of
+from logscan.failures.joining import SHARDS, shard_of
 from logscan.failures.selection import HostNames, Selection
 from logscan.failures.tally import Counted, CountRequest, merge
 from logscan.jobs import report as batch
@@ -33,7 +33,7 @@ def counted(report: Report) -> list[object]:
 @fewer(3)
 @given(
     data=logs(),
-    of=st.integers(2, PARTS),
+    of=st.integers(2, SHARDS),
     window=st.sampled_from([1, 4, 10_000]),
     front=st.sampled_from([b"", b"<13>Nov 23 mp01 - - "]),
 )
@@ -60,8 +60,8 @@ def test_shares_add_up(
 
 
 def test_every_part_is_used() -> None:
-    assert {part_of(f"m-{number}") for number in range(50)} == set(range(PARTS))
-    assert part_of(None) == 0
+    assert {shard_of(f"m-{number}") for number in range(50)} == set(range(SHARDS))
+    assert shard_of(None) == 0
 
 
 @pytest.fixture(scope="module")
