@@ -1,4 +1,4 @@
-"""What can go wrong, in one tree, and the exit codes that tell it to the shell.
+"""What can go wrong, in one tree, and the exit codes that say it to the shell.
 
 ::
 
@@ -73,7 +73,7 @@ def first_line(error: Exception) -> str:
 
 
 def problem_of(path: str, error: LogscanError) -> Problem:
-    """An error that ended the reading of one input, told while the rest goes on."""
+    """An error that ended the reading of one input, as a problem; the other inputs are read."""
     return Problem(path, str(error).removeprefix(f"{path}: "), error.hint)
 
 

@@ -226,7 +226,7 @@ def _own(zone: tzinfo | None) -> tzinfo:
 
 
 def _aware(wall: datetime, zone: tzinfo | None) -> datetime:
-    """A wall time as a moment; one that clocks jumped over becomes the moment behind the jump."""
+    """A wall time as a moment; one that clocks jumped over becomes the moment after the jump."""
     from dateutil import tz
 
     return tz.resolve_imaginary(wall.replace(tzinfo=_own(zone)))
@@ -255,7 +255,7 @@ def _latest(moment: datetime, zone: tzinfo | None) -> datetime:
     local = moment.astimezone(UTC).astimezone(own)
     wall = local.replace(tzinfo=None, fold=0)
     if tz.datetime_ambiguous(wall, own) and local.fold:
-        # The second of two passes: all of the first lies behind.
+        # The second of two passes: all of the first is over.
         while tz.datetime_ambiguous(wall, own):
             wall += timedelta(minutes=1)
         return wall.replace(second=0, microsecond=0)

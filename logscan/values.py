@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
     time: datetime | None
     zone: str | None
-    """The zone printed behind the time (seen: ``UTC``); Message Processors print none."""
+    """The zone printed after the time (seen: ``UTC``); Message Processors print none."""
     org: str | None
     env: str | None
     proxy: str | None
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
     method: str | None
     """``Class.method`` that logged, when the text begins with ``Class.method() :``."""
     body: str
-    """The text behind ``Class.method() :`` with all continuation lines."""
+    """The text after ``Class.method() :`` with all continuation lines."""
     place: Place
 
     @property
@@ -137,7 +137,7 @@ class FailedHandshake(NamedTuple):
     alert: str
     """The standard name of the TLS alert, or a stable cause name (:mod:`logscan.failures.catalog`)."""
     families: tuple[str, ...]
-    """What kind of failure it is, likeliest first; more than one where the log cannot tell."""
+    """What kind of failure it is, likeliest first; more than one where the log does not decide."""
     side: str
     """``southbound`` (Message Processor to backend) or ``northbound`` (Router to it)."""
     refused_by: str
@@ -251,9 +251,9 @@ class Counters:
     gap_bytes: int = 0
     """Live: bytes that are lost for certain, because a file was truncated before they were read."""
     late_entries: int = 0
-    """Live: entries that came after their failure had been told, and belong to it."""
+    """Live: entries that came after their failure had been reported, and belong to it."""
     evicted_messages: int = 0
-    """Messages let go before they can have been over, because more than ``--window`` were open."""
+    """Messages closed while entries might still come, because more than ``--window`` were open."""
     messages: int = 0
     """Messages with a failure."""
     failures: int = 0

@@ -24,7 +24,7 @@ _LEVELS = tuple(f"{level} ".encode() for level in LEVELS)
 _LONGEST_HEADER = 300
 
 _PADDING = 32
-"""Bytes behind the chunk that may be looked at."""
+"""Bytes after the chunk that may be read."""
 
 _BLANK_ENDS = frozenset((0x85, 0xA0, *range(0x80, 0x8B), 0xA8, 0xA9, 0xAF, 0x9F))
 """Last bytes of the blanks beyond ASCII."""

@@ -58,7 +58,7 @@ class Layout(NamedTuple):
     opener: re.Pattern[bytes]
     """Matches at the start of a line that opens an entry; used as ``opener.match(buffer, at)``."""
     candidates: re.Pattern[bytes]
-    """Finds the line breaks behind which an entry may open: passes over frames and causes quickly."""
+    """Finds the line breaks after which an entry may open; skips frames and causes quickly."""
     samples: tuple[bytes, ...]
     """Lines that it must open at, from the evidence."""
 

@@ -6,7 +6,7 @@ rest of a several-line message). Two layouts are known, each with sample lines t
 =========  ==========================================================================================
 plain      ``time org:… env:… api:… rev:… messageid:… thread LEVEL logger - Class.method() : text``;
            every context field may be absent, and the time where the line begins with ``org:``
-prefixed   the same behind up to 200 characters that something put in front: ``grep -rn``'s
+prefixed   the same after up to 200 characters that something put before it: ``grep -rn``'s
            ``file:12:``, a syslog or shipper header
 =========  ==========================================================================================
 
@@ -53,7 +53,7 @@ _HEADER = re.compile(
 )
 _CONTEXT = re.compile(rf"({KEY})(\S*)")
 _IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s?(\S+)")
-_OWN = STRICT.replace(ANY, NO_TIME)  # a time in front may be a shipper's: the last one counts
+_OWN = STRICT.replace(ANY, NO_TIME)  # an earlier time may be a shipper's: the last one counts
 _PREFIX = re.compile(rf"[^\n]{{1,200}}?(?<!\w)(?={_OWN})", re.VERBOSE)
 _STARTS = re.compile(rf"[\0\ufeff]*(?:org:|{_OWN})", re.VERBOSE)
 _PROSE_ENDS = re.compile(
@@ -137,7 +137,7 @@ def decode(data: bytes) -> str:
 
 
 def unwrapped(body: str) -> str:
-    """Join the prose lines in front of the stack trace, which a document or mail had wrapped."""
+    """Join the prose lines before the stack trace, which a document or mail had wrapped."""
     lines = body.split("\n")
     for count, line in enumerate(lines):
         if count and _PROSE_ENDS.match(line):

@@ -6,7 +6,7 @@ JDK 17 and 25 and read in the sources of 8 (docs/tls-failures.md).
 
 The exception's *class* decides nothing: old Java 8 throws ``SSLException`` where newer ones throw
 ``SSLHandshakeException`` for the same alert. The *text* does, in all three generations of its wording:
-with or without the ``(alert) `` prefix, and behind Java 8's ``General SSLEngine problem``.
+with or without the ``(alert) `` prefix, and after Java 8's ``General SSLEngine problem``.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ def _first(table: tuple[tuple[Reason, re.Pattern[str]], ...], chain: list[str]) 
 
 
 def without_prefix(text: str) -> str:
-    """A Java text without the ``(alert) `` that JDK 21 and late 17 put in front, and without a TLS
+    """A Java text without the ``(alert) `` that JDK 21 and late 17 put before it, and without a TLS
     exception's class, which says nothing."""
     return _SENT_PREFIX.sub("", text.strip())
 

@@ -17,7 +17,7 @@ COLUMNS = (
     "first_time", "last_time", "keystores", "key_aliases", "truststores", "targets", "revisions",
     "hosts", "sample_message_ids", "hint",
 )  # fmt: skip
-"""The columns of an incident, in every format; those of ``--by`` stand behind ``side``."""
+"""The columns of an incident, in every format; those of ``by`` follow ``side``."""
 
 _LISTS = ("keystores", "key_aliases", "truststores", "targets", "revisions", "hosts", "sample_message_ids")
 
@@ -34,7 +34,7 @@ def as_dict(incident: Incident) -> dict[str, object]:
 
 
 def to_frame(incidents: Iterable[Incident], by: Sequence[str] = ()) -> pd.DataFrame:
-    """Incidents as a frame: one row each, columns as :data:`COLUMNS` with those of ``by`` behind side.
+    """Incidents as a frame: one row each, columns as :data:`COLUMNS` with those of ``by`` after ``side``.
 
     Dtypes: strings are pandas' ``str``, with missing values as NA; counts ``int64``; times
     ``datetime64[ms]`` without a zone (the log's wall time); lists are Python lists of ``str``.

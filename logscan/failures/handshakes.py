@@ -198,7 +198,7 @@ def _agree(record: _Record, line: Line) -> bool:
 
 
 def _repeats(record: _Record, line: Line) -> bool:
-    """Whether a line tells again what a record holds already.
+    """Whether a line repeats what a record holds already.
 
     Layers log one exception each on its way up. It is another failure when it names another request or
     response of the same type, or comes later, or says something else.

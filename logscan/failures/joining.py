@@ -16,7 +16,7 @@ SHARDS = 4
 
 
 def needles_of(neighbours: bool) -> Literals:
-    """Finds the entries that may tell of a failure."""
+    """Finds the entries that may report a failure."""
     return Literals(catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ()), rare=True)
 
 
@@ -61,5 +61,5 @@ class Joining:
 
 
 def shard_of(message_id: str | None) -> int:
-    """The part that a message belongs to."""
+    """The shard that a message belongs to."""
     return 0 if message_id is None else crc32(message_id.encode("utf-8", "surrogateescape")) % SHARDS

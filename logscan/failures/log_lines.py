@@ -273,7 +273,7 @@ def _exception_in(text: str) -> ThrownException | None:
 
 
 def _looks_thrown(found: re.Match[str], text: str) -> bool:
-    """A dotted name is an exception when it is called one or a frame stands behind it."""
+    """A dotted name is an exception when its name says so, or a frame follows it."""
     if found[1].endswith(("Exception", "Error", "Throwable")):
         return True
     following = text[found.end() :].lstrip("\n").partition("\n")[0].lstrip()

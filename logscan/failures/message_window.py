@@ -2,8 +2,8 @@
 
 A group stays open until the end of input (or, live, until it has been quiet), because a later entry of
 any thread or file may belong to it. When more groups are open than the limit allows, the one that has
-been quiet longest is let go; where it cannot have been over yet that is counted. An entry that comes for it
-later opens a new group.
+been quiet longest is closed; if more of its entries may still come, that is counted. A later entry of the
+same message opens a new group.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FINISHED = timedelta(minutes=2)
 """A message that has been quiet for so long in the log's own time is taken to be over: letting it go
 loses nothing. Connections wait for 55 seconds by default."""
 MAX_ENTRIES = 1_000
-"""Entries kept of one message; beyond, it is let go in parts."""
+"""Entries kept of one message; a longer one is closed in parts."""
 
 
 class MessageWindow:

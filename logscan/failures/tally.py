@@ -1,8 +1,8 @@
 """Counting: failed handshakes out of logs, message by message, and what a report counts of them.
 
 The work can be shared out among processes by message id (:mod:`logscan.distribute.count_processes`). So that
-the result does not depend on how many there are, messages always belong to one of :data:`SHARDS` parts by
-their id, and each part has a window and counts of its own."""
+the result does not depend on how many there are, messages always belong to one of
+:data:`SHARDS` shards by their id, and each shard has a window and counts of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Counted:
     """What a report counts, of all messages or of a share of them."""
 
     incidents: list[Incidents]
-    """By part."""
+    """By shard."""
     failures: list[FailedHandshake] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     elsewhere: int = 0
@@ -90,9 +90,8 @@ def merge(done: Counted, other: Counted) -> None:
 
 
 Share = tuple[int, int]
-"""This process's number, and how many there are: part ``n`` is the process's whose number is ``n`` modulo
-that. Entries without an id belong to part 0."""
-
+"""A process's number, and how many there are: shard ``n`` is counted by process ``n % processes``. Entries
+without an id belong to shard 0."""
 ALONE: Share = (0, 1)
 
 

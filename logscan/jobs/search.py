@@ -1,4 +1,4 @@
-"""Search: the entries of some messages, whole."""
+"""Search: the entries of some messages, whole, or entries in which they are mentioned."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def find(
     Args:
         ids: message ids, or their beginnings with ``prefix``.
         mentions: also entries that name an id anywhere in their text.
-        before: context: entries in front of each that matches.
-        after: context: entries behind it.
+        before: context: entries before each that matches.
+        after: context: entries after it.
         index: the directory of an index (:mod:`logscan.index`); "" for those that lie beside the logs,
             ``None`` for none. It answers for whole ids; for all else the logs are scanned.
         cluster: address of a Dask scheduler whose workers scan; line numbers are not counted then.
@@ -198,6 +198,6 @@ def _owner(data: bytes) -> bytes | None:
     name = header_id(data)
     if name is not None:
         return name
-    # Not as usual: northbound, something in front, or only mentioned. The grammar knows.
+    # Not as usual: northbound, prefixed, or only mentioned. The grammar decides.
     understood = parse(Span(data, Place("", 0)), Counters()).message_id
     return None if understood is None else understood.encode("utf-8", "surrogateescape")

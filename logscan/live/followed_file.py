@@ -280,9 +280,7 @@ class FollowedFile(Buffer):
                 count = piece.stream.readinto(view) or 0
         except unpacking_errors() as error:
             self._counters.problems.append(
-                Problem(
-                    piece.path, f"damaged behind byte {piece.offset:,} of its text ({error})", fatal=False
-                )
+                Problem(piece.path, f"damaged after byte {piece.offset:,} of its text ({error})", fatal=False)
             )
             count = 0
         if not count:

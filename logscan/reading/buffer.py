@@ -1,7 +1,7 @@
 """Blocks: one reused buffer moves over a stream of files.
 
 The buffer keeps what the scanner has not finished with (the beginning of an entry whose end was not yet
-read) in front of the bytes read next, so that an entry is always whole in memory, across blocks and
+read) before the bytes that are read next, so that an entry is always whole in memory, across blocks and
 across the files of a rotated family.
 """
 
@@ -107,7 +107,7 @@ class BlockReader(Buffer):
     """The bytes of consecutive files in one buffer: ``fill``, look, ``consume``.
 
     Attributes:
-        final: whether nothing comes behind the bytes in the buffer.
+        final: whether nothing comes after the bytes in the buffer.
         broken: whether a file is missing or damaged.
         remaining: files of the stream that were not begun because a file before them is missing or
             damaged: what they hold does not continue what was read.
@@ -122,7 +122,7 @@ class BlockReader(Buffer):
         block: bytes read at once.
         start: where to begin: the index of a file in the stream, and a byte of that file.
         stop: the index and the byte from which on entries are another reader's.
-        forget: tell the kernel that what was read will not be needed again.
+        forget: advise the kernel that these bytes will not be needed again.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class BlockReader(Buffer):
         self._open: ByteStream | None = None
 
     def fill(self) -> bool:
-        """Read the next block behind what is there; ``False`` when there is no more."""
+        """Append the next block; ``False`` when there is no more."""
         while not self.final:
             if self._open is None:
                 before = self.end
@@ -180,7 +180,7 @@ class BlockReader(Buffer):
             self._open = None
 
     def _next(self) -> bool:
-        """Open the next file; at a fault, end here and leave the files behind it for later."""
+        """Open the next file; at a fault, end here and leave the files after it for later."""
         if not self._files:
             self.final = True
             return False
@@ -227,7 +227,7 @@ class BlockReader(Buffer):
             self.close()
             self._fault(
                 LogFile(self.path, "", (0, "", 0)),
-                f"damaged behind byte {self._unpacked():,} of its unpacked text ({first_line(error)})",
+                f"damaged after byte {self._unpacked():,} of its unpacked text ({first_line(error)})",
                 "what stands before was read; the rest of this file is lost",
             )
             return 0

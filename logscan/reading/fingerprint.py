@@ -26,7 +26,7 @@ TAIL = 1024
 """Bytes before a place that must be the same: more than the last lines of a stack trace, which stand in many
 places."""
 LEAST = 256
-"""A beginning of at least so many bytes can tell one text from others."""
+"""Bytes of a beginning that can distinguish one text from others."""
 TIME = re.compile(rb"\d\d:\d\d:\d\d")
 _CHUNK = 1 << 18
 
@@ -67,7 +67,7 @@ def digest(data: bytes) -> str:
 
 
 def is_distinctive(head: bytes) -> bool:
-    """Whether a beginning can tell one log from others: one without a time may be a part of a long line that
+    """Whether a beginning can distinguish one log from others: without a time it may be a part of a line that
     repeats itself."""
     return len(head) >= LEAST and TIME.search(head) is not None
 

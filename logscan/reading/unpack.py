@@ -76,7 +76,7 @@ class RawBytes(io.RawIOBase):
 
 
 class Rejoined(io.RawIOBase):
-    """Bytes that were already read, to see what they are, and the rest behind them."""
+    """Bytes that were already read, to see what they are, and the stream after them."""
 
     def __init__(self, head: bytes, rest: ByteStream) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class _Transcoded(io.RawIOBase):
 class _Unpacked(io.RawIOBase):
     """A packed file as its unpacked bytes, member after member.
 
-    All that can be unpacked is delivered before damage raises: the bytes in front of it are good.
+    All that can be unpacked is delivered before damage raises: the bytes before it are good.
     """
 
     CHUNK = 1 << 17

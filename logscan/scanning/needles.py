@@ -1,6 +1,6 @@
-"""Finders: where, in a block of bytes, do needles stand? The only room that knows how it is fast.
+"""Finders: the offsets of needles in a block of bytes, by the fastest means that the machine has.
 
-A finder takes a buffer and gives the offsets *behind* needles found, ascending: one at least in each
+A finder takes a buffer and gives the offsets *after* needles, ascending: at least one in each
 line that holds any. Three do the same with different means, as fast as was measured (1 GiB, one thread, with
 reading): :class:`AhoCorasickFinder` for needles whose first bytes are rare (a dozen: 0.20 s, one: 0.13 s),
 :class:`HyperscanFinder` for many that begin alike, as message ids do (3,000: 0.49 s, where the former takes
@@ -23,7 +23,7 @@ class Finder(Protocol):
     """Needles in, offsets out."""
 
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
-        """Offsets in ``buffer`` behind occurrences within ``start`` to ``end``, ascending."""
+        """Offsets in ``buffer`` after occurrences within ``start`` to ``end``, ascending."""
         ...
 
     def twin(self) -> Finder:
@@ -139,7 +139,7 @@ class EveryEntryFinder:
 
 
 class EverythingFinder:
-    """Finds something in all that is not empty."""
+    """Reports a hit at the end of every range that is not empty."""
 
     def twin(self) -> EverythingFinder:
         """See :class:`Finder`: it keeps nothing while it searches."""

@@ -20,7 +20,7 @@ DEFAULT_MAX_ENTRY = 1 << 20
 _OVERLAP = 4096
 """Bytes kept of a line that is being skipped, so that no needle is cut in two."""
 _HEADER = 1024
-"""Bytes of a line by which it can be told whether it opens an entry."""
+"""Bytes of a line that show whether it opens an entry."""
 
 
 class _Overlong:
@@ -71,17 +71,17 @@ class Scanner:
         self.first: Place | None = None
         """Where the first entry begins."""
         self.last: Place | None = None
-        """Where the first entry begins that is another scanner's."""
+        """Start of the first entry past ``stop``."""
         self.done = False
         """Whether the reader's stop was reached."""
         self._inherits = inherits
         self._fresh = fresh
-        """Before the first entry: lines that open none belong to none."""
+        """No entry seen yet: such lines are orphans."""
         self._mid_line = mid_line
-        """The buffer begins within a line whose beginning was let go."""
+        """The buffer begins within a line whose beginning was dropped."""
         self._over: _Overlong | None = None
         self._flushed: Span | None = None
-        """The entry that was given before the line behind it was there: more lines of it may come."""
+        """The entry that was given before the next line was there: more lines of it may come."""
 
     def inherit(self, mid_line: bool) -> None:
         """Lines before the first entry belong to one that was left out; the first may not be whole."""
@@ -98,7 +98,7 @@ class Scanner:
     def feed(self, reader: Buffer, final: bool) -> list[Span]:
         """The spans that are whole in the reader's buffer; consumes what is finished.
 
-        With ``final`` nothing is expected behind the buffer, so its last entry is whole.
+        With ``final`` nothing follows the buffer, so its last entry is whole.
         """
         spans: list[Span] = []
         while True:
@@ -209,7 +209,7 @@ class Scanner:
                     yield Span(bytes(view[start:past]), Place(path, shift + start, number))
 
     def _begin(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
-        """Before the first entry: let go what belongs to none, and count it."""
+        """Before the first entry: drop and count the lines that belong to none."""
         buffer, end = reader.buffer, reader.end
         nuls = 0
         while nuls < end and not buffer[nuls]:
@@ -307,7 +307,7 @@ class Scanner:
             orphan,
         )
         over.beyond = -self._max_entry
-        # Position 0 opens this very entry: the search for the next one starts behind its first byte.
+        # Position 0 opens this very entry: the search for the next one starts after its first byte.
         over.wanted = bool(self._finder.find(reader.buffer, 0, self._max_entry))
         reader.consume(1)
         over.beyond += 1
@@ -328,7 +328,7 @@ class Scanner:
         )
 
     def _judged(self, buffer: bytearray, end: int, final: bool) -> int:
-        """How far it can be told which lines open an entry: to the end of the last whole line, or of
+        """The offset up to which it is clear which lines open an entry: the end of the last whole line, or of
         the buffer when the line that is not whole is long enough to hold a header."""
         if final:
             return end

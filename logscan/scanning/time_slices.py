@@ -41,9 +41,9 @@ class StreamSlice(NamedTuple):
     stream: Stream
     start: int = 0
     stop: int | None = None
-    """Entries that open there or behind it are not wanted; ``None``: all are."""
+    """Entries that open at an offset ≥ ``stop`` are not wanted; ``None``: all are."""
     headless: bool = False
-    """Something in front was left out: lines before the first entry belong to that."""
+    """The slice starts mid-stream: ignore lines before its first entry."""
     layout: Layout | None = None
     """How entries stand in the stream; ``None`` where only reading it shows that."""
     skipped_files: int = 0
@@ -95,17 +95,17 @@ def slice_of(stream: Stream, times: TimeRange) -> StreamSlice:
 
 
 def _files(heads: Sequence[datetime | None], low: datetime | None, high: datetime | None) -> tuple[int, int]:
-    """By the files' first times: the last that begins in front of ``low``, the first that begins behind
+    """By the files' first times: the last that begins before ``low``, the first that begins at or after
     ``high``."""
     first = max((n for n, head in enumerate(heads) if head and low and head < low), default=0)
-    behind = (n for n, head in enumerate(heads) if head and high and head >= high)
-    return first, next(behind, len(heads))
+    later = (n for n, head in enumerate(heads) if head and high and head >= high)
+    return first, next(later, len(heads))
 
 
 def _bounds(
     file: LogFile, low: datetime | None, high: datetime | None, time_in: Callable[[bytes], datetime | None]
 ) -> tuple[int, int | None]:
-    """Offsets in a plain file: in front of the first no entry is as late as ``low``, from the second on
+    """Offsets in a plain file: before the first no entry is as late as ``low``, from the second on
     all are as late as ``high``."""
     size = file.probe.plain_size
     if size is None or size < WORTH_WHILE:

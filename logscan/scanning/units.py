@@ -1,7 +1,7 @@
 """Workers: slices of a stream are scanned at the same time, and their spans come out in order.
 
 A stream is cut into *units*: ranges of plain files, and whole files where bytes cannot be skipped because
-they are packed. A unit owns the entries that open within it; its worker reads on behind it until the next
+they are packed. A unit owns the entries that open within it; its worker reads on after it until the next
 entry opens. Each worker says where its first entry begins and where the first begins that is not its own;
 where two neighbours do not agree (a file that is missing or damaged between them, a cut through a header)
 the later unit is scanned again, in order, from where the earlier one ended. So the result is that of one
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A part of a stream; ``stop`` is where the next part begins."""
+    """A range of a stream; ``stop`` is where the next begins."""
 
     stream: Stream
     layout: Layout
@@ -51,7 +51,7 @@ class Unit(NamedTuple):
     first: bool
     """The first of what is read of its stream."""
     inherits: bool
-    """Lines before its first entry belong to an entry in front of it."""
+    """Lines before its first entry belong to an earlier entry."""
 
     def point(self, place: Place) -> tuple[int, int]:
         """A place as a file of the stream and an offset."""
@@ -74,7 +74,7 @@ class _Work:
         self.first: Place | None = None
         self.last: Place | None = None
         self.broken = False
-        """Whether a file was missing or damaged: what stands behind it continues nothing."""
+        """Whether a file was missing or damaged: what comes after it continues nothing."""
         self.seen_entry = False
         self.error: BaseException | None = None
         self.abandoned = False
@@ -352,7 +352,7 @@ class UnitScan:
         if at is not None:
             start = unit.point(at)
         elif inherits and start[1]:
-            # One byte earlier: it tells whether a line begins at the start.
+            # One byte earlier: it shows whether a line begins at the start.
             start, mid_line = (start[0], start[1] - 1), True
         self._reader = BlockReader(
             unit.stream, counters, plan.max_entry, begins_entry,
@@ -386,12 +386,12 @@ class UnitScan:
 
     @property
     def broken(self) -> bool:
-        """Whether a file was missing or damaged: what stands behind it continues nothing."""
+        """Whether a file was missing or damaged: what comes after it continues nothing."""
         return self._reader.broken
 
     @property
     def remaining(self) -> Stream:
-        """Files behind one that is missing or damaged."""
+        """Files after one that is missing or damaged."""
         return self._reader.remaining
 
     @property

@@ -65,14 +65,14 @@ def test_damaged_archives(run: Run, tmp_path: Path, pack: str, damage: str) -> N
     (tmp_path / "b.log").write_text(TWO)
     report, stderr = found(run, tmp_path, status=2)
     assert handshakes(report) == 2
-    assert "a.log: damaged behind byte" in stderr
+    assert "a.log: damaged after byte" in stderr
 
 
 def test_five_bytes_of_a_gzip_header(run: Run, tmp_path: Path) -> None:
     """Not even a header."""
     (tmp_path / "a.log.gz").write_bytes(gzip.compress(ONE.encode())[:5])
     _, stderr = found(run, tmp_path / "a.log.gz", status=2)
-    assert "damaged behind byte 0" in stderr
+    assert "damaged after byte 0" in stderr
 
 
 def test_what_continues_a_damaged_file_is_not_joined_to_it(run: Run, tmp_path: Path) -> None:

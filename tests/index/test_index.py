@@ -203,7 +203,7 @@ def test_damaged_logs(folder: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
     done = logscan("index", folder, cwd=folder)
     assert done.returncode == 2
-    assert b"damaged behind byte" in done.stderr
+    assert b"damaged after byte" in done.stderr
     assert b"2 new files" in done.stderr
     name = ids_of_rest(folder)[0]
     assert same([name], folder) > 0
