@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from logscan.entries.parse import parse_entry
     from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
     from logscan.failures.selection import HostNames, Selection
-    from logscan.jobs._options import Choosing, Reading, Times
+    from logscan.jobs._options import Choosing, Reading, Selecting, Times
     from logscan.jobs.diagnose import Diagnosing, diagnose
     from logscan.jobs.export import Exporting, entries, export, read_entries
     from logscan.jobs.report import failures, incidents, read_failures, read_incidents, report
     from logscan.jobs.search import Searching, search
-    from logscan.jobs.tail import Live, Watched, Watcher, watch
+    from logscan.jobs.tail import Watcher, WatchUpdate, watch
     from logscan.scanning.plan import Limits
     from logscan.times import TimeRange, time_range
     from logscan.values import (
@@ -62,6 +62,7 @@ _HOME_OF = {
     "Selection": "logscan.failures.selection",
     "Choosing": "logscan.jobs._options",
     "Reading": "logscan.jobs._options",
+    "Selecting": "logscan.jobs._options",
     "Times": "logscan.jobs._options",
     "Diagnosis": "logscan.diagnosis.result",
     "Diagnosing": "logscan.jobs.diagnose",
@@ -77,8 +78,7 @@ _HOME_OF = {
     "report": "logscan.jobs.report",
     "Searching": "logscan.jobs.search",
     "search": "logscan.jobs.search",
-    "Live": "logscan.jobs.tail",
-    "Watched": "logscan.jobs.tail",
+    "WatchUpdate": "logscan.jobs.tail",
     "Watcher": "logscan.jobs.tail",
     "watch": "logscan.jobs.tail",
     "Limits": "logscan.scanning.plan",
@@ -115,7 +115,6 @@ __all__ = [
     "Incident",
     "InputError",
     "Limits",
-    "Live",
     "LogscanError",
     "Message",
     "NoLogsError",
@@ -126,6 +125,7 @@ __all__ = [
     "Report",
     "Results",
     "Searching",
+    "Selecting",
     "Selection",
     "Span",
     "SslInfo",
@@ -134,7 +134,7 @@ __all__ = [
     "Times",
     "UsageError",
     "Verdict",
-    "Watched",
+    "WatchUpdate",
     "Watcher",
     "__version__",
     "diagnose",

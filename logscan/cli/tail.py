@@ -19,9 +19,8 @@ from logscan.outputs.fan_out import OutputRequest, Outputs, open_outputs
 from logscan.values import Counters
 
 if TYPE_CHECKING:
-    from logscan.failures.selection import Selection
-    from logscan.jobs.tail import Watched, Watcher
-    from logscan.live.checkpoint import State
+    from logscan.jobs.tail import Watcher, WatchUpdate
+    from logscan.live import checkpoint as checkpoints
 
 CHECKPOINT_EVERY = 1.0
 """Seconds between two writes of a checkpoint while something happens."""
@@ -150,8 +149,8 @@ def tail(
     from logscan.atomic import Lock
     from logscan.failures.selection import HostNames
     from logscan.jobs._options import selection_of
-    from logscan.jobs.tail import Live, Watcher
-    from logscan.scanning.plan import Limits
+    from logscan.jobs.tail import Watcher
+    from logscan.live.options import FollowOptions
 
     request = OutputRequest(
         output=output, notify=tuple(notify or ()), every=seconds_of("--every", every),
@@ -177,24 +176,20 @@ def tail(
     printed = output is None and not entries and not dashboard
     outputs = Outputs(common.complain, print if printed else None, as_json=as_json, colour=colour)
     names = common.paths_or_default(paths)
-    counters = Counters()
     signals = _Signals()
     lock = Lock(checkpoint) if checkpoint else None
+    options = FollowOptions(
+        entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
+        quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
+    )  # fmt: skip
     with Watcher(
-        names,
-        counters,
-        entries=entries,
-        from_start=from_start,
-        limits=Limits(window=window, max_entry=max_entry_bytes),
-        live=Live(poll=poll_interval, quiet=quiet_time, events=not poll),
-        host_of=HostNames(host or ()),
-        neighbours=selection.neighbours,
-        state=_state(checkpoint, start_over) if checkpoint else None,
-    ) as watcher:
-        open_outputs(outputs, request, counters, lambda: _gauges(watcher))
+        names, selection, options, host_of=HostNames(host or ()), window=window,
+        checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
+    ) as watcher:  # fmt: skip
+        open_outputs(outputs, request, watcher.counters, lambda: _gauges(watcher))
         following = _Following(
-            watcher=watcher, counters=counters, outputs=outputs, selection=selection, signals=signals,
-            checkpoint=checkpoint, as_json=as_json, colour=colour,
+            watcher=watcher, outputs=outputs, signals=signals, checkpoint=checkpoint, as_json=as_json,
+            colour=colour,
         )  # fmt: skip
         systemd.send("READY=1")
         if dashboard:
@@ -216,9 +211,7 @@ class _Following:
         self,
         *,
         watcher: Watcher,
-        counters: Counters,
         outputs: Outputs,
-        selection: Selection,
         signals: _Signals,
         checkpoint: str | None,
         as_json: bool,
@@ -227,10 +220,9 @@ class _Following:
         self.watcher = watcher
         self.outputs = outputs
         self.signals = signals
-        self.complaints = common.Complaints(counters)
+        self.complaints = common.Complaints(watcher.counters)
         self._as_json = as_json
         self._colour = colour
-        self._selection = selection
         self._checkpoint = checkpoint
         self._saved = 0.0
         self._watchdog = systemd.watchdog_seconds()
@@ -238,9 +230,9 @@ class _Following:
 
     def run(self) -> None:
         """Follow until a signal comes or all inputs have ended."""
-        for watched in self.watcher.run(self.signals):
+        for update in self.watcher.run(self.signals):
             self.complaints.print_new()
-            self._take(watched)
+            self._take(update)
             self._do_what_is_due()
             if self.signals.hung_up():
                 self.outputs.reopen()
@@ -251,13 +243,12 @@ class _Following:
         self._save()
         self.outputs.close()
 
-    def _take(self, watched: Watched) -> None:
-        for failure in watched.failures:
-            if self._selection.covers(failure) and self._selection.names(failure):
-                self.outputs.take(failure)
-        for span in watched.spans:
+    def _take(self, update: WatchUpdate) -> None:
+        for failure in update.failures:
+            self.outputs.take(failure)
+        for span in update.spans:
             print_entry(span, self._as_json, self._colour)
-        if watched.failures or watched.spans:
+        if update.failures or update.spans:
             self._flush()
 
     def _do_what_is_due(self) -> None:
@@ -281,7 +272,7 @@ class _Following:
 
         if self._flush() and self._checkpoint:
             try:
-                checkpoint.save(self._checkpoint, self.watcher.state())
+                checkpoint.save(self._checkpoint, self.watcher.checkpoint())
             except LogscanError as error:
                 self.outputs.report(str(error), error.hint or "following goes on; logscan tries again")
 
@@ -387,12 +378,12 @@ class _Signals:
         self.interrupted = number == signal.SIGINT
 
 
-def _state(path: str, start_over: bool) -> State:
-    """The state that the checkpoint holds; an empty one for a new file."""
+def _start(path: str, *, start_over: bool) -> checkpoints.Checkpoint:
+    """The checkpoint in a file; an empty one for a new file."""
     from logscan.live import checkpoint
 
     if start_over:
         renamed = checkpoint.put_aside(path)
         if renamed:
             common.complain(f"{path}: renamed to {renamed}")
-    return checkpoint.load(path) or checkpoint.State()
+    return checkpoint.load(path) or checkpoint.Checkpoint()

@@ -48,7 +48,7 @@ class Reading(TypedDict, total=False):
     """Address of a Dask scheduler whose workers do the work."""
 
 
-class Choosing(Times, Reading, total=False):
+class Selecting(Times, total=False):
     """Which failed handshakes are asked for; every name may be a pattern (``payments-*``)."""
 
     alert: Names
@@ -66,6 +66,10 @@ class Choosing(Times, Reading, total=False):
     """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
     window: int
     """Messages open at once while their entries are joined."""
+
+
+class Choosing(Selecting, Reading, total=False):
+    """Which failed handshakes are asked for, and how logs are read."""
 
 
 def several(value: Names | None) -> tuple[str, ...]:
@@ -93,7 +97,7 @@ def check_names(given: Iterable[str], known: type) -> None:
     Raises:
         TypeError: such a keyword.
     """
-    names = known.__annotations__.keys()
+    names = known.__optional_keys__  # type: ignore[attr-defined]
     for name in given:
         if name not in names:
             raise TypeError(f"unknown keyword {name!r}: choose from {', '.join(sorted(names))}")
@@ -108,7 +112,7 @@ def times_of(given: Times) -> TimeRange:
     return time_range(given.get("since"), given.get("until"), given.get("tz"))
 
 
-def selection_of(given: Choosing) -> Selection:
+def selection_of(given: Selecting) -> Selection:
     """The selection that was asked for.
 
     Raises:
@@ -133,7 +137,7 @@ def selection_of(given: Choosing) -> Selection:
     )
 
 
-def hosts_of(given: Choosing) -> HostNames:
+def hosts_of(given: Selecting) -> HostNames:
     """The rules by which Message Processors are named.
 
     Raises:

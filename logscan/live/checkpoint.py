@@ -1,8 +1,8 @@
-"""Checkpoint: where a live run stood, in a file that is whole or not there.
+"""Checkpoint: how far a live run has come, in a file that is whole or absent.
 
-It holds, for each followed path, a mark (:class:`logscan.reading.fingerprint.Mark`) in front of everything
-that was not told yet, and the ids of what was told already behind it. A new run reads on from there and
-leaves those out."""
+For each followed path it holds a mark (:class:`logscan.reading.fingerprint.Mark`) before which everything
+was given, and the ids of the failures after the marks that were given already. A new run reads on from the
+marks and skips those failures."""
 
 from __future__ import annotations
 
@@ -10,38 +10,45 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from logscan.atomic import written
 from logscan.errors import InputError, reason_of
 from logscan.reading.fingerprint import Identity, Mark
 
 VERSION = 1
-"""Of the file's form. A later logscan reads earlier ones."""
+"""Of the file's format. A later logscan reads earlier ones."""
 KEPT = 30 * 86_400
 """Seconds after which a path that is not followed any more is forgotten."""
 
 
-@dataclass
-class State:
-    """What a checkpoint holds."""
+class FileState(NamedTuple):
+    """How far one path was read."""
 
-    marks: dict[str, Mark] = field(default_factory=dict)
+    mark: Mark
+    beside: tuple[Identity, ...]
+    """The rotated files that stood beside it: others have come since."""
+    followed: float
+    """When it was last followed, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a run has come."""
+
+    files: Mapping[str, FileState] = field(default_factory=dict)
     """By absolute path."""
-    beside: dict[str, list[Identity]] = field(default_factory=dict)
-    """The rotated files that stood beside each path: others have come since."""
-    told: list[str] = field(default_factory=list)
-    """Ids of failed handshakes that stand behind the marks and were told already."""
-    seen: dict[str, float] = field(default_factory=dict)
-    """When each path was followed last, in seconds since 1970."""
+    given: tuple[str, ...] = ()
+    """Ids of failed handshakes after the marks that were given already."""
 
 
-def load(path: str) -> State | None:
-    """The state in a checkpoint; ``None`` when there is none yet.
+def load(path: str) -> Checkpoint | None:
+    """Read a checkpoint; ``None`` when there is none yet.
 
     Raises:
-        InputError: it cannot be read, or is of a later version.
+        InputError: it cannot be read, is damaged, or is of another version.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -49,7 +56,7 @@ def load(path: str) -> State | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "it is no text"
+        reason = reason_of(error) if isinstance(error, OSError) else "is not a text file"
         raise InputError(f"{path}: {reason}", _CHOICE) from error
     try:
         data = json.loads(text)
@@ -59,22 +66,22 @@ def load(path: str) -> State | None:
     if version != VERSION:
         raise InputError(
             f"{path}: is a checkpoint of another version of logscan ({version}; this one reads {VERSION})",
-            "use that version, or " + _CHOICE,
+            f"use that version, or start over: {_CHOICE}",
         )
     try:
-        return _state(data)
+        return _checkpoint(data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: is damaged: {error!r}", _CHOICE) from error
 
 
-_CHOICE = "--start-over puts it aside and begins without it"
+_CHOICE = "--start-over renames it and begins without it"
 
 
-def save(path: str, state: State) -> None:
-    """Write a checkpoint: the old or the new one stands there whenever the machine stops.
+def save(path: str, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint: whenever the machine stops, the old or the new one stands there.
 
     Raises:
-        OutputError: it cannot be written; the old one stands.
+        OutputError: it cannot be written; the old one still stands there.
     """
     data = {
         "logscan_checkpoint": VERSION,
@@ -86,19 +93,19 @@ def save(path: str, state: State) -> None:
                 "head": mark.identity.head,
                 "position": mark.position,
                 "tail": mark.tail.hex(),
-                "beside": [list(identity) for identity in state.beside.get(name, ())],
-                "seen": round(state.seen.get(name, time.time())),
+                "beside": [list(identity) for identity in beside],
+                "seen": round(followed),
             }
-            for name, mark in sorted(state.marks.items())
+            for name, (mark, beside, followed) in sorted(checkpoint.files.items())
         },
-        "told": state.told,
+        "told": list(checkpoint.given),
     }
     with written(path) as file:
         file.write(json.dumps(data, indent=1).encode() + b"\n")
 
 
 def put_aside(path: str) -> str | None:
-    """Move a checkpoint away; its new name, ``None`` when there was none."""
+    """Rename a checkpoint, so that a run can begin without it; its new name, ``None`` when there was none."""
     aside = f"{path}.{time.strftime('%Y%m%d-%H%M%S')}.aside"
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, aside)
@@ -106,20 +113,19 @@ def put_aside(path: str) -> str | None:
     return None
 
 
-def _state(data: dict[str, Any]) -> State:
-    state = State(told=[str(name) for name in data["told"]])
+def _checkpoint(data: dict[str, Any]) -> Checkpoint:
+    states = ((name, _file_state(entry)) for name, entry in data["files"].items())
     now = time.time()
-    for name, held in data["files"].items():
-        seen = float(held["seen"])
-        if now - seen > KEPT:
-            continue
-        identity = Identity(
-            int(held["device"]), int(held["inode"]), int(held["head_size"]), str(held["head"])
-        )
-        position = int(held["position"])
-        if position < 0:
-            raise ValueError(f"position {position}")
-        state.marks[name] = Mark(identity, position, bytes.fromhex(held["tail"]))
-        state.seen[name] = seen
-        state.beside[name] = [Identity(int(a), int(b), int(c), str(d)) for a, b, c, d in held["beside"]]
-    return state
+    files = {name: state for name, state in states if now - state.followed <= KEPT}
+    return Checkpoint(files, tuple(str(name) for name in data["told"]))
+
+
+def _file_state(entry: dict[str, Any]) -> FileState:
+    identity = Identity(
+        int(entry["device"]), int(entry["inode"]), int(entry["head_size"]), str(entry["head"])
+    )
+    position = int(entry["position"])
+    if position < 0:
+        raise ValueError(f"position {position}")
+    beside = tuple(Identity(int(a), int(b), int(c), str(d)) for a, b, c, d in entry["beside"])
+    return FileState(Mark(identity, position, bytes.fromhex(entry["tail"])), beside, float(entry["seen"]))

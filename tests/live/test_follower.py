@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
@@ -15,50 +14,66 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from logscan.failures.frames import failure_id
-from logscan.jobs.tail import Live, Watcher
+from logscan.failures.selection import HostNames, Selection
+from logscan.jobs.tail import Watcher
 from logscan.live import checkpoint
-from logscan.scanning.plan import Limits
-from logscan.values import Counters
-from support.lines import BAD, JAVA, channel, info, thrown
+from logscan.live.options import FollowOptions
+from support.lines import ONE
 
-ONE = channel(BAD) + info("K@1", "alias") + thrown(JAVA)
-FAST = Live(poll=0.001, quiet=0.004, events=False)
+QUIET_TIME = 0.02
+
+
+class FakeClock:
+    """A clock that only waiting moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float, /) -> None:
+        self.now += seconds
 
 
 class Run:
-    """A live run in this process, with what it has told and the checkpoint that it wrote last."""
+    """A live run in this process, with the failures that it gave and the checkpoint that it wrote last."""
 
-    def __init__(self, path: Path, told: dict[str, str], folder: Path, from_start: bool = True) -> None:
-        self.told = told
-        self.folder = folder
-        self.counters = Counters()
-        state = checkpoint.load(str(folder / "checkpoint"))
+    def __init__(self, path: Path, given: dict[str, str], folder: Path, clock: FakeClock) -> None:
+        self.given = given
+        self.clock = clock
+        self.file = str(folder / "checkpoint")
         self.watcher = Watcher(
-            [str(path)], self.counters, from_start=from_start, live=FAST, state=state or checkpoint.State(),
-            limits=Limits(block=1 << 12, max_entry=1 << 14),
+            [str(path)],
+            Selection(),
+            FollowOptions(
+                from_start=True, poll=True, poll_interval=QUIET_TIME / 2, quiet_time=QUIET_TIME, block=1 << 12,
+                max_entry_bytes=1 << 14, clock=clock,
+            ),
+            host_of=HostNames(), checkpoint=checkpoint.load(self.file) or checkpoint.Checkpoint(),
         )  # fmt: skip
-        self._steps = self.watcher.run()
+        self._updates = self.watcher.run()
 
     def pump(self, steps: int) -> None:
         for _ in range(steps):
-            for failure in next(self._steps).failures:
-                self.told.setdefault(failure_id(failure), failure.message_id or "")
+            for failure in next(self._updates).failures:
+                self.given.setdefault(failure_id(failure), failure.message_id or "")
 
     def settle(self) -> None:
         """Until nothing has happened for longer than a message takes to be complete."""
-        quiet_since = time.monotonic()
+        quiet_since = self.clock.now
         known = -1
-        while time.monotonic() - quiet_since < 0.02 or self.watcher.open_messages:
+        while self.clock.now - quiet_since < 3 * QUIET_TIME or self.watcher.open_messages:
             self.pump(1)
-            if len(self.told) != known or self.watcher.lag[0]:
-                known, quiet_since = len(self.told), time.monotonic()
+            if len(self.given) != known or self.watcher.lag[0]:
+                known, quiet_since = len(self.given), self.clock.now
 
     def save(self) -> None:
-        checkpoint.save(str(self.folder / "checkpoint"), self.watcher.state())
+        checkpoint.save(self.file, self.watcher.checkpoint())
 
     def kill(self) -> None:
         """Nothing is finished, nothing is saved: what a kill -9 leaves."""
-        self._steps.close()
+        self._updates.close()
         self.watcher.close()
 
 
@@ -68,6 +83,7 @@ class Following(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1 << 30), linked=st.booleans())
     def begin(self, seed: int, linked: bool) -> None:
         self.rnd = random.Random(seed)
+        self.clock = FakeClock()
         self.folder = Path(tempfile.mkdtemp())
         (self.folder / "logs").mkdir()
         self.log = self.folder / "logs" / "system.log"
@@ -77,11 +93,11 @@ class Following(RuleBasedStateMachine):
             self.path.symlink_to(self.log)
         self.linked = linked
         self.links = 0
-        self.told: dict[str, str] = {}
+        self.given: dict[str, str] = {}
         self.written: list[str] = []
         self.rest = ""
         self.log.write_bytes(b"")
-        self.run: Run | None = Run(self.path, self.told, self.folder)
+        self.run: Run | None = Run(self.path, self.given, self.folder, self.clock)
         self.run.pump(2)
         self.run.save()
 
@@ -91,10 +107,10 @@ class Following(RuleBasedStateMachine):
         try:
             self.complete()
             if self.run is None:
-                self.run = Run(self.path, self.told, self.folder)
+                self.run = Run(self.path, self.given, self.folder, self.clock)
             self.run.settle()
-            assert sorted(self.told.values()) == sorted(self.written), self.run.counters.problems
-            assert self.run.counters.gap_bytes == 0
+            assert sorted(self.given.values()) == sorted(self.written), self.run.watcher.counters.problems
+            assert self.run.watcher.counters.gap_bytes == 0
         finally:
             if self.run is not None:
                 self.run.kill()
@@ -125,7 +141,7 @@ class Following(RuleBasedStateMachine):
         name = f"m-{len(self.written)}"
         self.written.append(name)
         text = ONE.replace("m-1", name)
-        return text.replace("00:00:00", f"00:{len(self.written) // 60:02}:{len(self.written) % 60:02}")
+        return text.replace("00:00:01", f"00:{len(self.written) // 60:02}:{len(self.written) % 60:02}")
 
     @rule(count=st.integers(1, 5))
     def write(self, count: int) -> None:
@@ -137,7 +153,8 @@ class Following(RuleBasedStateMachine):
     def write_partial(self) -> None:
         self.complete()
         text = self.message()
-        at = self.rnd.randrange(1, len(text))
+        # After its time: what was read must differ from what is written in its place after a truncation.
+        at = self.rnd.randrange(len("2026-11-23 00:00:00"), len(text))
         self.append(text[:at])
         self.rest = text[at:]
 
@@ -239,13 +256,49 @@ class Following(RuleBasedStateMachine):
     @precondition(lambda self: self.run is None)
     @rule()
     def restart(self) -> None:
-        self.run = Run(self.path, self.told, self.folder)
+        self.run = Run(self.path, self.given, self.folder, self.clock)
 
     @invariant()
-    def nothing_is_told_twice(self) -> None:
-        if hasattr(self, "told"):
-            names = list(self.told.values())
+    def nothing_is_given_twice(self) -> None:
+        if hasattr(self, "given"):
+            names = list(self.given.values())
             assert len(names) == len(set(names)), "one failure under two ids"
+
+
+def test_truncated_and_then_renamed(tmp_path: Path) -> None:
+    """All between two looks: the renamed file is read before the copy of what came after it."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    first, second, third = (ONE.replace("m-1", f"m-{number}") for number in range(3))
+    log.write_text(first)
+    run = Run(log, given, tmp_path, clock)
+    run.settle()
+    log.with_name("system.log.3").write_text(first + second)
+    log.write_text(third[:500])
+    log.rename(log.with_name("system.log.2"))
+    log.with_name("system.log.1").write_text(third[500:])
+    log.touch()
+    run.settle()
+    assert list(given.values()) == ["m-0", "m-1", "m-2"]
+    run.kill()
+
+
+def test_killed_while_a_copy_is_joined(tmp_path: Path) -> None:
+    """A checkpoint stands before the copy that is read before the file itself."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    log.touch()
+    run = Run(log, given, tmp_path, clock)
+    run.settle()
+    log.with_name("system.log.1").write_text(ONE.replace("m-1", "m-0"))
+    log.write_text(ONE)
+    while run.watcher.open_messages < 2:
+        run.pump(1)
+    assert not given
+    run.save()
+    run.kill()
+    run = Run(log, given, tmp_path, clock)
+    run.settle()
+    assert list(given.values()) == ["m-0", "m-1"]
+    run.kill()
 
 
 TestFollowing = Following.TestCase

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -21,52 +21,61 @@ from support.lines import ONE
 
 
 class Tail:
-    """A running ``logscan tail`` whose lines can be waited for."""
+    """A running ``logscan tail`` whose lines, and looks at its files, can be waited for."""
 
     def __init__(self, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> None:
+        self._service = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._address = f"logscan-{uuid.uuid4()}"
+        self._service.bind("\0" + self._address)
+        env = {"NOTIFY_SOCKET": "@" + self._address, "WATCHDOG_USEC": "20000", **environment()}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "logscan", "tail", "--poll-interval", "0.02", "--quiet-time", "0.1",
              *map(str, arguments)],
-            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment(),
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=env,
         )  # fmt: skip
-        self.lines: queue.Queue[str] = queue.Queue()
         assert self.process.stdout
+        assert self.process.stderr
+        self.lines: queue.Queue[str] = queue.Queue()
         self.errors: queue.Queue[str] = queue.Queue()
-        self._told: list[str] = []
+        self._errors: list[str] = []
+        self._looks = 0
         self._readers = [
-            threading.Thread(target=self._pump, args=pair, daemon=True)
-            for pair in ((self.process.stdout, self.lines), (self.process.stderr, self.errors))
+            threading.Thread(target=self._pump, args=(self.process.stdout, self.lines), daemon=True),
+            threading.Thread(target=self._pump, args=(self.process.stderr, self.errors), daemon=True),
         ]
-        for reader in self._readers:
-            reader.start()
+        self._counter = threading.Thread(target=self._count_looks, daemon=True)
+        for thread in (*self._readers, self._counter):
+            thread.start()
 
     @staticmethod
     def _pump(stream: IO[bytes], lines: queue.Queue[str]) -> None:
         for line in stream:
             lines.put(line.decode().rstrip("\n"))
 
+    def _count_looks(self) -> None:
+        while (state := self._service.recv(100)) != b"END":
+            self._looks += state == b"WATCHDOG=1"
+
     def line(self, timeout: float = 20.0) -> str:
         return self.lines.get(timeout=timeout)
 
     def error(self, timeout: float = 20.0) -> str:
-        self._told.append(self.errors.get(timeout=timeout))
-        return self._told[-1]
+        self._errors.append(self.errors.get(timeout=timeout))
+        return self._errors[-1]
 
-    def opened(self, path: Path) -> Tail:
-        """Wait until the process has opened a file, so that what is appended from now on is new."""
-        deadline = time.monotonic() + 20
-        fds = Path(f"/proc/{self.process.pid}/fd")
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                if any(os.path.realpath(fd) == str(path.resolve()) for fd in fds.iterdir()):
-                    time.sleep(0.1)
-                    return self
-            time.sleep(0.02)
-        raise AssertionError(f"{path} was not opened")
+    def look(self) -> Tail:
+        """Wait until it has looked at its files, from now on, and is waiting for news.
 
-    def nothing(self, seconds: float = 0.5) -> bool:
-        time.sleep(seconds)
-        return self.lines.empty()
+        It sends a sign of life after each step; one look may have several.
+        """
+        looks = self._looks
+        until(lambda: self._looks >= looks + 3)
+        return self
+
+    def prints_no_more(self, path: Path) -> bool:
+        """Whether what it prints next is a failure that is written to a file now, and nothing before it."""
+        append(path, ONE.replace("m-1", "last"))
+        return "messageid:last" in self.line()
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
@@ -75,7 +84,22 @@ class Tail:
             reader.join(timeout=10)
         while not self.errors.empty():
             self.error()
-        return code, "\n".join(self._told)
+        return code, "\n".join(self._errors)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for reader in self._readers:
+            reader.join(timeout=10)
+        for stream in (self.process.stdout, self.process.stderr, self.process.stdin):
+            if stream:
+                stream.close()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"END", "\0" + self._address)
+        self._counter.join(timeout=10)
+        self._service.close()
 
 
 @pytest.fixture
@@ -90,12 +114,7 @@ def follow() -> Iterator[list[Tail]]:
     running: list[Tail] = []
     yield running
     for tail in running:
-        if tail.process.poll() is None:
-            tail.process.kill()
-            tail.process.wait()
-        for stream in (tail.process.stdout, tail.process.stderr, tail.process.stdin):
-            if stream:
-                stream.close()
+        tail.close()
 
 
 def started(running: list[Tail], path: Path, *arguments: str) -> Tail:
