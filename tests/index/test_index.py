@@ -313,7 +313,7 @@ def test_commands(folder: Path, tmp_path: Path) -> None:
     passed = next(line for line in stats.splitlines() if "skipped by the index" in line)
     assert int(passed.split()[-1].replace(",", "")) > 20 * 2**20
     done = logscan("search", "--index", elsewhere, name[:-1] + "x", folder, cwd=tmp_path)
-    assert (done.returncode, b"--mentions and --prefix read all" in done.stderr) == (1, True)
+    assert (done.returncode, b"--mentions and --prefix read the logs in full" in done.stderr) == (1, True)
     done = logscan("index", "https://example.com/system.log", cwd=tmp_path)
     assert (done.returncode, b"ingest it into a store" in done.stderr) == (2, True)
     (tmp_path / "file").write_text("")

@@ -98,7 +98,7 @@ def test_what_has_not_changed_is_not_read(
         fsspec.filesystem("s3").invalidate_cache()
         return len(packed)
 
-    size = put(40_000)
+    size = put(160_000)  # many times what a probe reads
     read = 0
     usual = remote.RemoteFile.readinto
 
