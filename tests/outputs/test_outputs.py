@@ -1,4 +1,4 @@
-"""What a tail tells the outside: real servers, real commands, real sockets; none holds up the reading."""
+"""Outputs of a live run: real servers, real commands, real sockets; none of them stops the reading."""
 
 from __future__ import annotations
 

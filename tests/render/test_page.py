@@ -30,14 +30,14 @@ def browser() -> Iterator[Any]:
 def open_page(browser: Any, path: Path, width: int = 1000, **options: Any) -> tuple[Any, list[str]]:
     """A page, and what went wrong while it was shown."""
     page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.on(
-        "request", lambda request: told.append(request.url) if not request.url.startswith("file:") else None
+        "request", lambda request: messages.append(request.url) if not request.url.startswith("file:") else None
     )
     page.goto(path.as_uri())
-    return page, told
+    return page, messages
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def diagnosis_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("width", "scheme"), [(1000, "light"), (360, "dark")])
 def test_diagnosis(browser: Any, diagnosis_page: Path, width: int, scheme: str) -> None:
     """Readable on a phone and in the dark; the picture is there; details open by the keyboard."""
-    page, told = open_page(browser, diagnosis_page, width, color_scheme=scheme)
+    page, messages = open_page(browser, diagnosis_page, width, color_scheme=scheme)
     assert page.locator("section").count() == 2
     assert "<img/src=x/onerror=alert(1)>" in page.locator("h2").first.inner_text()
     assert page.locator("svg.sequence .bad .message").first.text_content() == "Certificate: EMPTY"
@@ -68,7 +68,7 @@ def test_diagnosis(browser: Any, diagnosis_page: Path, width: int, scheme: str) 
     page.keyboard.press("Enter")
     assert page.locator("details[open] li").first.is_visible()
     page.close()
-    assert told == []
+    assert messages == []
 
 
 def test_diagnosis_prints(browser: Any, diagnosis_page: Path, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ HOSTILE = "<script>alert(1)</script><b>x"
 def test_report(browser: Any, report_page: Path, width: int, scheme: str) -> None:
     """Filter, sort, open a row; on a phone nothing is cut off; nothing is asked of the network."""
     assert report_page.stat().st_size < 2_000_000
-    page, told = open_page(browser, report_page, width, color_scheme=scheme)
+    page, messages = open_page(browser, report_page, width, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("ul.now li").first.inner_text().startswith(f"acme / prod / {HOSTILE}")
     assert page.locator("svg.bars rect").count() > 20
@@ -171,7 +171,7 @@ def test_report(browser: Any, report_page: Path, width: int, scheme: str) -> Non
             ]
             assert cells == sorted(cells, reverse=order == "descending")
     page.close()
-    assert told == []
+    assert messages == []
 
 
 def test_report_without_scripts(browser: Any, report_page: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_report_of_nothing(browser: Any, tmp_path: Path) -> None:
     assert (
         logscan("report", "system.log", "--format", "html", "-o", "page.html", cwd=tmp_path).returncode == 0
     )
-    page, told = open_page(browser, tmp_path / "page.html")
+    page, messages = open_page(browser, tmp_path / "page.html")
     assert "Nothing failed" in page.locator("main").inner_text()
     page.close()
-    assert told == []
+    assert messages == []
