@@ -294,8 +294,8 @@ def test_days_are_dropped_and_not_read_again(tmp_path: Path) -> None:
     assert {file.date for file in held.manifest.files} == {"2026-11-20", "2026-11-25"}
     assert held.find(["m-1"], Counters()) == []
     assert len(held.find(["m-20"], Counters())) == 4
-    done = logscan("cat", "--store", "store", cwd=tmp_path)
-    assert (done.returncode, b"the store has 0 of its 344 bytes" in done.stderr) == (2, True)
+    printed = logscan("cat", "--store", "store", cwd=tmp_path)
+    assert (printed.returncode, b"the store has 0 of its 344 bytes" in printed.stderr) == (2, True)
 
 
 def test_small_files_are_merged(tmp_path: Path) -> None:
