@@ -21,7 +21,6 @@ from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
 from logscan.evidence.xml import child_text, read_xml, text_of
 
 API = "management API"
-MAX_BYTES = 64 << 20
 MAX_OBJECTS = 100_000
 """Objects looked at in one answer."""
 _PATH = re.compile(
@@ -50,7 +49,7 @@ class _Listing:
     certs: tuple[str, ...]
     keys: tuple[str, ...] | None
     aliases: dict[str, tuple[str | None, str | None, bool]]
-    """Alias → names of its certificate and key, and whether the key's absence is told."""
+    """Alias → names of its certificate and key, and whether the listing says that a key is missing."""
     source: str
 
 
@@ -105,11 +104,11 @@ class Answers:
         return self.understood - before
 
     def certificate(self, chain: tuple[Certificate, ...], source: str, path: str) -> None:
-        """An alias's certificate as PEM (``…/aliases/ALIAS/certificate``): it tells usages, which the API's
-        JSON does not. Taken only where the path says whose it is."""
+        """An alias's certificate as PEM (``…/aliases/ALIAS/certificate``): it has the usages, which the
+        API's JSON lacks. Used only where the path says whose it is."""
         keystore, name = _place(path)
         if name is not None:
-            # In front, so that it is preferred to the same chain without its bytes.
+            # First, so that it is preferred to the same chain without its bytes.
             self._details.insert(0, _Details(chain, name, None, keystore, source, is_alias=False))
             self.understood += 1
 
@@ -134,7 +133,7 @@ class Answers:
         self.understood += 1
 
     def _names(self, names: list[str], path: str, source: str) -> None:
-        """A list of names: only the path tells of what."""
+        """A list of names: only the path shows of what."""
         place = re.sub(r"\.json$", "", path.replace("\\", "/")).rstrip("/")
         if place.endswith("/references") or place == "references":
             self.listed("references", names, source)
@@ -156,19 +155,17 @@ class Answers:
             label = item.get("alias") or item.get("aliasName") or name
             self._chain(
                 info.get("certInfo"),
-                source,
-                name=_text(label),
-                key=_text(item.get("keyName")),
+                _text(label),
+                _text(item.get("keyName")),
                 keystore=keystore,
-                alias=True,
+                source=source,
+                is_alias=True,
             )
         elif isinstance(info, list):
-            name = name or _text(item.get("certName"))
-            self._chain(info, source, name=name, key=None, keystore=keystore, alias=False)
+            label = name or _text(item.get("certName"))
+            self._chain(info, label, None, keystore=keystore, source=source, is_alias=False)
         elif "refers" in item and isinstance(item.get("name"), str):
-            self._reference(
-                item["name"], str(item["refers"]), str(item.get("resourceType") or "KeyStore"), source
-            )
+            self._reference(item["name"], str(item["refers"]), source)
         elif isinstance(item.get("host"), str) and isinstance(item.get("name"), str):
             self._target_server(item, source)
         elif isinstance(item.get("name"), str) and ({"certs", "keys", "aliases"} & item.keys()):
@@ -177,12 +174,12 @@ class Answers:
     def _chain(
         self,
         rows: object,
-        source: str,
-        *,
         name: str | None,
         key: str | None,
+        *,
         keystore: str | None,
-        alias: bool,
+        source: str,
+        is_alias: bool,
     ) -> None:
         chain = []
         for row in rows if isinstance(rows, list) else []:
@@ -191,12 +188,12 @@ class Answers:
                     chain.append(from_cert_info(row, source))
                 except ValueError:
                     continue
-        if chain or alias:
-            self._details.append(_Details(tuple(chain), name, key, keystore, source, alias))
+        if chain or is_alias:
+            self._details.append(_Details(tuple(chain), name, key, keystore, source, is_alias))
             self.understood += 1
 
-    def _reference(self, name: str, refers: str, kind: str, source: str) -> None:
-        self._environment.references[name] = Reference(name, refers.removeprefix("ref://"), kind, source)
+    def _reference(self, name: str, refers: str, source: str) -> None:
+        self._environment.references[name] = Reference(name, refers.removeprefix("ref://"), source)
         self.understood += 1
 
     def _target_server(self, item: dict[str, Any], source: str) -> None:
@@ -234,7 +231,7 @@ class Answers:
                 refers = child_text(element, "Refers")
                 label = element.get("name") or child_text(element, "Name")
                 if label and refers:
-                    self._reference(label, refers, child_text(element, "ResourceType") or "KeyStore", source)
+                    self._reference(label, refers, source)
             elif tag == "targetserver":
                 self._xml_server(element, source)
             elif tag == "keystore" and len(element) and element.get("name"):
@@ -253,8 +250,8 @@ class Answers:
         ]
         rows = [_cert_info(element) for element in infos if child_text(element, "Subject")]
         if rows:
-            name = root.get("name") or child_text(root, "CertName") or name
-            self._chain(rows, source, name=name, key=None, keystore=keystore, alias=False)
+            label = root.get("name") or child_text(root, "CertName") or name
+            self._chain(rows, label, None, keystore=keystore, source=source, is_alias=False)
 
     def _xml_server(self, element: Element, source: str) -> None:
         label = element.get("name") or child_text(element, "Name")
@@ -313,14 +310,14 @@ def _joined(name: str, listing: _Listing | None, details: list[_Details]) -> Key
         return None
 
     if listing is not None and listing.aliases:
-        for alias, (cert, key, told) in listing.aliases.items():
+        for alias, (cert, key, listed) in listing.aliases.items():
             chain = chain_of(alias, cert)
             complete &= chain is not None
-            held = next((item for item in details if item.name == alias and item.is_alias), None)
-            has_key: bool | None = bool(key) if told else None
-            if not told and held is not None:
-                has_key = held.key_name is not None
-            if not told and listing.keys is not None:
+            detail = next((item for item in details if item.name == alias and item.is_alias), None)
+            has_key: bool | None = bool(key) if listed else None
+            if not listed and detail is not None:
+                has_key = detail.key_name is not None
+            if not listed and listing.keys is not None:
                 has_key = alias in listing.keys or has_key is True
             entries.append(KeystoreEntry(alias, has_key, chain or ()))
     elif listing is not None:

@@ -1,7 +1,7 @@
 """The management API, live and read-only: only GET is ever sent.
 
 TLS is verified, credentials come from the environment, ``.netrc`` or a prompt and are never part of a
-message; refused or broken answers are retried where that can help, and told with a remedy where not.
+message; broken answers are retried where that can help, else reported with a remedy.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def credentials(host: str, ask: Callable[[str], tuple[str, str] | None] | None) 
         try:
             found = netrc.netrc(path).authenticators(host)
         except (netrc.NetrcParseError, OSError) as error:
-            raise InputError(f"{path}: cannot be read: {error}", "mend it, or set " + USER) from error
+            raise InputError(f"{path}: cannot be read: {error}", "correct it, or set " + USER) from error
         if found and found[2] is not None:
             return httpx.BasicAuth(found[0], found[2])
     given = ask(host) if ask else None
@@ -117,14 +117,14 @@ class Management:
         self.requests = 0
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def get(self, path: str) -> bytes | None:
         """One answer; ``None`` where there is no such resource (404).
 
         Raises:
-            InputError: it cannot be had; the hint says what to do.
+            InputError: it cannot be fetched; the hint says what to do.
         """
         url = f"{self._base}{path}"
         for attempt in range(1, TRIES + 1):
@@ -141,7 +141,7 @@ class Management:
         raise AssertionError("unreachable")
 
     def _ask(self, url: str, last: bool) -> httpx.Response | None:
-        """One attempt; ``None`` where another may go better."""
+        """One attempt; ``None``: another may succeed."""
         self.requests += 1
         try:
             return self._client.get(url)
@@ -179,10 +179,14 @@ class Management:
 def _refused(answer: httpx.Response, url: str) -> InputError:
     """What a status means, and what to do."""
     words = {
-        401: ("the credentials are not accepted (401)", f"set {USER} and {PASSWORD}, {TOKEN}, or mend"
-        f" .netrc"),
-        403: ("these credentials may not read it (403)", "use a user with a read-only role in this"
-        " organization"),
+        401: (
+            "the credentials are not accepted (401)",
+            f"set {USER} and {PASSWORD}, {TOKEN}, or correct .netrc",
+        ),
+        403: (
+            "these credentials may not read it (403)",
+            "use a user with a read-only role in this organization",
+        ),
         429: ("too many requests (429), also after waiting", "try again later"),
     }  # fmt: skip
     if answer.status_code in words:
@@ -286,7 +290,7 @@ class Fetcher:
                 )
 
     def everything(self, org: str, env: str) -> None:
-        """All references and keystores of an environment, where nothing tells which one matters."""
+        """All references and keystores of an environment, where it is not known which one matters."""
         for kind in ("references", "keystores"):
             for name in self.names(f"{_environment(org, env)}/{kind}")[:MAX_NAMES]:
                 if kind == "references":

@@ -1,6 +1,6 @@
-"""Certificates: from DER, and from what the management API tells of one (``certInfo``).
+"""Certificates: from DER, and from what the management API says of one (``certInfo``).
 
-Dates are UTC. What only DER tells (usages, signatures) is ``None`` for a certificate of the API.
+Dates are UTC. What only DER has (usages, signatures) is ``None`` for a certificate of the API.
 """
 
 from __future__ import annotations
@@ -58,12 +58,6 @@ class Certificate:
     def self_issued(self) -> bool:
         """Whether it names itself as its issuer."""
         return self.subject.same(self.issuer)
-
-    def valid_at(self, time: datetime) -> bool | None:
-        """Whether the time lies in its validity; ``None``: not known."""
-        if self.not_before is None or self.not_after is None:
-            return None
-        return self.not_before <= time <= self.not_after
 
     @property
     def fingerprint(self) -> str | None:
@@ -203,7 +197,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def signed_by(certificate: Certificate, issuer: Certificate) -> bool | None:
-    """Whether the issuer's key made the certificate's signature; ``None``: cannot be told."""
+    """Whether the issuer's key made the certificate's signature; ``None``: not known."""
     if certificate.der is None or issuer.der is None:
         return None
     try:

@@ -1,7 +1,7 @@
 """What is configured: TLS settings of targets and target servers, references, keystores of the API.
 
-The values that the bundle and the management API both speak. Settings keep the text of their source:
-``ref://name``, ``{flow.variable}`` and literal names are told apart by :func:`kind_of_value`.
+The values that the bundle and the management API both have. Settings keep the text of their source:
+``ref://name``, ``{flow.variable}`` and literal names are distinguished by :func:`kind_of_value`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ class TlsSettings:
     keystore: str | None
     key_alias: str | None
     truststore: str | None
-    ignore_validation_errors: bool | None = None
-    protocols: tuple[str, ...] = ()
-    ciphers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,6 @@ class Reference:
 
     name: str
     refers: str
-    resource_type: str
     source: str
 
 
@@ -69,7 +65,7 @@ class Proxy:
 
 @dataclass(slots=True)
 class Environment:
-    """What the management API tells of one environment, gathered from any number of answers."""
+    """What the management API says of one environment, in any number of answers."""
 
     keystores: dict[str, Keystore] = field(default_factory=dict)
     references: dict[str, Reference] = field(default_factory=dict)
@@ -108,13 +104,11 @@ def settings_from(values: Mapping[str, Any], source: str) -> TlsSettings:
         value = folded.get(name)
         return str(value).strip() or None if isinstance(value, str | int | float) else None
 
-    def several(name: str) -> tuple[str, ...]:
-        value = folded.get(name)
-        return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
-
     return TlsSettings(
-        source, truth(folded.get("enabled")), truth(folded.get("clientauthenabled")), text("keystore"),
-        text("keyalias"), text("truststore"), truth(folded.get("ignorevalidationerrors")),
-        several("protocols"),
-        several("ciphers"),
-    )  # fmt: skip
+        source=source,
+        enabled=truth(folded.get("enabled")),
+        client_auth_enabled=truth(folded.get("clientauthenabled")),
+        keystore=text("keystore"),
+        key_alias=text("keyalias"),
+        truststore=text("truststore"),
+    )

@@ -7,7 +7,7 @@ the same). Text comes in these forms:
 
 - Java and RFC 4514: leaf first, commas, ``\,`` or quotes around values, ``EMAILADDRESS``, ``OID.2.5.4.97``;
 - OpenSSL from 1.1: root first, ``C = AU, CN = x``; RFC 2253 with ``-nameopt``: leaf first;
-- OpenSSL before: ``/C=AU/CN=x``, values not escaped, so that a slash in a value is only told from a
+- OpenSSL before: ``/C=AU/CN=x``, values not escaped, so that a slash in a value only differs from a
   separator by what follows it;
 - OpenSSL's mixed form: commas, but ``OU=ITS/emailAddress=a@b``, and commas in values not escaped.
 
@@ -124,7 +124,7 @@ def _value(value: object) -> str:
 
 
 def _shown(rows: list[list[Pair]]) -> str:
-    """Leaf first, as RFC 4514 writes it, with a blank behind the comma as Java does."""
+    """Leaf first, as RFC 4514 writes it, with a blank after the comma as Java does."""
     return ", ".join(
         "+".join(f"{_SHORT.get(kind, kind)}={_escaped(value)}" for kind, value in row) for row in rows
     )
@@ -199,7 +199,7 @@ def _split_slashes(text: str) -> list[list[str]]:
 
 
 def _split_commas(text: str) -> list[list[str]]:
-    """``C=AU, O=A + OU=B``: a piece without a type belongs to the value in front of it."""
+    """``C=AU, O=A + OU=B``: a piece without a type belongs to the value before it."""
     parts: list[list[str]] = []
     for piece, separator in _pieces(text, ",;+", quotes=True):
         if separator != "" and _TYPE.match(piece) is None:
@@ -208,7 +208,7 @@ def _split_commas(text: str) -> list[list[str]]:
             parts[-1].append(piece)
         else:
             parts.append([piece])
-    # OpenSSL's mixed form glues the mail address to the value in front of it.
+    # OpenSSL's mixed form appends the mail address to the value before it.
     done: list[list[str]] = []
     for part in parts:
         head, found, mail = part[-1].partition("/emailAddress=")
@@ -225,7 +225,7 @@ def _known(piece: str) -> bool:
 
 
 def _pieces(text: str, separators: str, quotes: bool) -> list[tuple[str, str]]:
-    """Pieces with the separator in front of each; what is escaped or quoted separates nothing."""
+    """Pieces with the separator before each; an escaped or quoted one does not separate."""
     pieces: list[tuple[str, str]] = []
     begun = at = 0
     separator = ""

@@ -1,6 +1,6 @@
 """What ``openssl s_client`` printed: OpenSSL 1.0 to 3, LibreSSL, in every style of names.
 
-Only what tells of client certificates is taken: the accepted authorities, key types and signature schemes,
+Only what concerns client certificates is read: the accepted authorities, key types and signature schemes,
 the server's chain, alerts and verification errors.
 """
 
@@ -16,8 +16,6 @@ from logscan.failures import catalog
 
 HEADING = "Acceptable client certificate CA names"
 NO_NAMES = "No client certificate CA names sent"
-MAX_BYTES = 16 << 20
-"""Bytes of such a text; a larger file is none."""
 _MARKS = (
     b"CONNECTED(",
     HEADING.encode(),
@@ -101,21 +99,23 @@ def read_s_client(data: bytes, source: str) -> SClient:
     failed = _CONNECT_FAILED.search(text)
     numbers = (int(number) for number in _ALERT.findall(text))
     return SClient(
-        source,
-        (command[1] or command[2] or command[4]) if command else None,
-        int(command[3] or command[5]) if command else None,
-        sni[1].strip("'\"") if sni else None,
-        protocols[-1].replace("TLSv", "TLS ").replace("TLS 1\n", "TLS 1.0") if protocols else None,
-        requested,
-        tuple(authorities),
-        tuple(part.strip().removesuffix(" sign") for part in types[1].split(",")) if types else (),
-        tuple(_scheme(part) for part in signatures[1].strip().split(":")) if signatures else (),
-        tuple(pem_certificates(data, source)),
-        tuple(dict.fromkeys(catalog.ALERT_NAMES.get(number, f"alert {number}") for number in numbers)),
-        tuple(dict.fromkeys(f"{number}: {words}" for number, words in _VERIFY.findall(text))),
-        at,
-        tuple(unread),
-        failed[0].strip() if failed and "CONNECTED(" not in text else None,
+        source=source,
+        host=(command[1] or command[2] or command[4]) if command else None,
+        port=int(command[3] or command[5]) if command else None,
+        sni=sni[1].strip("'\"") if sni else None,
+        version=protocols[-1].replace("TLSv", "TLS ").replace("TLS 1\n", "TLS 1.0") if protocols else None,
+        certificate_requested=requested,
+        authorities=tuple(authorities),
+        key_types=tuple(part.strip().removesuffix(" sign") for part in types[1].split(",")) if types else (),
+        signature_schemes=tuple(_scheme(part) for part in signatures[1].strip().split(":"))
+        if signatures
+        else (),
+        server_chain=tuple(pem_certificates(data, source)),
+        alerts=tuple(dict.fromkeys(catalog.ALERT_NAMES.get(number, f"alert {number}") for number in numbers)),
+        verify_errors=tuple(dict.fromkeys(f"{number}: {words}" for number, words in _VERIFY.findall(text))),
+        authorities_line=at,
+        unread=tuple(unread),
+        failed=failed[0].strip() if failed and "CONNECTED(" not in text else None,
     )
 
 

@@ -11,12 +11,15 @@ import pytest
 
 from logscan.diagnosis.causes import CAUSES, EXCLUDED, GROUPS, POSSIBLE, PROVEN, Cause, judge
 from logscan.diagnosis.facts import Facts, Quote
+from logscan.diagnosis.facts_from_s_client import facts_from_s_client
 from logscan.diagnosis.keymanager import choose
 from logscan.evidence.certificates import Certificate
+from logscan.evidence.collected import Evidence
 from logscan.evidence.configuration import TlsSettings
 from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
 from logscan.evidence.keystores.pem import pem_certificates
 from logscan.evidence.keystores.read_keystore import read_keystore
+from logscan.evidence.s_client import read_s_client
 from logscan.failures.catalog import known_names
 from support.command import ROOT
 
@@ -43,6 +46,7 @@ def settings(**changes: object) -> TlsSettings:
 
 def facts(
     keystore: str | Keystore | None = None,
+    *,
     sent: str | None = "empty",
     accepts: tuple[str, ...] | None = ("root",),
     alias: str | None = "myKey",
@@ -287,3 +291,15 @@ def test_authorities_that_certify_each_other() -> None:
     back = replace(inter, subject=other, issuer=inter.subject, der=None)
     made = facts("leafonly", accepts=("srvroot",), known=(there, back))
     assert BY_NAME["chain_incomplete"].assess(made).state == POSSIBLE
+
+
+@pytest.mark.parametrize(
+    ("requested", "words"), [(True, "for a client"), (False, "for no client"), (None, None)]
+)
+def test_what_s_client_does_not_show_is_not_quoted(requested: bool | None, words: str | None) -> None:
+    """A run that ended early says nothing of a request: no quote says that there was none."""
+    run = replace(read_s_client(b"CONNECTED(00000003)\n", "run.txt"), certificate_requested=requested)
+    found = facts_from_s_client(Evidence(s_clients=[run]), "backend.example:443", None, None)
+    texts = [quote.text for name, quote in found.quotes.items() if name == "certificate_requested"]
+    assert len(texts) == (words is not None)
+    assert all(str(words) in text for text in texts)

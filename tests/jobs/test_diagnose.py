@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,11 @@ from typing import Any
 import pytest
 
 from logscan.evidence.capture.connection import Connection
+from logscan.evidence.capture.flow import Connections
 from logscan.evidence.capture.keylog import KeyLog
+from logscan.evidence.capture.packets import CaptureFile
 from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
+from logscan.evidence.capture.segments import segment_of
 from logscan.jobs.diagnose import diagnose
 from logscan.render.diagnosis.data import as_json
 from support.command import ROOT, logscan
@@ -371,3 +376,43 @@ def test_password(tmp_path: Path) -> None:
     done = logscan(*args, cwd=tmp_path, LOGSCAN_KEYSTORE_PASSWORD="geheim")
     assert done.returncode == 0
     assert b"geheim" not in done.stdout + done.stderr
+
+
+def test_all_alerts(tmp_path: Path) -> None:
+    """By default only what a refused client certificate can cause is a case; ``--alert all`` makes all failures cases."""
+    text = (ROOT / "sample_logs/no-keystore/system.log").read_text()
+    assert "bad_certificate" in text
+    (tmp_path / "system.log").write_text(text.replace("bad_certificate", "no_application_protocol"))
+
+    def alerts(*args: str) -> set[str]:
+        done = logscan("diagnose", "system.log", *args, "--tz", "UTC", "--format", "json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr.decode()
+        return {verdict["alert"] for verdict in json.loads(done.stdout)["verdicts"]}
+
+    assert alerts() == set()
+    assert alerts("--alert", "all") == {"no_application_protocol"}
+    assert alerts("--alert", "no_application_protocol") == {"no_application_protocol"}
+    assert alerts("--alert", "bad_certificate") == set()
+    found = diagnose(tmp_path / "system.log", alert="all", tz="UTC")
+    assert [verdict.facts.alert for verdict in found.verdicts] == ["no_application_protocol"]
+
+
+def test_the_side_that_answers_is_the_server() -> None:
+    """A capture that begins with the ServerHello: its sender was taken for the client, until the hello was read."""
+    path = TLS / "variants/base.pcap"
+    (whole,) = connections(path)
+    packets = CaptureFile(io.BytesIO(path.read_bytes()).read)
+    late = Connections("late", KeyLog())
+    skipped: Counter[str] = Counter()
+    found: list[Connection] = []
+    for packet in packets:
+        segment = segment_of(packet, skipped)
+        hello = whole.steps[0].packet
+        if segment is not None and packet.number > hello:
+            found += late.feed(segment, packet.number, packet.time)
+    (connection,) = [*found, *late.drain()]
+    assert (connection.client, connection.server) == (whole.client, whole.server)
+    assert [(step.by, step.text) for step in connection.steps] == [
+        (step.by, step.text) for step in whole.steps[1:]
+    ]
+    assert connection.client_chain == whole.client_chain

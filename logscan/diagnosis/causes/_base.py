@@ -82,7 +82,7 @@ def excluded_if_not_refused(facts: Facts) -> Assessment | None:
     if facts.received is False:
         return excluded("this side ended the handshake, not the backend")
     if facts.hello_only:
-        return excluded("the handshake ended before certificates were spoken of")
+        return excluded("the handshake ended before certificates were exchanged")
     if facts.before_request:
         return excluded("the server ended the handshake before the client could answer")
     return None

@@ -17,7 +17,7 @@ _EARLY_ALERTS = (
 
 @cause(
     OTHERWISE,
-    title="The handshake ended before client certificates were spoken of",
+    title="The handshake ended before client certificates were exchanged",
     remedy=(
         "Compare the target's Protocols and Ciphers, and the host name that is sent in SNI, with the backend."
     ),

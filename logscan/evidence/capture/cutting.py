@@ -54,7 +54,7 @@ def cut(path: str, connections: Iterable[Connection], change: Callable[[bytes], 
         except unpacking_errors():
             return b""
 
-    done = Cut()
+    excerpt = Cut()
     last = max((end for spans in wanted.values() for _, end in spans), default=0)
     skipped: Counter[str] = Counter()
     numbers: Counter[int] = Counter()
@@ -75,17 +75,17 @@ def cut(path: str, connections: Iterable[Connection], change: Callable[[bytes], 
                 data = data[:at] + change(segment.payload) + data[at + len(segment.payload) :]
             size += len(data) + 16
             if size > MAX_BYTES:
-                done.left_out += 1
+                excerpt.left_out += 1
                 continue
-            out = done.files.get(packet.link)
+            out = excerpt.files.get(packet.link)
             if out is None:
                 head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, packet.link)
-                out = done.files[packet.link] = bytearray(head)
+                out = excerpt.files[packet.link] = bytearray(head)
             microseconds = max(0, round(packet.time * 1e6))
             seconds = microseconds // 1_000_000 & 0xFFFFFFFF
             out += struct.pack("<IIII", seconds, microseconds % 1_000_000, len(data), packet.length) + data
             numbers[packet.link] += 1
-            done.packets.append((packet.link, numbers[packet.link], packet.number))
+            excerpt.packets.append((packet.link, numbers[packet.link], packet.number))
     finally:
         stream.close()
-    return done
+    return excerpt

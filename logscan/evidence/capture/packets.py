@@ -50,6 +50,18 @@ def is_capture(head: bytes) -> bool:
     return head[:4] in _PCAP_MAGIC or head[:4] == _PCAPNG_MAGIC
 
 
+class _Interface(NamedTuple):
+    """An interface of a pcapng file."""
+
+    link: int
+    unit: float
+    """Seconds of one unit of its times."""
+    offset: int
+    """Seconds that its times begin at."""
+    snap: int
+    """Bytes kept of a packet."""
+
+
 class CaptureFile:
     """The packets of one file.
 
@@ -66,7 +78,7 @@ class CaptureFile:
         self._data = b""
         self._at = 0
         self._before = 0
-        """Bytes of the file in front of ``_data``."""
+        """Bytes of the file before ``_data``."""
         self.packets = 0
         self.faults: list[str] = []
         self.secrets: list[bytes] = []
@@ -126,9 +138,8 @@ class CaptureFile:
             seconds, fraction, captured, length = unpack(data, at)
             if captured > MAX_PACKET:
                 self.faults.append(
-                    f"packet {number + 1} (byte {self.position:,}) says it has {captured:,} bytes: the"
-                    f" capture"
-                    " is damaged there, and was read up to it"
+                    f"packet {number + 1} (byte {self.position:,}) says it has {captured:,} bytes:"
+                    " the capture is damaged there, and was read up to it"
                 )
                 return
             if len(data) - at < 16 + captured:
@@ -143,8 +154,7 @@ class CaptureFile:
 
     def _pcapng(self) -> Iterator[Packet]:
         order = "<"
-        links: list[tuple[int, float, int, int]] = []
-        """Of each interface: link type, unit and offset of time, snapshot length."""
+        links: list[_Interface] = []
         while self._want(12):
             kind = struct.unpack_from(order + "I", self._data, self._at)[0]
             if self._data[self._at : self._at + 4] == _PCAPNG_MAGIC:
@@ -166,7 +176,7 @@ class CaptureFile:
                 if kind == 1:
                     links.append(_interface(order, data, at + 8, at + size - 4))
                 elif kind in (2, 3, 6):
-                    packet = self._packet(order, kind, links, data, at=at, size=size)
+                    packet = self._packet(order, kind, links, data=data, at=at, size=size)
                     if packet:
                         yield packet
                 elif kind == 0x0A:
@@ -180,19 +190,12 @@ class CaptureFile:
 
     def _damaged(self, why: str) -> None:
         self.faults.append(
-            f"behind packet {self.packets} (byte {self.position:,}) {why}: the capture is damaged there, and"
-            " was read up to it"
+            f"after packet {self.packets} (byte {self.position:,}) {why}:"
+            " the capture is damaged there, and was read up to it"
         )
 
     def _packet(
-        self,
-        order: str,
-        kind: int,
-        links: list[tuple[int, float, int, int]],
-        data: bytes,
-        *,
-        at: int,
-        size: int,
+        self, order: str, kind: int, links: list[_Interface], *, data: bytes, at: int, size: int
     ) -> Packet | None:
         self.packets += 1
         if kind == 3:  # simple: no time, and the interface is the first
@@ -215,8 +218,8 @@ class CaptureFile:
         return Packet(self.packets, (high << 32 | low) * unit + offset, link, data, start, end, length)
 
 
-def _interface(order: str, data: bytes, at: int, end: int) -> tuple[int, float, int, int]:
-    """Link type, unit and offset of time, snapshot length of an interface."""
+def _interface(order: str, data: bytes, at: int, end: int) -> _Interface:
+    """An interface description block."""
     link, _, snap = struct.unpack_from(order + "HHI", data, at)
     at += 8
     unit, offset = 1e-6, 0
@@ -231,4 +234,4 @@ def _interface(order: str, data: bytes, at: int, end: int) -> tuple[int, float, 
         elif code == 14 and size == 8 and at + 8 <= end:  # if_tsoffset
             (offset,) = struct.unpack_from(order + "q", data, at)
         at += (size + 3) & ~3
-    return link, unit, offset, snap
+    return _Interface(link, unit, offset, snap)

@@ -1,7 +1,6 @@
 """Captures: a file of packets becomes TLS connections.
 
-Connections are told when they end, so that a capture of any size is read in bounded memory; those that
-say something of client certificates are kept, others are counted.
+Connections are given when they end, so that a capture of any size is read in bounded memory.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def read_capture(
     Args:
         path: pcap or pcapng, packed or not.
         keys: secrets; those in the file itself are added.
-        problem: told what could not be read.
+        problem: called with what could not be read.
 
     Raises:
         InputError: it cannot be opened, or is no capture.
@@ -77,11 +76,10 @@ def read_capture(
     packets = CaptureFile(read)
     connections = Connections(path, keys, max_open)
     feed = connections.feed
-    told = 0
     try:
         for packet in packets:
-            if len(packets.secrets) > told:
-                keys.add_all(packets.secrets[told:])
+            if packets.secrets:
+                keys.add_all(packets.secrets)
                 packets.secrets.clear()
             segment = segment_of(packet, counters.skipped)
             if segment is not None:

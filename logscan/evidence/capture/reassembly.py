@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 PENDING = 512
-"""Segments that may wait for one in front of them."""
+"""Segments that may wait for one before them."""
 PENDING_BYTES = 1 << 20
 PATIENCE = 16
 """Packets of a connection that may go by before acknowledged bytes are taken for lost."""
@@ -26,7 +26,7 @@ class Direction:
     def __init__(self) -> None:
         self._next: int | None = None
         self._waiting: dict[int, tuple[bytes, int, int]] = {}
-        """Sequence number → payload, bytes missing behind it, packet."""
+        """Sequence number → payload, bytes missing after it, packet."""
         self._bytes = 0
         self._overdue = 0
 
@@ -42,7 +42,7 @@ class Direction:
     def feed(
         self, sequence: int, payload: bytes, missing: int, packet: int
     ) -> Iterator[tuple[bytes, int, int]]:
-        """Take a segment; give what is in order now: (bytes, packet, bytes lost in front of them)."""
+        """Take a segment; yield what is in order now: (bytes, packet, bytes lost before them)."""
         if self._next is None:
             self._next = sequence
         ahead = (sequence - self._next) & _WRAP
@@ -68,7 +68,7 @@ class Direction:
             yield from self.skip()
 
     def _ready(self) -> Iterator[tuple[bytes, int, int]]:
-        """What waits no longer."""
+        """The segments that no longer wait."""
         while self._waiting:
             assert self._next is not None
             position = self._next
@@ -91,7 +91,7 @@ class Direction:
                 yield b"", packet, missing
 
     def acknowledged(self, number: int) -> Iterator[tuple[bytes, int, int]]:
-        """The other side has everything in front of ``number``: bytes that are not here are overdue."""
+        """The other side has every byte before ``number``: those that are not here are overdue."""
         if self._next is None or not self._waiting:
             return
         ahead = (number - self._next) & _WRAP
@@ -101,7 +101,7 @@ class Direction:
                 yield from self.skip()
 
     def skip(self) -> Iterator[tuple[bytes, int, int]]:
-        """Give up what is missing in front of the segments that wait."""
+        """Give up what is missing before the segments that wait."""
         if self._waiting and self._next is not None:
             position = self._next
             first = min(self._waiting, key=lambda number: (number - position + _HALF) & _WRAP)

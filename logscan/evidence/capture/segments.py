@@ -18,7 +18,7 @@ RAW = (12, 14, 101, 228, 229)
 _VLAN = (b"\x81\x00", b"\x88\xa8", b"\x91\x00")
 _IP = (b"\x08\x00", b"\x86\xdd")
 _EXTENSIONS = (0, 43, 60, 135)
-"""IPv6 headers that stand in front of TCP, with a length in eights of bytes."""
+"""IPv6 headers that stand before TCP, with a length in units of eight bytes."""
 
 LINK_NAMES = {
     105: "802.11 wireless", 127: "802.11 with radio information", 147: "user 0", 195: "802.15.4",
@@ -71,7 +71,7 @@ def segment_of(packet: Packet, skipped: Counter[str]) -> Segment | None:
 
 
 def _below_ip(link: int, data: bytes, at: int) -> int | None:
-    """Where IP begins behind the rarer link layers; behind all bytes where it is another protocol."""
+    """Where IP begins in the rarer link layers; after all bytes where it is another protocol."""
     if link in (NULL, LOOP):
         return at + 4
     if link == COOKED:
@@ -92,14 +92,8 @@ def _version_4(data: bytes, at: int, end: int, skipped: Counter[str]) -> Segment
     size = data[at + 2] << 8 | data[at + 3]
     # No length: the network card cuts it into packets later. More than there is: the snapshot is short.
     stop = at + size if size else end
-    return _tcp(
-        data,
-        at + ((data[at] & 15) << 2),
-        end,
-        stop,
-        source=data[at + 12 : at + 16],
-        target=data[at + 16 : at + 20],
-    )
+    inner = at + ((data[at] & 15) << 2)
+    return _tcp(data, inner, end, stop, source=data[at + 12 : at + 16], target=data[at + 16 : at + 20])
 
 
 def _version_6(data: bytes, at: int, end: int, skipped: Counter[str]) -> Segment | None:
@@ -110,8 +104,7 @@ def _version_6(data: bytes, at: int, end: int, skipped: Counter[str]) -> Segment
     following, inner = data[at + 6], at + 40
     for _ in range(8):
         if following == 6:
-            source, target = data[at + 8 : at + 24], data[at + 24 : at + 40]
-            return _tcp(data, inner, end, stop, source=source, target=target)
+            return _tcp(data, inner, end, stop, source=data[at + 8 : at + 24], target=data[at + 24 : at + 40])
         if following == 44:
             skipped["IP fragments, which are not put together"] += 1
             return None

@@ -90,7 +90,7 @@ class Reader:
         return int.from_bytes(self.take(width), "big")
 
     def vector(self, width: int) -> bytes:
-        """Bytes behind their length of so many bytes."""
+        """Bytes with their length before them, a number of so many bytes."""
         return self.take(self.number(width))
 
     def numbers(self, width: int) -> list[int]:
@@ -116,9 +116,8 @@ class ServerHello:
 
     version: int
     suite: int
-    session_id: bytes
     retry: bool
-    """A HelloRetryRequest: the client begins once more."""
+    """A HelloRetryRequest: the client begins again."""
     pre_shared_key: bool
 
 
@@ -172,7 +171,7 @@ def server_hello(body: bytes) -> ServerHello:
     reader = Reader(body)
     version = reader.number(2)
     random = reader.take(32)
-    session = reader.vector(1)
+    reader.vector(1)  # session id
     suite = reader.number(2)
     reader.number(1)
     shared = False
@@ -181,7 +180,7 @@ def server_hello(body: bytes) -> ServerHello:
             version = int.from_bytes(data, "big")
         elif kind == 41:
             shared = True
-    return ServerHello(version, suite, session, random == RETRY, shared)
+    return ServerHello(version, suite, random == RETRY, shared)
 
 
 def _extensions(reader: Reader) -> list[tuple[int, bytes]]:

@@ -35,7 +35,7 @@ def _ends(connection: Connection) -> tuple[str, str]:
 
 
 def as_text(connection: Connection, width: int = 78) -> list[str]:
-    """The diagram in lines of text: the client left, the server right, packets in front."""
+    """The diagram in lines of text: the client left, the server right, packet numbers first."""
     steps, left_out = _steps(connection)
     client, server = _ends(connection)
     inner = min(max((len(safe(step.text)) for step in steps), default=20) + 6, max(30, width - 12))
@@ -78,25 +78,23 @@ def as_svg(connection: Connection) -> str:
             at += row
         bad = "EMPTY" in step.text or "Alert (fatal)" in step.text
         kind = "closed" if step.text.startswith(CLOSED) else "bad" if bad else "usual"
-        forward = step.by == CLIENT
-        parts.append(
-            _arrow(step.text, step.packet, forward=forward, at=at, left=left, right=right, kind=kind)
-        )
+        parts.append(_arrow(step, at, left, right, kind))
         at += row
     parts.append("</svg>")
     return "\n".join(parts)
 
 
-def _arrow(text: str, packet: int, *, forward: bool, at: int, left: int, right: int, kind: str) -> str:
+def _arrow(step: Step, at: int, left: int, right: int, kind: str) -> str:
+    forward = step.by == CLIENT
     start, end = (left, right) if forward else (right, left)
     tip = -9 if forward else 9
-    shown = safe(text)
+    shown = safe(step.text)
     shown = shown if len(shown) <= 62 else shown[:61] + "…"
     line = at + 18
     return (
         f'<g class="{kind}"><text class="message" x="{(left + right) // 2}"'
         f' y="{line - 5}">{escape(shown)}</text>'
         f'<text class="packet" x="{left - 12 if forward else right + 12}" y="{line + 4}"'
-        f' text-anchor="{"end" if forward else "start"}">{packet}</text>'
+        f' text-anchor="{"end" if forward else "start"}">{step.packet}</text>'
         f'<path class="arrow" d="M{start} {line}H{end}m{tip} -4l{-tip} 4l{tip} 4"/></g>'
     )
