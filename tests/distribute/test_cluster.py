@@ -106,7 +106,7 @@ def test_an_ingest_loses_a_worker(tmp_path: Path) -> None:
 def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
     """What is asked of logs: reports, searches, columns."""
     done = report([str(folder)], ALL, by=["hour"], each=True, cluster=cluster, limits=Limits(workers=1))
-    told = [(problem.path, problem.reason) for problem in done.counters.problems]
+    problems = [(problem.path, problem.reason) for problem in done.counters.problems]
     counted = [
         getattr(done.counters, name)
         for name in (
@@ -132,7 +132,7 @@ def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
         for batch in entry_batches([str(folder)], counters, times=times, cluster=cluster)
         for row in batch.to_pylist()
     ]
-    return [done.incidents, done.failures, done.other_alerts, done.elsewhere, told, counted, found, rows]
+    return [done.incidents, done.failures, done.other_alerts, done.elsewhere, problems, counted, found, rows]
 
 
 @pytest.fixture(scope="module")
@@ -223,13 +223,13 @@ def test_bad_input(tmp_path: Path, threads: str) -> None:
     """What a cluster cannot do, and files that are not there."""
     log = tmp_path / "system.log"
     log.write_bytes(FIRST * 3)
-    for args, told in (
+    for args, message in (
         (("report", "-"), b"cannot read this standard input"),
         (("search", "-n", "x", log), b"lines are not counted there"),
         (("report", "nowhere.log"), b"nowhere.log: no such file"),
     ):
         done = logscan(*args, "--cluster", threads, cwd=tmp_path)
-        assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     logscan("ingest", log, "--store", "store", cwd=tmp_path)
     done = logscan("report", "--store", "store", "--cluster", threads, cwd=tmp_path)
     assert (done.returncode, b"is a store" in done.stderr) == (2, True)
@@ -263,7 +263,7 @@ def test_another_version(tmp_path: Path) -> None:
 def test_what_dask_gives_up_on(tmp_path: Path) -> None:
     """A task that no worker survives, and a scheduler that is gone: in our words, exit 2."""
     generated(tmp_path / "logs", 1, "24M", 0.5)  # so much fails that a task takes a while
-    for scheduler, told in (
+    for scheduler, message in (
         (False, "every worker that tried a task was lost"),
         (True, "the connection was lost"),
     ):
@@ -279,7 +279,7 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
                 while victims:
                     os.kill(victims.pop(), signal.SIGKILL)
 
-            with pytest.raises(InputError, match=told):
+            with pytest.raises(InputError, match=message):
                 report([str(tmp_path / "logs")], ALL, progress=progress, cluster=address)
 
 

@@ -137,7 +137,7 @@ def test_reads_little(folder: Path) -> None:
 
 
 def test_a_point_is_enough(folder: Path) -> None:
-    """Each seek point alone opens the file behind it."""
+    """Each seek point alone opens the file from there on."""
     path = next(folder.glob("*.gz"))
     text = gzip.decompress(path.read_bytes())
     found = seek_points.points_of(str(path))
@@ -197,7 +197,7 @@ def test_what_becomes_of_files(folder: Path) -> None:
 
 
 def test_damaged_logs(folder: Path) -> None:
-    """A packed file that ends in the middle is not indexed: its reader is told, with and without."""
+    """A packed file that ends in the middle is not indexed: a search reports the damage, with and without an index."""
     path = next(folder.glob("*.gz"))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
@@ -231,7 +231,7 @@ def test_damaged_indexes(folder: Path) -> None:
     sidecar = folder / SIDECAR
     good = sidecar.read_bytes()
 
-    def told() -> str:
+    def reason() -> str:
         found, problems, _ = search([name], folder, "")
         assert found == expected
         assert not any(problem.fatal for problem in problems)
@@ -240,19 +240,19 @@ def test_damaged_indexes(folder: Path) -> None:
     with sqlite3.connect(sidecar) as base:
         base.execute("update postings set blocks = zeroblob(length(blocks))")
     base.close()
-    assert told() == "damaged: not used"
+    assert reason() == "damaged: not used"
     sidecar.write_bytes(b"something else" * 1000)
-    assert "file is not a database" in told()
+    assert "file is not a database" in reason()
     done = logscan("index", folder, cwd=folder)
     assert (done.returncode, b"delete it" in done.stderr) == (2, True)
     sidecar.write_bytes(good)
     with sqlite3.connect(sidecar) as base:
         base.execute("pragma user_version = 99")
     base.close()
-    assert "version 99" in told()
+    assert "version 99" in reason()
     assert b"version 99" in logscan("index", folder, cwd=folder).stderr
     sidecar.unlink()
-    assert told() == ""
+    assert reason() == ""
 
 
 @pytest.mark.thorough

@@ -70,9 +70,9 @@ def test_s3(bucket: dict[str, Any], tmp_path: Path) -> None:
         "search", "-h", "router01.example.com-4321-5562-1", ROOT / "sample_logs/rotation", cwd=tmp_path
     )
     assert (found.returncode, found.stdout) == (0, plain.stdout), found.stderr.decode()
-    for told in (b"4 new files, 0 grown, 0 known", b"0 new files, 0 grown, 4 known"):
+    for message in (b"4 new files, 0 grown, 0 known", b"0 new files, 0 grown, 4 known"):
         done = logscan("ingest", "s3://logs/", "--store", "store", cwd=tmp_path, **bucket)
-        assert (done.returncode, told in done.stderr) == (0, True), done.stderr.decode()
+        assert (done.returncode, message in done.stderr) == (0, True), done.stderr.decode()
     text = logscan("cat", "--store", "store", "s3://logs/mp02/system.log", cwd=tmp_path)
     assert text.stdout == NO_KEYSTORE.read_bytes()
 
@@ -119,7 +119,7 @@ def test_what_has_not_changed_is_not_read(
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("s3://logs/mp03/system.log", b"not found"),
         ("s3://nowhere/system.log", b"s3://nowhere/system.log: "),
@@ -127,10 +127,10 @@ def test_what_has_not_changed_is_not_read(
         ("nothing://x/y.log", b"is not known"),
     ],
 )
-def test_what_is_not_there(address: str, told: bytes, bucket: dict[str, Any], tmp_path: Path) -> None:
+def test_what_is_not_there(address: str, message: bytes, bucket: dict[str, Any], tmp_path: Path) -> None:
     """Said, with its address; the rest goes on."""
     done = logscan("report", address, NO_KEYSTORE, "--format", "csv", cwd=tmp_path, **bucket)
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr.decode()
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr.decode()
     assert b"payments-v1" in done.stdout
 
 
@@ -257,12 +257,12 @@ def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, Any], Path], tmp_path
     address, env, logs = ssh
     port = address.rpartition(":")[2]
     (tmp_path / "nobody").mkdir()
-    for where, more, told in (
+    for where, more, message in (
         (f"{address}{logs}/mp03/system.log", {}, b"not found"),
         (f"{address}{logs}/mp02/system.log", {"HOME": str(tmp_path / "nobody")}, b"may not be read"),
         (f"{address.removesuffix(port)}1{logs}/mp02/system.log", {}, b"check the network"),
     ):
         done = logscan("report", where, NO_KEYSTORE, "--format", "csv", cwd=tmp_path, **{**env, **more})
-        assert (done.returncode, told in done.stderr) == (2, True), done.stderr.decode()
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr.decode()
         assert b"Traceback" not in done.stderr
         assert b"payments-v1" in done.stdout

@@ -178,7 +178,7 @@ def test_sql(store: Path) -> None:
         '"d": "2026-11-23"'
         in asked("select min(date) d from entries where env = 'prod'", "--format", "json")[1]
     )
-    for query, told in (
+    for query, message in (
         ("copy (select 1) to 'x.csv'", "only a SELECT"),
         ("select 1; select 2", "only a SELECT"),
         ("select * from read_csv('/etc/passwd')", "disabled by configuration"),
@@ -187,7 +187,7 @@ def test_sql(store: Path) -> None:
     ):
         code, text, error = asked(query)
         assert (code, text) == (2, "")
-        assert told in error
+        assert message in error
     assert not (store.parent / "x.csv").exists()
     code, text, error = asked("select * from entries", "--limit", "2", "--format", "jsonl")
     assert (len(text.splitlines()), "only the first 2 rows" in error) == (2, True)
@@ -294,8 +294,8 @@ def test_days_are_dropped_and_not_read_again(tmp_path: Path) -> None:
     assert {file.date for file in held.manifest.files} == {"2026-11-20", "2026-11-25"}
     assert held.find(["m-1"], Counters()) == []
     assert len(held.find(["m-20"], Counters())) == 4
-    told = logscan("cat", "--store", "store", cwd=tmp_path)
-    assert (told.returncode, b"the store has 0 of its 344 bytes" in told.stderr) == (2, True)
+    printed = logscan("cat", "--store", "store", cwd=tmp_path)
+    assert (printed.returncode, b"the store has 0 of its 344 bytes" in printed.stderr) == (2, True)
 
 
 def test_small_files_are_merged(tmp_path: Path) -> None:
@@ -382,13 +382,13 @@ def test_faults(fault: str, store: Path) -> None:
         done = logscan("ingest", "-", "--store", store, cwd=folder)
         assert (done.returncode, b"knows logs by their files" in done.stderr) == (2, True)
         expected = {}
-    for command, told in expected.items():
+    for command, message in expected.items():
         words: dict[str, list[object]] = {
             "search": ["router01.example.com-4321-1001-1"], "ingest": [ROOT / "sample_logs"],
             "sql": ["select * from entries"],
         }  # fmt: skip
         done = logscan(command, *words.get(command, ()), "--store", store, cwd=folder)
-        assert (done.returncode, told in done.stderr) == (2, True), (command, done.stderr)
+        assert (done.returncode, message in done.stderr) == (2, True), (command, done.stderr)
     if fault in ("missing", "cut"):
         done = logscan("ingest", "--repair", ROOT / "sample_logs", "--store", store, cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -397,7 +397,7 @@ def test_faults(fault: str, store: Path) -> None:
 
 
 def test_a_file_of_the_store_that_lost_its_end(store: Path) -> None:
-    """A look-up by filters alone would find nothing in it: it is told instead."""
+    """A look-up by filters alone would find nothing in it: the problem is reported instead."""
     (file, *_) = load(str(store)).of_kind(ENTRIES)
     path = store / file.name
     path.write_bytes(path.read_bytes()[:100])
