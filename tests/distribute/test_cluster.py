@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -287,8 +288,18 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
 
 
 def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to do."""
+    """The error says what to do, and nothing of Dask's own is printed."""
     monkeypatch.setattr(dask_connection, "TIMEOUT", 1)
-    with pytest.raises(InputError, match="the scheduler does not answer") as error:
-        ingest(ROOT / "sample_logs", store=tmp_path / "store", cluster="nonsense://x")
+    with socket.socket() as bound:  # nobody listens
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(InputError, match="the scheduler does not answer") as error:
+            ingest(
+                ROOT / "sample_logs",
+                store=tmp_path / "store",
+                cluster=f"tcp://127.0.0.1:{bound.getsockname()[1]}",
+            )
     assert error.value.hint == "is it running, at that address?"
+    done = logscan("ingest", ROOT / "sample_logs", "--store", "store", "--cluster", "no://x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"logscan: cluster no://x: the scheduler does not answer (unknown address")
+    assert len(done.stderr.splitlines()) == 2
