@@ -31,9 +31,12 @@ def connected(address: str) -> Iterator[Any]:
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import parse_address
+        from distributed.comm.registry import get_backend
     except ImportError as error:
         raise InputError("distributed is not installed", "pip install 'logscan[cluster]'") from error
     try:
+        get_backend(parse_address(address)[0])  # a client of an unknown scheme takes 40 seconds to close
         connect: Any = Client
         client: Any = connect(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:

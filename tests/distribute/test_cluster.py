@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,8 +23,10 @@ from hypothesis import strategies as st
 import logscan as package
 from logscan import InputError, Limits, UsageError
 from logscan.distribute import count_dask as chains
+from logscan.distribute import dask_connection
 from logscan.distribute import dask_units as fleet
 from logscan.jobs.export import entry_batches
+from logscan.jobs.ingest import ingest
 from logscan.jobs.report import report_selected as report
 from logscan.jobs.search import find
 from logscan.store.manifest import load
@@ -175,6 +178,7 @@ def test_answers_are_those_of_one_machine(
             assert ours == theirs
 
 
+@pytest.mark.thorough
 def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     """One of two is killed when the first unit is through; no failure is lost or counted twice."""
     generated(tmp_path / "logs", 3, "24M")
@@ -283,9 +287,19 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
                 report([str(tmp_path / "logs")], ALL, progress=progress, cluster=address)
 
 
-def test_no_scheduler(tmp_path: Path) -> None:
-    """Said, with what to do."""
-    done = logscan(
-        "ingest", ROOT / "sample_logs", "--store", "store", "--cluster", "nonsense://x", cwd=tmp_path
-    )
-    assert (done.returncode, b"does not answer" in done.stderr) == (2, True), done.stderr.decode()
+def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to do, and nothing of Dask's own is printed."""
+    monkeypatch.setattr(dask_connection, "TIMEOUT", 1)
+    with socket.socket() as bound:  # nobody listens
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(InputError, match="the scheduler does not answer") as error:
+            ingest(
+                ROOT / "sample_logs",
+                store=tmp_path / "store",
+                cluster=f"tcp://127.0.0.1:{bound.getsockname()[1]}",
+            )
+    assert error.value.hint == "is it running, at that address?"
+    done = logscan("ingest", ROOT / "sample_logs", "--store", "store", "--cluster", "no://x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"logscan: cluster no://x: the scheduler does not answer (unknown address")
+    assert len(done.stderr.splitlines()) == 2

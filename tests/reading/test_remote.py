@@ -236,16 +236,16 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
 def test_sftp(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
     """A folder, a pattern, one file, over a real sshd."""
     address, env, logs = ssh
-    for args in (
-        ("report", "--format", "csv", "--host", "mp"),
-        ("search", "-h", "router01.example.com-4321-5562-1"),
-        ("search", "-c", "-h", "--prefix", "router"),
+    for args, where in (
+        (("report", "--format", "csv", "--host", "mp"), ""),
+        (("report", "--format", "csv", "--host", "mp"), "/mp01"),
+        (("search", "-c", "-h", "--prefix", "router"), "/mp*/*.log*"),
+        (("search", "-h", "router01.example.com-4321-5562-1"), "/mp02/system.log"),
+        (("search", "-h", "router01.example.com-4321-5562-1"), "/mp01"),
     ):
-        for where in ("", "/mp01", "/mp*/*.log*", "/mp02/system.log"):
-            there = logscan(*args, f"{address}{logs}{where}", cwd=tmp_path, **env)
-            local = f"{logs}{where}"
-            here = logscan(*args, local, cwd=tmp_path)
-            assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr.decode()
+        there = logscan(*args, f"{address}{logs}{where}", cwd=tmp_path, **env)
+        here = logscan(*args, f"{logs}{where}", cwd=tmp_path)
+        assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr.decode()
     done = logscan("ingest", f"{address}{logs}", "--store", "store", cwd=tmp_path, **env)
     assert (done.returncode, b"4 new files" in done.stderr) == (0, True), done.stderr.decode()
     text = logscan("cat", "--store", "store", "*/mp02/system.log", cwd=tmp_path)
