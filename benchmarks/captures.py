@@ -118,8 +118,8 @@ def measured(command: list[str]) -> tuple[float, float, float, bytes]:
 
 OURS = """
 import sys
-from logscan.evidence.capture import CaptureCounters, read_capture
-from logscan.evidence.keylog import KeyLog
+from logscan._evidence.capture import CaptureCounters, read_capture
+from logscan._evidence.keylog import KeyLog
 found = [c for c in read_capture(sys.argv[1], KeyLog(), CaptureCounters(), print)]
 print(sum(c.request is not None for c in found), sum(c.client_chain == () for c in found),
       sum(a.name != "encrypted" for c in found for a in c.alerts), len(found))

@@ -29,9 +29,9 @@ from run import HERE, POLARS_EXPORT, Command, ids_of, machine, packed, run
 
 INSIDE = """
 import sys, time
-from logscan import Counters, pipeline
+from logscan import search
 def find(name):
-    return sum(1 for _ in pipeline.find([name], [sys.argv[1]], Counters()))
+    return sum(1 for _ in search([name], paths=sys.argv[1]))
 ids = sys.argv[2:]
 find(ids[0])
 times = []

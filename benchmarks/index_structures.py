@@ -26,8 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from generate import parse_size, write
 
-from logscan.index.postings import Collector
-from logscan.jobs.index import BLOCK_BYTES
+from logscan._index.postings import Collector
+from logscan._jobs.index import BLOCK_BYTES
 
 Postings = list[tuple[int, int]]
 LOOK_UPS = 200
@@ -115,7 +115,7 @@ def find(h):
 """),
     Structure("SQLite, a blob a bucket", buckets, """
 import sqlite3
-from logscan.index.postings import blocks_of, bucket_of
+from logscan._index.postings import blocks_of, bucket_of
 base = sqlite3.connect("index")
 n = base.execute("SELECT max(id) FROM p").fetchone()[0]
 def find(h):

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from logscan.cli._commands import COMMANDS, grouped
-from logscan.diagnosis.causes import CAUSES, Cause
+from logscan._cli._commands import COMMANDS, grouped
+from logscan._diagnosis.causes import CAUSES, Cause
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- causes: written by docs/make_reference.py -->\n", "<!-- end of causes -->\n"

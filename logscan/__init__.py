@@ -17,18 +17,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logscan.diagnosis.result import Diagnosis
-    from logscan.diagnosis.verdict import Verdict
-    from logscan.entries.parse import parse_entry
+    from logscan._diagnosis.result import Diagnosis
+    from logscan._diagnosis.verdict import Verdict
+    from logscan._entries.parse import parse_entry
+    from logscan._failures.selection import HostNames, Selection
+    from logscan._jobs._options import Choosing, Reading, Selecting, Times
+    from logscan._jobs.diagnose import Diagnosing, diagnose
+    from logscan._jobs.export import Exporting, entries, export, read_entries
+    from logscan._jobs.report import failures, incidents, read_failures, read_incidents, report
+    from logscan._jobs.search import Searching, search
+    from logscan._jobs.tail import Watcher, WatchUpdate, watch
+    from logscan._scanning.plan import Limits
     from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
-    from logscan.failures.selection import HostNames, Selection
-    from logscan.jobs._options import Choosing, Reading, Selecting, Times
-    from logscan.jobs.diagnose import Diagnosing, diagnose
-    from logscan.jobs.export import Exporting, entries, export, read_entries
-    from logscan.jobs.report import failures, incidents, read_failures, read_incidents, report
-    from logscan.jobs.search import Searching, search
-    from logscan.jobs.tail import Watcher, WatchUpdate, watch
-    from logscan.scanning.plan import Limits
     from logscan.times import TimeRange, time_range
     from logscan.values import (
         Channel,
@@ -50,38 +50,38 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME_OF = {
-    "Verdict": "logscan.diagnosis.verdict",
-    "parse_entry": "logscan.entries.parse",
+    "Verdict": "logscan._diagnosis.verdict",
+    "parse_entry": "logscan._entries.parse",
     "ExitCode": "logscan.errors",
     "InputError": "logscan.errors",
     "LogscanError": "logscan.errors",
     "NoLogsError": "logscan.errors",
     "OutputError": "logscan.errors",
     "UsageError": "logscan.errors",
-    "HostNames": "logscan.failures.selection",
-    "Selection": "logscan.failures.selection",
-    "Choosing": "logscan.jobs._options",
-    "Reading": "logscan.jobs._options",
-    "Selecting": "logscan.jobs._options",
-    "Times": "logscan.jobs._options",
-    "Diagnosis": "logscan.diagnosis.result",
-    "Diagnosing": "logscan.jobs.diagnose",
-    "diagnose": "logscan.jobs.diagnose",
-    "Exporting": "logscan.jobs.export",
-    "entries": "logscan.jobs.export",
-    "export": "logscan.jobs.export",
-    "read_entries": "logscan.jobs.export",
-    "failures": "logscan.jobs.report",
-    "incidents": "logscan.jobs.report",
-    "read_failures": "logscan.jobs.report",
-    "read_incidents": "logscan.jobs.report",
-    "report": "logscan.jobs.report",
-    "Searching": "logscan.jobs.search",
-    "search": "logscan.jobs.search",
-    "WatchUpdate": "logscan.jobs.tail",
-    "Watcher": "logscan.jobs.tail",
-    "watch": "logscan.jobs.tail",
-    "Limits": "logscan.scanning.plan",
+    "HostNames": "logscan._failures.selection",
+    "Selection": "logscan._failures.selection",
+    "Choosing": "logscan._jobs._options",
+    "Reading": "logscan._jobs._options",
+    "Selecting": "logscan._jobs._options",
+    "Times": "logscan._jobs._options",
+    "Diagnosis": "logscan._diagnosis.result",
+    "Diagnosing": "logscan._jobs.diagnose",
+    "diagnose": "logscan._jobs.diagnose",
+    "Exporting": "logscan._jobs.export",
+    "entries": "logscan._jobs.export",
+    "export": "logscan._jobs.export",
+    "read_entries": "logscan._jobs.export",
+    "failures": "logscan._jobs.report",
+    "incidents": "logscan._jobs.report",
+    "read_failures": "logscan._jobs.report",
+    "read_incidents": "logscan._jobs.report",
+    "report": "logscan._jobs.report",
+    "Searching": "logscan._jobs.search",
+    "search": "logscan._jobs.search",
+    "WatchUpdate": "logscan._jobs.tail",
+    "Watcher": "logscan._jobs.tail",
+    "watch": "logscan._jobs.tail",
+    "Limits": "logscan._scanning.plan",
     "TimeRange": "logscan.times",
     "time_range": "logscan.times",
     "Channel": "logscan.values",

@@ -1,5 +1,5 @@
 """``python -m logscan``."""
 
-from logscan.cli import main
+from logscan._cli import main
 
 main()

@@ -135,7 +135,7 @@ class FailedHandshake(NamedTuple):
     message_id: str | None
     thread: str | None
     alert: str
-    """The standard name of the TLS alert, or a stable cause name (:mod:`logscan.failures.catalog`)."""
+    """The standard name of the TLS alert, or a stable cause name (:mod:`logscan._failures.catalog`)."""
     families: tuple[str, ...]
     """What kind of failure it is, likeliest first; more than one where the log does not decide."""
     side: str

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from logscan.cli._commands import COMMANDS
+from logscan._cli._commands import COMMANDS
 from support.command import ROOT, environment
 
 TEXT = (ROOT / "README.md").read_text()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from logscan.cli._common import write_atomically
+from logscan._cli._common import write_atomically
 from logscan.errors import OutputError
 from support.command import ROOT, Run, environment, zstd_compress
 from support.lines import BAD, JAVA, channel, info, thrown

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from logscan.outputs.board import Board
+from logscan._outputs.board import Board
 from support.command import ROOT, environment
 from support.lines import ONE, failure
 from support.tailing import append
@@ -145,7 +145,7 @@ def test_a_signal_ends_it(screens: list[Terminal], log: Path) -> None:
 
 def test_as_a_picture(tmp_path: Path) -> None:
     """The screen can be taken as SVG, and shows what the board holds."""
-    from logscan.cli._dashboard import Dashboard
+    from logscan._cli._dashboard import Dashboard
 
     board = Board()
     for number in range(30):
@@ -174,7 +174,7 @@ def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.message_id for one in board.latest(2)] == ["m-99", "m-98"]
     assert board.rows("o BAD_cert") == board.rows()
     assert board.rows("nothing") == []
-    monkeypatch.setattr("logscan.outputs.board.GROUPS", 3)
+    monkeypatch.setattr("logscan._outputs.board.GROUPS", 3)
     for number in range(10):
         board.feed(failure(f"p{number}"))
     assert len(board.rows()) == 4

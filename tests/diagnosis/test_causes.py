@@ -9,18 +9,18 @@ from functools import lru_cache
 
 import pytest
 
-from logscan.diagnosis.causes import CAUSES, EXCLUDED, GROUPS, POSSIBLE, PROVEN, Cause, judge
-from logscan.diagnosis.facts import Facts, Quote
-from logscan.diagnosis.facts_from_s_client import facts_from_s_client
-from logscan.diagnosis.keymanager import choose
-from logscan.evidence.certificates import Certificate
-from logscan.evidence.collected import Evidence
-from logscan.evidence.configuration import TlsSettings
-from logscan.evidence.keystores.keystore import Keystore, KeystoreEntry
-from logscan.evidence.keystores.pem import pem_certificates
-from logscan.evidence.keystores.read_keystore import read_keystore
-from logscan.evidence.s_client import read_s_client
-from logscan.failures.catalog import known_names
+from logscan._diagnosis.causes import CAUSES, EXCLUDED, GROUPS, POSSIBLE, PROVEN, Cause, judge
+from logscan._diagnosis.facts import Facts, Quote
+from logscan._diagnosis.facts_from_s_client import facts_from_s_client
+from logscan._diagnosis.keymanager import choose
+from logscan._evidence.certificates import Certificate
+from logscan._evidence.collected import Evidence
+from logscan._evidence.configuration import TlsSettings
+from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
+from logscan._evidence.keystores.pem import pem_certificates
+from logscan._evidence.keystores.read_keystore import read_keystore
+from logscan._evidence.s_client import read_s_client
+from logscan._failures.catalog import known_names
 from support.command import ROOT
 
 PKI = ROOT / "tests/data/tls/pki"

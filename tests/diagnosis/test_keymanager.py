@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from logscan.diagnosis.keymanager import CHOSEN, choose
-from logscan.evidence.distinguished_names import from_der
-from logscan.evidence.keystores.read_keystore import read_keystore
+from logscan._diagnosis.keymanager import CHOSEN, choose
+from logscan._evidence.distinguished_names import from_der
+from logscan._evidence.keystores.read_keystore import read_keystore
 from support.command import ROOT, logscan
 from support.oracles import JDK, OPENSSL, require
 

@@ -22,15 +22,15 @@ from hypothesis import strategies as st
 
 import logscan as package
 from logscan import InputError, Limits, UsageError
-from logscan.distribute import count_dask as chains
-from logscan.distribute import dask_connection
-from logscan.distribute import dask_units as fleet
-from logscan.jobs.export import entry_batches
-from logscan.jobs.ingest import ingest
-from logscan.jobs.report import report_selected as report
-from logscan.jobs.search import find
-from logscan.store.manifest import load
-from logscan.store.open_store import Store
+from logscan._distribute import count_dask as chains
+from logscan._distribute import dask_connection
+from logscan._distribute import dask_units as fleet
+from logscan._jobs.export import entry_batches
+from logscan._jobs.ingest import ingest
+from logscan._jobs.report import report_selected as report
+from logscan._jobs.search import find
+from logscan._store.manifest import load
+from logscan._store.open_store import Store
 from logscan.times import time_range
 from logscan.values import Counters
 from support.command import ROOT, environment, logscan

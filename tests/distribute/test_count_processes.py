@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.distribute import count_processes as sharing
+from logscan._distribute import count_processes as sharing
+from logscan._failures.joining import SHARDS, shard_of
+from logscan._failures.selection import HostNames, Selection
+from logscan._failures.tally import Counted, CountRequest, merge
+from logscan._jobs import report as batch
+from logscan._scanning.plan import Limits
 from logscan.errors import InputError
-from logscan.failures.joining import SHARDS, shard_of
-from logscan.failures.selection import HostNames, Selection
-from logscan.failures.tally import Counted, CountRequest, merge
-from logscan.jobs import report as batch
-from logscan.scanning.plan import Limits
 from logscan.values import Report
 from support.command import ROOT, Run, environment
 from support.logs import logs

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.entries import parse as entries
-from logscan.entries.layouts import LAYOUTS, PLAIN, Layout
-from logscan.entries.openers import layout_of
-from logscan.entries.parse import decode, parse
+from logscan._entries import parse as entries
+from logscan._entries.layouts import LAYOUTS, PLAIN, Layout
+from logscan._entries.openers import layout_of
+from logscan._entries.parse import decode, parse
 from logscan.values import Counters, Entry, Place, Span
 from support.command import DATA
 from support.reference import split_entries

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from logscan._evidence.api_answers import Answers
+from logscan._evidence.api_client import Fetcher, Management
+from logscan._evidence.keystores.pem import pem_certificates
 from logscan.errors import InputError
-from logscan.evidence.api_answers import Answers
-from logscan.evidence.api_client import Fetcher, Management
-from logscan.evidence.keystores.pem import pem_certificates
 from support.command import ROOT, logscan
 
 TLS = ROOT / "tests/data/tls"

@@ -22,21 +22,21 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logscan._evidence import bundle, s_client, trace
+from logscan._evidence import distinguished_names as names
+from logscan._evidence.api_answers import Answers
+from logscan._evidence.capture import tls
+from logscan._evidence.capture.connection import Connection
+from logscan._evidence.capture.flow import Connections
+from logscan._evidence.capture.keylog import KeyLog
+from logscan._evidence.capture.read_capture import CaptureCounters, read_capture
+from logscan._evidence.capture.reassembly import Direction
+from logscan._evidence.capture.segments import Segment
+from logscan._evidence.certificates import certificate_from_der
+from logscan._evidence.keystores import read_keystore as keystores
+from logscan._evidence.keystores.keystore import WrongPasswordError
+from logscan._evidence.xml import read_xml
 from logscan.errors import InputError
-from logscan.evidence import bundle, s_client, trace
-from logscan.evidence import distinguished_names as names
-from logscan.evidence.api_answers import Answers
-from logscan.evidence.capture import tls
-from logscan.evidence.capture.connection import Connection
-from logscan.evidence.capture.flow import Connections
-from logscan.evidence.capture.keylog import KeyLog
-from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
-from logscan.evidence.capture.reassembly import Direction
-from logscan.evidence.capture.segments import Segment
-from logscan.evidence.certificates import certificate_from_der
-from logscan.evidence.keystores import read_keystore as keystores
-from logscan.evidence.keystores.keystore import WrongPasswordError
-from logscan.evidence.xml import read_xml
 from support.command import ROOT
 
 TLS = ROOT / "tests/data/tls"

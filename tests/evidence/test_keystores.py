@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from logscan.evidence.keystores.keystore import WrongPasswordError
-from logscan.evidence.keystores.pem import pem_certificates
-from logscan.evidence.keystores.read_keystore import read_keystore
+from logscan._evidence.keystores.keystore import WrongPasswordError
+from logscan._evidence.keystores.pem import pem_certificates
+from logscan._evidence.keystores.read_keystore import read_keystore
 from support.command import ROOT
 from support.oracles import JDK, needs
 

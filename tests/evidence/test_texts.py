@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from logscan._evidence import bundle, s_client, trace
+from logscan._evidence.api_answers import Answers, is_answer
+from logscan._evidence.configuration import LITERAL, REFERENCE, VARIABLE, Environment, kind_of_value
+from logscan._evidence.distinguished_names import parse
+from logscan._evidence.keystores import read_keystore as keystores
+from logscan._evidence.keystores.keystore import WrongPasswordError
 from logscan.errors import InputError
-from logscan.evidence import bundle, s_client, trace
-from logscan.evidence.api_answers import Answers, is_answer
-from logscan.evidence.configuration import LITERAL, REFERENCE, VARIABLE, Environment, kind_of_value
-from logscan.evidence.distinguished_names import parse
-from logscan.evidence.keystores import read_keystore as keystores
-from logscan.evidence.keystores.keystore import WrongPasswordError
 from support.command import ROOT
 from support.oracles import OPENSSL, needs
 

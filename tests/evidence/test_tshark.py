@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from logscan.evidence.capture.connection import Connection
-from logscan.evidence.capture.keylog import KeyLog
-from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
+from logscan._evidence.capture.connection import Connection
+from logscan._evidence.capture.keylog import KeyLog
+from logscan._evidence.capture.read_capture import CaptureCounters, read_capture
 from support.command import ROOT
 from support.oracles import TSHARK, needs
 
@@ -70,7 +70,7 @@ def test_agreement(name: str) -> None:
     assert [c.request.packet for c in found if c.request] == requests
     assert [len(c.request.authorities) for c in found if c.request] == names
     assert [c.client_certificate_packet for c in found if c.client_chain == ()] == empty
-    from logscan.failures.catalog import ALERTS
+    from logscan._failures.catalog import ALERTS
 
     seen = [
         (

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from logscan.entries.parse import parse
-from logscan.failures import catalog
-from logscan.failures import log_lines as lines
-from logscan.failures.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
-from logscan.failures.handshakes import Joiner
-from logscan.failures.log_lines import _address
-from logscan.failures.message_window import MessageWindow
+from logscan._entries.parse import parse
+from logscan._failures import catalog
+from logscan._failures import log_lines as lines
+from logscan._failures.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
+from logscan._failures.handshakes import Joiner
+from logscan._failures.log_lines import _address
+from logscan._failures.message_window import MessageWindow
 from logscan.values import Counters, FailedHandshake
 from support.command import DATA
 from support.lines import BAD, CHANNEL, HEAD, JAVA, channel, info, thrown

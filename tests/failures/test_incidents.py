@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import logscan
-from logscan.failures.frames import COLUMNS, FAILURE_COLUMNS, as_dict, to_frame
-from logscan.failures.incidents import BY, MAX_DISTINCT, SHOWN, Incidents
+from logscan._failures.frames import COLUMNS, FAILURE_COLUMNS, as_dict, to_frame
+from logscan._failures.incidents import BY, MAX_DISTINCT, SHOWN, Incidents
 from logscan.values import Channel, FailedHandshake, Place, SslInfo
 
 START = datetime(2026, 11, 23)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.failures.message_window import MAX_ENTRIES, MessageWindow
+from logscan._failures.message_window import MAX_ENTRIES, MessageWindow
 from logscan.values import Counters, Entry, Message, Place
 
 

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan import InputError
-from logscan.index import lookup, places, postings, seek_points
-from logscan.index.database import IndexDatabase
-from logscan.jobs import index as indexing
-from logscan.jobs.search import find
+from logscan._index import lookup, places, postings, seek_points
+from logscan._index.database import IndexDatabase
+from logscan._jobs import index as indexing
+from logscan._jobs.search import find
 from logscan.values import Counters, Problem
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
@@ -260,7 +260,7 @@ def test_a_killed_indexing_leaves_a_right_index(folder: Path, tmp_path: Path) ->
     """Whenever it is killed, the search is right, and the next run goes on."""
     names = ids_of(folder)
     code = (
-        "import sys, logscan.jobs.index as i; i.EXTENT_BYTES = 1 << 20; i.SMALL_EXTENT = 1 << 19;"
+        "import sys, logscan._jobs.index as i; i.EXTENT_BYTES = 1 << 20; i.SMALL_EXTENT = 1 << 19;"
         "i.index(sys.argv[1], workers=1)"
     )
     whole = calls(code, folder, cwd=tmp_path)
@@ -332,7 +332,7 @@ def test_a_full_disk(folder: Path) -> None:
         "import resource, sys, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
         "sys.argv = ['logscan', 'index', '--workers', '1', sys.argv[1]];"
-        "from logscan.cli import main; main()"
+        "from logscan._cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", limit, folder], capture_output=True, env=environment(), timeout=60

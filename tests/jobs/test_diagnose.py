@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from logscan.evidence.capture.connection import Connection
-from logscan.evidence.capture.flow import Connections
-from logscan.evidence.capture.keylog import KeyLog
-from logscan.evidence.capture.packets import CaptureFile
-from logscan.evidence.capture.read_capture import CaptureCounters, read_capture
-from logscan.evidence.capture.segments import segment_of
-from logscan.jobs.diagnose import diagnose
-from logscan.render.diagnosis.data import as_json
+from logscan._evidence.capture.connection import Connection
+from logscan._evidence.capture.flow import Connections
+from logscan._evidence.capture.keylog import KeyLog
+from logscan._evidence.capture.packets import CaptureFile
+from logscan._evidence.capture.read_capture import CaptureCounters, read_capture
+from logscan._evidence.capture.segments import segment_of
+from logscan._jobs.diagnose import diagnose
+from logscan._render.diagnosis.data import as_json
 from support.command import ROOT, logscan
 from support.oracles import OPENSSL, needs
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.entries import arrow as columns
-from logscan.entries.parse import parse
-from logscan.jobs import export
-from logscan.jobs.export import entry_batches
-from logscan.scanning.needles import EveryEntryFinder
-from logscan.scanning.plan import Limits
+from logscan._entries import arrow as columns
+from logscan._entries.parse import parse
+from logscan._jobs import export
+from logscan._jobs.export import entry_batches
+from logscan._scanning.needles import EveryEntryFinder
+from logscan._scanning.plan import Limits
 from logscan.times import time_range
 from logscan.values import Counters
 from support.command import ROOT, Run

@@ -12,11 +12,11 @@ from typing import Any
 import generate
 import pytest
 
-from logscan.entries.parse import parse
-from logscan.failures.frames import failure_dict
-from logscan.failures.incidents import Incidents
-from logscan.jobs.search import find
-from logscan.render.text import show_time
+from logscan._entries.parse import parse
+from logscan._failures.frames import failure_dict
+from logscan._failures.incidents import Incidents
+from logscan._jobs.search import find
+from logscan._render.text import show_time
 from logscan.values import Counters
 from support.command import Run
 from support.engine import scan

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logscan._live import checkpoint
+from logscan._live.checkpoint import Checkpoint, FileState
+from logscan._reading.fingerprint import Identity, Mark
 from logscan.errors import InputError
-from logscan.live import checkpoint
-from logscan.live.checkpoint import Checkpoint, FileState
-from logscan.reading.fingerprint import Identity, Mark
 from support.lines import ONE
 from support.tailing import Tail, append, until
 

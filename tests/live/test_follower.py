@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from logscan.failures.frames import failure_id
-from logscan.failures.selection import HostNames, Selection
-from logscan.jobs.tail import Watcher
-from logscan.live import checkpoint
-from logscan.live.options import FollowOptions
+from logscan._failures.frames import failure_id
+from logscan._failures.selection import HostNames, Selection
+from logscan._jobs.tail import Watcher
+from logscan._live import checkpoint
+from logscan._live.options import FollowOptions
 from support.lines import ONE
 
 QUIET_TIME = 0.02

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import logscan
-from logscan.live.events import Waker
-from logscan.live.followed_file import follow_input
-from logscan.live.followed_input import SMALL
-from logscan.live.options import FollowOptions
+from logscan._live.events import Waker
+from logscan._live.followed_file import follow_input
+from logscan._live.followed_input import SMALL
+from logscan._live.options import FollowOptions
 from logscan.values import Counters
 from support.lines import ONE
 from support.tailing import append

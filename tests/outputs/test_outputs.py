@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from logscan._outputs import systemd
+from logscan._outputs.execute import Executor
+from logscan._outputs.notify import Notifier
+from logscan._outputs.sink import Sink
 from logscan.errors import OutputError, UsageError
-from logscan.outputs import systemd
-from logscan.outputs.execute import Executor
-from logscan.outputs.notify import Notifier
-from logscan.outputs.sink import Sink
 from support.lines import BAD, JAVA, ONE, channel, failure, info, thrown
 from support.tailing import Tail, append, until
 
@@ -89,7 +89,7 @@ def test_one_notice_per_group_with_a_count_and_one_on_recovery(target: Target) -
 
 def test_a_target_that_is_down_loses_nothing(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notifier tries it again, after longer and longer waits, and goes on counting."""
-    monkeypatch.setattr("logscan.outputs.notify.FIRST_WAIT", 0.2)
+    monkeypatch.setattr("logscan._outputs.notify.FIRST_WAIT", 0.2)
     target.refuses = True
     notifier = Notifier(target.url, every=0.1, recovered=60, step=0.02)
     notifier.feed(failure())
@@ -119,7 +119,7 @@ def test_an_address_that_is_not_understood_is_refused_without_its_secret() -> No
 
 
 def test_failures_of_too_many_groups_are_counted(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logscan.outputs.notify.GROUPS", 3)
+    monkeypatch.setattr("logscan._outputs.notify.GROUPS", 3)
     notifier = Notifier(target.url, every=60, recovered=60)
     for number in range(5):
         notifier.feed(failure(f"p{number}"))
@@ -155,7 +155,7 @@ def test_a_command_that_fails_is_reported_once(follow: list[Tail], log: Path) ->
 
 def test_a_slow_command_drops_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading never waits for it: all failures are taken while the first command still runs."""
-    monkeypatch.setattr("logscan.outputs.execute.WAITING", 2)
+    monkeypatch.setattr("logscan._outputs.execute.WAITING", 2)
     gate, done = tmp_path / "gate", tmp_path / "done"
     script = f"while [ ! -e {gate} ]; do sleep 0.02; done; cat >> {done}"
     executor = Executor(f"sh -c '{script}'")
@@ -200,7 +200,7 @@ def test_metrics_over_http_and_as_a_file(follow: list[Tail], log: Path, tmp_path
 
 def test_labels_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log full of invented names cannot fill the memory of Prometheus."""
-    from logscan.outputs import metrics
+    from logscan._outputs import metrics
     from logscan.values import Counters
 
     monkeypatch.setattr(metrics, "SERIES", 3)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.reading.fingerprint import without_copies
-from logscan.reading.paths import discover
+from logscan._reading.fingerprint import without_copies
+from logscan._reading.paths import discover
 from logscan.values import Counters
 from support.logs import HEAD, INFO
 

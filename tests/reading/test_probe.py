@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from logscan.entries.sample import judge, layout_in
-from logscan.reading.paths import describe, discover
-from logscan.reading.probe import probe
+from logscan._entries.sample import judge, layout_in
+from logscan._reading.paths import describe, discover
+from logscan._reading.probe import probe
 from logscan.values import Counters
 from support.command import ROOT, environment, zstd_compress
 from support.engine import scan
@@ -29,7 +29,7 @@ def hook(event, arguments):
         opened[arguments[0]] += 1
 sys.addaudithook(hook)
 sys.argv[1:] = sys.argv[1:]
-from logscan.cli import main
+from logscan._cli import main
 try:
     main()
 except SystemExit:

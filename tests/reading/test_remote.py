@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from logscan.jobs.ingest import ingest
-from logscan.reading import remote
+from logscan._jobs.ingest import ingest
+from logscan._reading import remote
 from support.command import ROOT, logscan
 from support.oracles import SSHD, require
 

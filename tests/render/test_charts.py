@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from logscan.render.charts import heat_map, sparkline, stacked
+from logscan._render.charts import heat_map, sparkline, stacked
 
 
 def label(svg: str) -> str:

@@ -34,7 +34,8 @@ def open_page(browser: Any, path: Path, width: int = 1000, **options: Any) -> tu
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.on(
-        "request", lambda request: messages.append(request.url) if not request.url.startswith("file:") else None
+        "request",
+        lambda request: messages.append(request.url) if not request.url.startswith("file:") else None,
     )
     page.goto(path.as_uri())
     return page, messages

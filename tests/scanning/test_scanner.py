@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.jobs.search import find
-from logscan.scanning import needles as finders
-from logscan.scanning import units as workers
-from logscan.scanning.plan import Limits
+from logscan._jobs.search import find
+from logscan._scanning import needles as finders
+from logscan._scanning import units as workers
+from logscan._scanning.plan import Limits
 from logscan.values import Counters, FailedHandshake
 from support.command import zstd_compress
 from support.engine import scan

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan.failures.selection import Selection
-from logscan.jobs.export import entry_batches
-from logscan.jobs.report import report_selected as report
-from logscan.scanning import time_slices as skipping
-from logscan.scanning.plan import Limits
+from logscan._failures.selection import Selection
+from logscan._jobs.export import entry_batches
+from logscan._jobs.report import report_selected as report
+from logscan._scanning import time_slices as skipping
+from logscan._scanning.plan import Limits
 from logscan.times import TimeRange
 from logscan.values import Counters
 from support.command import Run

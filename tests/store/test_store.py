@@ -19,15 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan import read_incidents
-from logscan.jobs import ingest as ingesting
-from logscan.jobs.ingest import Ingested, ingest
-from logscan.jobs.report import report
-from logscan.jobs.search import find
-from logscan.store import ingest_task, parquet_files, upkeep
-from logscan.store.layout_bits import row_bytes
-from logscan.store.manifest import ENTRIES, load
-from logscan.store.open_store import Store
-from logscan.store.roundtrip import to_bytes
+from logscan._jobs import ingest as ingesting
+from logscan._jobs.ingest import Ingested, ingest
+from logscan._jobs.report import report
+from logscan._jobs.search import find
+from logscan._store import ingest_task, parquet_files, upkeep
+from logscan._store.layout_bits import row_bytes
+from logscan._store.manifest import ENTRIES, load
+from logscan._store.open_store import Store
+from logscan._store.roundtrip import to_bytes
 from logscan.values import Counters, FailedHandshake
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
@@ -145,7 +145,7 @@ def test_a_search_imports_neither_pandas_nor_duckdb(store: Path) -> None:
         "import sys, atexit; sys.argv = ['logscan', 'search', '-c', '-h', '--store', sys.argv[1],"
         " 'router01.example.com-4321-5562-1']\n"
         "atexit.register(lambda: print(*(sys.modules.get(name) for name in ('pandas', 'duckdb'))))\n"
-        "from logscan.cli import main\nmain()"
+        "from logscan._cli import main\nmain()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, store], capture_output=True, env=environment(), timeout=60
@@ -224,7 +224,7 @@ def test_generated_logs_through_processes(tmp_path: Path) -> None:
     (folder / "system.log.1").write_bytes(whole[third : 2 * third])
     (folder / "system.log").write_bytes(whole[2 * third :])
     code = (
-        "import sys, logscan.jobs.ingest as i, logscan.distribute.processes as p; i.TASK_BYTES = 3 << 20; p.PROCESSES_FROM = 1\n"
+        "import sys, logscan._jobs.ingest as i, logscan._distribute.processes as p; i.TASK_BYTES = 3 << 20; p.PROCESSES_FROM = 1\n"
         "if __name__ == '__main__': print(i.ingest(sys.argv[1], store=sys.argv[2], workers=2).rows)"
     )
     (tmp_path / "run.py").write_text(code)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from logscan.entries.layouts import Layout
-from logscan.jobs._counting import failures_of
-from logscan.jobs._spans import inputs_of, spans_of_inputs
-from logscan.scanning.needles import Finder
-from logscan.scanning.plan import Limits
-from logscan.scanning.spans import Scan
+from logscan._entries.layouts import Layout
+from logscan._jobs._counting import failures_of
+from logscan._jobs._spans import inputs_of, spans_of_inputs
+from logscan._scanning.needles import Finder
+from logscan._scanning.plan import Limits
+from logscan._scanning.spans import Scan
 from logscan.values import Counters, FailedHandshake, Span
 
 

@@ -29,7 +29,7 @@ finally:
     with open(report, "w") as file:
         file.write(str(count))
 """
-COMMAND = "from logscan.cli import main; main()"
+COMMAND = "from logscan._cli import main; main()"
 """Code that runs the command."""
 
 

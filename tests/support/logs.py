@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import strategies as st
 
-from logscan.failures.selection import Selection
-from logscan.scanning import spans as reading
-from logscan.scanning import units as workers
+from logscan._failures.selection import Selection
+from logscan._scanning import spans as reading
+from logscan._scanning import units as workers
 
 ALL = Selection(alerts=frozenset())
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from logscan.entries.openers import layout_of
-from logscan.entries.parse import parse
-from logscan.failures.catalog import NEEDLES
-from logscan.failures.handshakes import Joiner
-from logscan.failures.message_window import MessageWindow
-from logscan.scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan._entries.openers import layout_of
+from logscan._entries.parse import parse
+from logscan._failures.catalog import NEEDLES
+from logscan._failures.handshakes import Joiner
+from logscan._failures.message_window import MessageWindow
+from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.values import Counters, FailedHandshake, Place, Span
 
 

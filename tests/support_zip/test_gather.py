@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from captures import packets_of
 
-from logscan.support.redact import redact, redact_payload
+from logscan._support.redact import redact, redact_payload
 from support.command import ROOT, logscan
 
 TLS = ROOT / "tests/data/tls"

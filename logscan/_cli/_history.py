@@ -1,0 +1,115 @@
+"""``--history``, ``--compare`` and ``--fail-on`` of a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from logscan._cli import _common as common
+from logscan.atomic import Lock
+from logscan.errors import OutputError, UsageError, reason_of
+from logscan.values import Incident
+
+if TYPE_CHECKING:
+    from logscan._failures.history import Comparison, Run
+    from logscan._failures.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The condition of ``--fail-on``."""
+
+    count: int | None
+    states: tuple[str, ...]
+
+    def matched(self, selected: int, changed: Comparison | None) -> bool:
+        """Whether a run meets the condition."""
+        if self.count is not None:
+            return selected >= self.count
+        return changed is not None and changed.number(*self.states) > 0
+
+
+def fail_threshold(text: str | None, compare: str | None, history: str | None) -> Threshold | None:
+    """Understand ``--fail-on``.
+
+    Raises:
+        UsageError: neither a number nor a state, or a state without a run to compare with.
+    """
+    if compare is not None and history is None:
+        raise UsageError("--compare needs earlier runs", "give their directory with --history DIR")
+    if text is None:
+        return None
+    if text.isdigit() and int(text) > 0:
+        return Threshold(int(text), ())
+    states = {"new": ("new",), "growing": ("new", "growing")}.get(text)
+    if states is None:
+        raise UsageError(f"--fail-on {text}: unknown", "give a number from 1 on, new or growing")
+    if compare is None:
+        raise UsageError(
+            f"--fail-on {text} needs a run to compare with", "add --compare previous --history DIR"
+        )
+    return Threshold(None, states)
+
+
+class Keeping:
+    """The history as one run uses it: first compared with, then written."""
+
+    def __init__(
+        self, folder: str | None, compare: str | None, selection: Selection, what: str, by: Sequence[str]
+    ) -> None:
+        self._folder, self._compare, self._by = folder, compare, list(by)
+        self._selection, self._what = selection, what
+        self._lock: Lock | None = None
+        if folder is not None:
+            try:
+                os.makedirs(folder, exist_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"--history {folder}: {reason_of(error)}", "check that you may write to this directory"
+                ) from error
+            self._lock = Lock(os.path.join(folder, "report"))
+
+    def _run(self) -> Run:
+        from logscan._failures.history import Run
+
+        selection = self._selection
+        parts = [
+            self._what, selection.family or "", ",".join(selection.orgs), ",".join(selection.envs),
+            ",".join(selection.proxies), ",".join(selection.not_proxies), selection.side or "",
+            ",".join(self._by),
+        ]  # fmt: skip
+        return Run(selection.times.since, selection.times.until, "|".join(parts), datetime.now())
+
+    def compared(self, incidents: Sequence[Incident]) -> Comparison | None:
+        """The changes since the run of ``--compare``; ``None`` if there is no such run."""
+        if self._folder is None or self._compare is None:
+            return None
+        from logscan._failures.history import compare, earlier
+
+        run = self._run()
+        before = earlier(self._folder, run, self._compare)
+        if before is None:
+            common.complain(
+                f"--compare {self._compare}: no such run of this selection in {self._folder}",
+                "nothing is compared; a first run has no earlier one",
+            )
+            return None
+        return compare(run, incidents, before)
+
+    def keep(self, incidents: Sequence[Incident], complete: bool) -> None:
+        """Write this run, unless it is incomplete: some input could not be read."""
+        if self._folder is not None:
+            from logscan._failures.history import keep
+
+            if complete:
+                keep(self._folder, self._run(), incidents, self._by)
+            else:
+                common.complain(
+                    f"{self._folder}: this run is not kept, because some inputs could not be read",
+                    "correct the inputs and run it again",
+                )
+        if self._lock is not None:
+            self._lock.release()

@@ -1,0 +1,68 @@
+"""``logscan config``: which options have a configured value, and where each value comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from logscan._cli import _common as common
+from logscan._cli import _configuration as configuration
+from logscan._cli._commands import COMMANDS, grouped
+
+SECRET = ("notify",)
+"""Options whose values may contain a password."""
+
+
+@common.guarded
+def config(
+    *,
+    action: Annotated[str, typer.Argument(metavar="show", help="What to do.")] = "show",
+    command: Annotated[
+        str | None, typer.Argument(metavar="[COMMAND]", help="Show the options of this command only.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also show options that have their built-in default.")
+    ] = False,
+) -> None:
+    """Show which options are configured, and where each value comes from.
+
+    A value comes from the command line, else from the environment (LOGSCAN_REPORT_TZ for --tz of report),
+    else from logscan.toml, else from the program. Exit status: 0 shown, 2 the file cannot be used.
+    """
+    common.check_choice("config", action, ("show",))
+    common.check_choice("config show", command, COMMANDS)
+    path = configuration.find()
+    print(f"configuration file: {path or 'none (' + ', '.join(configuration.PLACES) + ')'}")
+    group = grouped(COMMANDS)
+    tables = configuration.load(path) if path else {}
+    values = configuration.defaults(group, tables, path or "", COMMANDS)
+    for name in (command,) if command else COMMANDS:
+        rows = list(_rows(group.commands[name], values[name], path, everything))
+        if rows:
+            print(f"\n[{name}]")
+            width = max(len(key) for key, _, _ in rows)
+            for key, value, source in rows:
+                print(f"{key:<{width}} = {value}   # {source}")
+
+
+def _rows(
+    command: Any, values: dict[str, Any], path: str | None, everything: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Key, value and source of each parameter of a command."""
+    for parameter in command.params:
+        value: Any
+        if os.environ.get(parameter.envvar):
+            value, source = os.environ[parameter.envvar], f"environment: {parameter.envvar}"
+        elif parameter.name in values:
+            value, source = values[parameter.name], f"file: {path}"
+        elif everything:
+            value, source = parameter.default, "built in"
+        else:
+            continue
+        key = configuration.keys_of(parameter)[0]
+        shown = "***" if key in SECRET and value else json.dumps(value, default=str, ensure_ascii=False)
+        yield key, shown, source

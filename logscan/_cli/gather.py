@@ -1,0 +1,92 @@
+"""``logscan gather``: what support needs, in one zip."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from logscan._cli import _common as common
+from logscan._cli import _evidence as options
+from logscan.errors import ExitCode, UsageError
+
+Zip = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")]
+Review = Annotated[
+    bool, typer.Option("--review", help="List what would go in, and what is masked; write nothing.")
+]
+Curl = Annotated[
+    str | None, typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure.")
+]
+Notes = Annotated[
+    list[str] | None, typer.Option("--note", metavar="TEXT", help="What was tried. May be repeated.")
+]
+MaxMessages = Annotated[
+    int, typer.Option("--max-messages", min=1, help="Failing messages whose entries go in.")
+]
+
+
+@common.guarded
+def gather(
+    *,
+    paths: options.Paths = None,
+    store: common.Stores = None,
+    output: Zip = None,
+    review: Review = False,
+    curl: Curl = None,
+    note: Notes = None,
+    max_messages: MaxMessages = 50,
+    keystore: options.KeystoreFile = None,
+    alias: options.Alias = None,
+    backend_ca: options.BackendCa = None,
+    keylog: options.KeyLogs = None,
+    mgmt: options.Mgmt = None,
+    mgmt_ca: options.MgmtCa = None,
+    alert: common.Alerts = None,
+    since: common.Since = None,
+    until: common.Until = None,
+    tz: common.Zone = None,
+    org: options.Org = None,
+    env: options.Env = None,
+    proxy: common.Proxies = None,
+    host: common.Hosts = None,
+) -> None:
+    """Gather what support needs into one zip, without private keys and with secrets masked.
+
+    Takes the same evidence as diagnose, and adds the diagnosis. Exit status: 0 written, 2 usage or
+    an input that could not be read (the rest is in the zip).
+    """
+    from logscan._jobs import gather as job
+    from logscan._jobs.diagnose import Diagnosing, collect, judge_collected
+    from logscan._render.diagnosis.data import as_json
+    from logscan._render.diagnosis.markdown import as_markdown
+    from logscan._render.diagnosis.page import as_html
+    from logscan._render.text import safe
+    from logscan._support import archive
+
+    if output is None and not review:
+        raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")
+    given = Diagnosing(
+        keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
+        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
+    )  # fmt: skip
+    with options.evidence_request(paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca) as request:
+        collected = collect(request)
+    diagnosis = judge_collected(collected)
+    report = {
+        "diagnosis.md": "\n".join(as_markdown(diagnosis)) + "\n",
+        "diagnosis.json": as_json(diagnosis) + "\n",
+        "diagnosis.html": as_html(diagnosis) + "\n",
+    }
+    gathered = job.gather(
+        diagnosis, report, collected.answers, notes=note or (), curl=curl, max_messages=max_messages
+    )
+    for line in archive.listing(gathered):
+        typer.echo(safe(line))
+    if output is not None and not review:
+        with common.output_file(output) as file:
+            archive.write(gathered, file)
+        typer.echo(f"{output}: {len(gathered.items) + 1} files")
+    complaints = common.Complaints(diagnosis.counters)
+    complaints.print_new()
+    if complaints.fatal:
+        raise typer.Exit(ExitCode.FAULT)

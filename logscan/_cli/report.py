@@ -1,0 +1,236 @@
+"""``logscan report``: incidents by organization, environment and API proxy."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from logscan._cli import _common as common
+from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render
+from logscan.errors import ExitCode, UsageError
+from logscan.values import Report
+
+if TYPE_CHECKING:
+    from logscan._failures.history import Comparison
+    from logscan._scanning.plan import Limits
+
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="COLUMN[,COLUMN]",
+        help="Group by further columns: revision, target, alias, keystore, truststore, host, family,"
+        " refused_by, reason, day, hour. May be repeated.",
+    ),
+]
+Each = Annotated[bool, typer.Option("--each", help="List every failed handshake instead of incidents.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="table, markdown, csv, json, jsonl, parquet, html, xlsx; ecs or otel: each failure for a SIEM.",
+    ),
+]
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="N|new|growing",
+        help="Exit with 1 at N or more selected failures; new: at a new incident; growing: at a new or"
+        " growing incident (both need --compare).",
+    ),
+]
+History = Annotated[
+    str | None,
+    typer.Option(
+        "--history",
+        metavar="DIR",
+        help="Keep the incidents of this run in DIR as Parquet, for later runs to compare with."
+        " A run of the same time range replaces them.",
+    ),
+]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        "--compare",
+        metavar="previous|DATE",
+        help="Mark incidents as new, growing, shrinking or resolved since the previous run in --history,"
+        " or since the run of a date.",
+    ),
+]
+Email = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--email",
+        metavar="ADDRESS",
+        help="Also mail the report, as text and as a page. May be repeated."
+        " LOGSCAN_SMTP_URL sets the mail server; the default is smtp://localhost:25."
+        " With --quiet no mail is sent if no failure is selected.",
+    ),
+]
+Samples = Annotated[
+    int,
+    typer.Option("--samples", min=0, max=3, help="html: messages per incident shown with their entries."),
+]
+Details = Annotated[int, typer.Option("--details", min=0, help="table: incidents described in detail.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
+
+
+@common.guarded
+def report(
+    *,
+    paths: common.Paths = None,
+    store: common.Stores = None,
+    alert: common.Alerts = None,
+    family: common.Family = None,
+    by: By = None,
+    each: Each = False,
+    since: common.Since = None,
+    until: common.Until = None,
+    tz: common.Zone = None,
+    org: common.Orgs = None,
+    env: common.Envs = None,
+    proxy: common.Proxies = None,
+    not_proxy: common.NotProxies = None,
+    side: common.Side = None,
+    host: common.Hosts = None,
+    output_format: Format = "table",
+    output: common.Output = None,
+    fail_on: FailOn = None,
+    history: History = None,
+    compare: Compare = None,
+    email: Email = None,
+    samples: Samples = 1,
+    details: Details = 10,
+    quiet: Quiet = False,
+    stats: common.Stats = False,
+    color: common.Colour = "auto",
+    window: common.Window = common.WINDOW,
+    max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
+    workers: common.Workers = common.WORKERS,
+    cluster: common.Cluster = None,
+    nice: common.Nice = False,
+) -> None:
+    """Report bad_certificate incidents by organization, environment and API proxy.
+
+    A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
+    or an input that could not be read (the others are reported).
+    """
+    from logscan._cli import _history as keeping
+    from logscan._failures.selection import HostNames
+    from logscan._jobs._options import selection_of
+    from logscan._jobs.report import report_selected
+    from logscan._scanning.plan import Limits
+
+    threshold = keeping.fail_threshold(fail_on, compare, history)
+    begun = time.monotonic()
+    gc.disable()  # the values of a run form no cycles, and the search for some takes a fifth of a busy run
+    common.check_choice("--format", output_format, FORMATS)
+    if alert and family:
+        raise UsageError("--alert and --family exclude each other", "use one of them")
+    if output_format in BINARY and output is None:
+        raise UsageError(f"--format {output_format} is not text", "write it to a file with --output FILE")
+    selection = selection_of({
+        "alert": alert or (), "family": family, "org": org or (), "env": env or (), "proxy": proxy or (),
+        "not_proxy": not_proxy or (), "side": side, "since": since, "until": until, "tz": tz,
+    })  # fmt: skip
+    shape = Shape(
+        format=output_format,
+        what=family or ", ".join(sorted(selection.alerts)) or "TLS",
+        by=tuple(name.strip() for text in by or () for name in text.split(",") if name.strip()),
+        each=each or output_format in EACH,
+        details=details,
+        colour=output is None and common.wants_colour(color, sys.stdout),
+        terminal=output is None and sys.stdout.isatty(),
+        zone=selection.times.zone,
+    )
+    names = common.paths_or_default(paths, store)
+    common.lower_priority(nice)
+    kept = keeping.Keeping(history, compare, selection, shape.what, shape.by)
+    limits = Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice)
+    with common.progress_line(quiet) as progress:
+        result = report_selected(
+            names, selection, by=shape.by, limits=limits, host_of=HostNames(host or ()), each=shape.each,
+            progress=progress, count_lines=stats, cluster=cluster,
+        )  # fmt: skip
+    complaints = common.Complaints(result.counters)
+    complaints.print_new()
+    changes = kept.compared(result.incidents)
+    selected = sum(incident.failed_handshakes for incident in result.incidents)
+    if selected or not quiet:
+        entries = {}
+        if samples and (email or output_format == "html"):
+            entries = _samples(result, names, limits, samples)
+        _write(render(result, shape, changes, entries), output)
+        _print_beside(result, output_format, output, changes)
+        if email:
+            _mail(result, shape, email, changes, entries)
+    else:
+        _print_warnings(result)
+    kept.keep(result.incidents, complete=not complaints.fatal)
+    if stats:
+        common.print_statistics(result.counters, time.monotonic() - begun)
+    if complaints.fatal:
+        raise typer.Exit(ExitCode.FAULT)
+    if threshold is not None and threshold.matched(selected, changes):
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _samples(result: Report, paths: Sequence[str], limits: Limits, number: int) -> dict[str, list[str]]:
+    """The entries of some messages of each incident, for the page."""
+    from logscan._jobs._samples import sample_entries
+
+    return sample_entries(result.incidents, paths, limits, number)
+
+
+def _write(data: bytes, output: str | None) -> None:
+    if output is not None:
+        common.write_atomically(output, data)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+
+
+def _print_beside(result: Report, output_format: str, output: str | None, changes: Comparison | None) -> None:
+    """Print what the format cannot contain: changes, and the footer."""
+    from logscan._render.table import comparison_lines, footer
+
+    if changes is not None and output_format != "html":
+        file = sys.stdout if output_format == "table" and output is None else sys.stderr
+        for line in comparison_lines(changes):
+            print(line, file=file)
+    if output_format not in ("table", "json", "html"):
+        for line in footer(result):
+            print(line, file=sys.stderr)
+
+
+def _print_warnings(result: Report) -> None:
+    from logscan._render.text import warnings
+
+    for line in warnings(result.counters):
+        common.complain(line)
+
+
+def _mail(
+    result: Report,
+    shape: Shape,
+    receivers: Sequence[str],
+    changes: Comparison | None,
+    entries: dict[str, list[str]],
+) -> None:
+    from dataclasses import replace
+
+    from logscan._outputs import mail
+    from logscan._render.table import comparison_lines, headline
+
+    plain = replace(shape, format="table", each=False, details=10, colour=False, terminal=False)
+    text = render(result, plain).decode("utf-8", "backslashreplace")
+    text += "".join(f"{line}\n" for line in comparison_lines(changes)) if changes is not None else ""
+    page = render(result, replace(shape, format="html"), changes, entries).decode()
+    mail.send(mail.compose(headline(result, shape.what), text, page, receivers))

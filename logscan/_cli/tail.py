@@ -1,0 +1,389 @@
+"""``logscan tail``: failed handshakes of live logs, as they happen."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from logscan._cli import _common as common
+from logscan._cli._output import print_entry
+from logscan._outputs import systemd
+from logscan._outputs.fan_out import OutputRequest, Outputs, open_outputs
+from logscan.errors import ExitCode, LogscanError, UsageError
+from logscan.values import Counters
+
+if TYPE_CHECKING:
+    from logscan._jobs.tail import Watcher, WatchUpdate
+    from logscan._live import checkpoint as checkpoints
+
+CHECKPOINT_EVERY = 1.0
+"""Seconds between two writes of a checkpoint while something happens."""
+
+All = Annotated[bool, typer.Option("--all", help="Select every TLS failure, whatever its alert.")]
+Entries = Annotated[bool, typer.Option("--entries", help="Print every entry of the log instead of failures.")]
+FromStart = Annotated[
+    bool, typer.Option("--from-start", help="Begin at the start of the files, not at their end.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        help="Save in FILE how far the logs are read, and continue there at the next start.",
+    ),
+]
+StartOver = Annotated[
+    bool, typer.Option("--start-over", help="Rename the checkpoint file and begin without it.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Append each failure to FILE as JSON, exactly once, and print nothing.",
+    ),
+]
+Notify = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Send notices to mail, Slack, PagerDuty …: an address as apprise writes it. May be repeated.",
+    ),
+]
+Every = Annotated[
+    str,
+    typer.Option(
+        "--every",
+        metavar="TIME",
+        help="Minimum time between notices for the same incident: 30s, 10m, 2h.",
+    ),
+]
+Recovered = Annotated[
+    str,
+    typer.Option("--recovered", metavar="TIME", help="Report recovery after this long without failures."),
+]
+Execute = Annotated[
+    str | None,
+    typer.Option(
+        "--exec", metavar="COMMAND", help="Run COMMAND for each failure, with its JSON on standard input."
+    ),
+]
+MetricsAddress = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="[HOST]:PORT", help="Serve Prometheus metrics at this address."),
+]
+MetricsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics-file", metavar="FILE", help="Write the metrics to FILE for the node exporter (*.prom)."
+    ),
+]
+Dashboard = Annotated[
+    bool,
+    typer.Option("--dashboard", help="Show a live view: incidents, the last hour, the latest failures."),
+]
+Poll = Annotated[
+    bool, typer.Option("--poll", help="Poll the files instead of using file events (needed on NFS).")
+]
+QuietTime = Annotated[
+    float,
+    typer.Option(
+        "--quiet-time",
+        min=0.01,
+        metavar="SECONDS",
+        help="A message is complete after this long without a new line.",
+    ),
+]
+PollInterval = Annotated[
+    float, typer.Option("--poll-interval", min=0.01, metavar="SECONDS", help="Time between two polls.")
+]
+
+
+@common.guarded
+def tail(
+    *,
+    paths: common.Paths = None,
+    show_all: All = False,
+    alert: common.Alerts = None,
+    family: common.Family = None,
+    entries: Entries = False,
+    from_start: FromStart = False,
+    as_json: Json = False,
+    org: common.Orgs = None,
+    env: common.Envs = None,
+    proxy: common.Proxies = None,
+    not_proxy: common.NotProxies = None,
+    side: common.Side = None,
+    host: common.Hosts = None,
+    checkpoint: Checkpoint = None,
+    start_over: StartOver = False,
+    output: Output = None,
+    notify: Notify = None,
+    every: Every = "10m",
+    recovered: Recovered = "15m",
+    execute: Execute = None,
+    metrics: MetricsAddress = None,
+    metrics_file: MetricsFile = None,
+    dashboard: Dashboard = False,
+    poll: Poll = False,
+    quiet_time: QuietTime = 0.2,
+    poll_interval: PollInterval = 0.1,
+    color: common.Colour = "auto",
+    window: common.Window = common.WINDOW,
+    max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
+) -> None:
+    """Follow logs and print each failed handshake as one line as soon as it is complete.
+
+    Begins at the end of the files, or at the place that --checkpoint saved. Follows rotation and truncation.
+    Ctrl-C or SIGTERM ends it. SIGHUP reopens the output file and looks for new logs.
+    """
+    from logscan._failures.selection import HostNames
+    from logscan._jobs._options import selection_of
+    from logscan._jobs.tail import Watcher
+    from logscan._live.options import FollowOptions
+    from logscan.atomic import Lock
+
+    request = OutputRequest(
+        output=output, notify=tuple(notify or ()), every=seconds_of("--every", every),
+        recovered=seconds_of("--recovered", recovered), execute=execute, metrics=metrics,
+        metrics_file=metrics_file,
+    )  # fmt: skip
+    ways = (show_all, bool(alert), family is not None, entries)
+    _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
+    _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
+    drawable = sys.stdout.isatty() and not as_json
+    _refuse(
+        dashboard and not drawable,
+        "--dashboard draws on a terminal",
+        "leave out --json, and print to no pipe",
+    )
+    beside = bool(checkpoint or dashboard or not request.is_empty)
+    _refuse(entries and beside, "--entries only prints", "leave out the options that need failures")
+    selection = selection_of({
+        "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
+        "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
+    })  # fmt: skip
+    colour = common.wants_colour(color, sys.stdout)
+    printed = output is None and not entries and not dashboard
+    outputs = Outputs(common.complain, print if printed else None, as_json=as_json, colour=colour)
+    names = common.paths_or_default(paths)
+    signals = _Signals()
+    lock = Lock(checkpoint) if checkpoint else None
+    options = FollowOptions(
+        entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
+        quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
+    )  # fmt: skip
+    with Watcher(
+        names, selection, options, host_of=HostNames(host or ()), window=window,
+        checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
+    ) as watcher:  # fmt: skip
+        open_outputs(outputs, request, watcher.counters, lambda: _gauges(watcher))
+        following = _Following(
+            watcher=watcher, outputs=outputs, signals=signals, checkpoint=checkpoint, as_json=as_json,
+            colour=colour,
+        )  # fmt: skip
+        systemd.send("READY=1")
+        if dashboard:
+            _draw(following, names)
+        else:
+            following.run()
+        systemd.send("STOPPING=1")
+        following.end()
+    if lock:
+        lock.release()
+    if signals.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+class _Following:
+    """Passes what a watcher finds to the outputs, and does what is due between two looks."""
+
+    def __init__(
+        self,
+        *,
+        watcher: Watcher,
+        outputs: Outputs,
+        signals: _Signals,
+        checkpoint: str | None,
+        as_json: bool,
+        colour: bool,
+    ) -> None:
+        self.watcher = watcher
+        self.outputs = outputs
+        self.signals = signals
+        self.complaints = common.Complaints(watcher.counters)
+        self._as_json = as_json
+        self._colour = colour
+        self._checkpoint = checkpoint
+        self._saved = 0.0
+        self._watchdog = systemd.watchdog_seconds()
+        self._watchdog_sent = 0.0
+
+    def run(self) -> None:
+        """Follow until a signal comes or all inputs have ended."""
+        for update in self.watcher.run(self.signals):
+            self.complaints.print_new()
+            self._take(update)
+            self._do_what_is_due()
+            if self.signals.hung_up():
+                self.outputs.reopen()
+                self.watcher.search()
+
+    def end(self) -> None:
+        """Save the checkpoint and close the outputs."""
+        self._save()
+        self.outputs.close()
+
+    def _take(self, update: WatchUpdate) -> None:
+        for failure in update.failures:
+            self.outputs.take(failure)
+        for span in update.spans:
+            print_entry(span, self._as_json, self._colour)
+        if update.failures or update.spans:
+            self._flush()
+
+    def _do_what_is_due(self) -> None:
+        """Save the checkpoint, send the watchdog's signal, look after the outputs."""
+        now = time.monotonic()
+        if self._checkpoint and now - self._saved >= CHECKPOINT_EVERY:
+            self._saved = now
+            self._save()
+        if self._watchdog and now - self._watchdog_sent >= self._watchdog:
+            self._watchdog_sent = now
+            systemd.send("WATCHDOG=1")
+        self.outputs.look()
+
+    def _flush(self) -> bool:
+        sys.stdout.flush()
+        return self.outputs.flush()
+
+    def _save(self) -> None:
+        """Write the checkpoint once every failure before it is printed and written."""
+        from logscan._live import checkpoint
+
+        if self._flush() and self._checkpoint:
+            try:
+                checkpoint.save(self._checkpoint, self.watcher.checkpoint())
+            except LogscanError as error:
+                self.outputs.report(str(error), error.hint or "following goes on; logscan tries again")
+
+
+def _draw(following: _Following, names: list[str]) -> None:
+    """Follow in a thread, and draw the live view until that ends or the person quits."""
+    try:
+        from logscan._cli._dashboard import Dashboard
+    except ImportError as error:
+        raise UsageError(
+            "--dashboard needs the package textual", "install it: pip install 'logscan[live]'"
+        ) from error
+    from logscan._entries.parse import decode
+    from logscan._jobs.search import find
+    from logscan._outputs.board import Board
+
+    board = following.outputs.board = Board()
+    following.complaints.pause()
+    errors: list[BaseException] = []
+
+    def entries_of(message_id: str) -> list[str]:
+        return [decode(found.span.data) for found in find([message_id], names, Counters())]
+
+    def run() -> None:
+        try:
+            following.run()
+        except BaseException as error:  # noqa: BLE001 - raised again after the thread has ended
+            errors.append(error)
+            following.signals.stop()
+
+    thread = threading.Thread(target=run, name="follow", daemon=True)
+    thread.start()
+    Dashboard(board, lambda: _gauges(following.watcher), entries_of, following.signals).run()
+    following.signals.stop()
+    thread.join(10)
+    following.complaints.resume()
+    if errors:
+        raise errors[0]
+
+
+def _gauges(watcher: Watcher) -> dict[str, float]:
+    """The momentary values of a run, for metrics and live view."""
+    lag, seconds = watcher.lag
+    return {
+        "lag_bytes": lag,
+        "lag_seconds": seconds,
+        "open_messages": watcher.open_messages,
+        "files": watcher.files,
+    }
+
+
+def seconds_of(option: str, text: str) -> float:
+    """Seconds of ``30s``, ``10m``, ``2h`` or a plain number of seconds.
+
+    Raises:
+        UsageError: the text is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", text.strip())
+    if not match or not float(match[1]):
+        raise UsageError(f"{option} {text}: expected a length of time", "write it like 30s, 10m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _refuse(contradicts: bool, message: str, hint: str) -> None:
+    """End the command when its options contradict each other.
+
+    Raises:
+        UsageError: they do.
+    """
+    if contradicts:
+        raise UsageError(message, hint)
+
+
+class _Signals:
+    """The requests to end (SIGINT, SIGTERM) and to open files again (SIGHUP). Calling it: whether to end."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        """SIGINT (Ctrl-C) came."""
+        self._stop = False
+        self._hung_up = False
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._take)
+
+    def __call__(self) -> bool:
+        return self._stop
+
+    def stop(self) -> None:
+        """Request the end."""
+        self._stop = True
+
+    def hung_up(self) -> bool:
+        """Whether SIGHUP came since the last call."""
+        came, self._hung_up = self._hung_up, False
+        return came
+
+    def _take(self, number: int, _frame: Any) -> None:
+        if hasattr(signal, "SIGHUP") and number == signal.SIGHUP:
+            self._hung_up = True
+            return
+        self._stop = True
+        self.interrupted = number == signal.SIGINT
+
+
+def _start(path: str, *, start_over: bool) -> checkpoints.Checkpoint:
+    """The checkpoint in a file; an empty one for a new file."""
+    from logscan._live import checkpoint
+
+    if start_over:
+        renamed = checkpoint.put_aside(path)
+        if renamed:
+            common.complain(f"{path}: renamed to {renamed}")
+    return checkpoint.load(path) or checkpoint.Checkpoint()

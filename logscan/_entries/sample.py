@@ -1,0 +1,55 @@
+"""What the beginning of a log says of it: its layout, and the time of its first entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from logscan._entries.layouts import Layout, layout_named
+from logscan._entries.openers import Openers, layout_of
+from logscan._entries.parse import parse
+from logscan._reading.paths import LogFile
+from logscan.values import Counters, Place, Span
+
+
+class Printed(NamedTuple):
+    """A time as an entry has it."""
+
+    time: datetime
+    zone: str | None
+
+
+class Sample(NamedTuple):
+    """What a sample of a text shows."""
+
+    size: int
+    """Bytes of the sample."""
+    layout_name: str
+    first: Printed | None
+    """The time of the first entry in it that has one."""
+
+
+def judge(sample: bytes) -> Sample:
+    """Judge the first bytes of a text: see :data:`logscan._reading.probe.Judge`."""
+    layout = layout_of(sample)
+    return Sample(len(sample), layout.name, next(printed_times(sample, layout), None))
+
+
+def layout_in(file: LogFile) -> Layout | None:
+    """How entries stand in a file, by what its probe saw; ``None`` where nothing was read for it."""
+    notes = file.probe.notes
+    return layout_named(notes.layout_name) if isinstance(notes, Sample) else None
+
+
+def printed_times(data: bytes, layout: Layout) -> Iterator[Printed]:
+    """The times of the entries that open in some bytes."""
+    openers = Openers(layout)
+    end = data.rfind(b"\n") + 1
+    at = openers.next(data, 0, end)
+    while at is not None:
+        line = data.find(b"\n", at) + 1
+        entry = parse(Span(data[at:line], Place("", 0)), Counters())
+        if entry.time is not None:
+            yield Printed(entry.time, entry.zone)
+        at = openers.next(data, line, end)

@@ -1,0 +1,246 @@
+"""Certificates: from DER, and from what the management API says of one (``certInfo``).
+
+Dates are UTC. What only DER has (usages, signatures) is ``None`` for a certificate of the API.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from logscan._evidence.distinguished_names import Name, from_der, parse
+
+CLIENT_AUTH = "clientAuth"
+_USAGES = {
+    ExtendedKeyUsageOID.CLIENT_AUTH: CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning", ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
+    ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping", ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "any",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate."""
+
+    subject: Name
+    issuer: Name
+    not_before: datetime | None
+    not_after: datetime | None
+    serial: int | None
+    key_algorithm: str | None
+    """As Java calls it: ``RSA``, ``EC``, ``DSA``, ``RSASSA-PSS``, ``EdDSA``."""
+    key_bits: int | None
+    signature_algorithm: str | None
+    """As Java calls it: ``SHA256withRSA``."""
+    is_ca: bool | None
+    key_usages: frozenset[str] | None
+    """``None``: not known. Empty: the certificate limits nothing."""
+    extended_key_usages: tuple[str, ...] | None
+    """``None``: not known. Empty: the certificate limits nothing."""
+    source: str
+    """Where it stands, for a person."""
+    der: bytes | None = None
+
+    @property
+    def self_issued(self) -> bool:
+        """Whether it names itself as its issuer."""
+        return self.subject.same(self.issuer)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """SHA-256 of its DER, in hexadecimal."""
+        if self.der is None:
+            return None
+        digest = hashes.Hash(hashes.SHA256())
+        digest.update(self.der)
+        return digest.finalize().hex()
+
+
+@lru_cache(maxsize=4096)
+def certificate_from_der(der: bytes, source: str) -> Certificate:
+    """A certificate from its DER.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            # A serial number of zero or a negative one is an old authority's fault, and none of ours.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            parsed = x509.load_der_x509_certificate(der)
+            subject = from_der(parsed.subject.public_bytes())
+            issuer = from_der(parsed.issuer.public_bytes())
+            serial = parsed.serial_number
+            signed = parsed.signature_algorithm_oid
+            times = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+        key, bits = _key(parsed)
+        usages, extended, is_ca = _usages(parsed)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"not a certificate: {error}") from error
+    return Certificate(
+        subject, issuer, *times, serial, key, bits, _signature(signed.dotted_string), is_ca, usages, extended,
+        source, der,
+    )  # fmt: skip
+
+
+def _key(parsed: x509.Certificate) -> tuple[str | None, int | None]:
+    if parsed.public_key_algorithm_oid.dotted_string == "1.2.840.113549.1.1.10":
+        name: str | None = "RSASSA-PSS"
+    else:
+        name = None
+    try:
+        key = parsed.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return name, None
+    if isinstance(key, rsa.RSAPublicKey):
+        return name or "RSA", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "EC", key.key_size
+    if isinstance(key, dsa.DSAPublicKey):
+        return "DSA", key.key_size
+    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        return "EdDSA", None
+    return name, None
+
+
+def _usages(parsed: x509.Certificate) -> tuple[frozenset[str], tuple[str, ...], bool]:
+    usages: set[str] = set()
+    extended: tuple[str, ...] = ()
+    is_ca = False
+    try:
+        extensions = list(parsed.extensions)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return frozenset(), (), False
+    for extension in extensions:
+        value = extension.value
+        if isinstance(value, x509.KeyUsage):
+            names = (
+                "digital_signature",
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+                "key_cert_sign",
+            )
+            usages = {name for name in names if getattr(value, name)} or {"none"}
+        elif extension.oid == ExtensionOID.EXTENDED_KEY_USAGE and isinstance(value, x509.ExtendedKeyUsage):
+            extended = tuple(_USAGES.get(usage, usage.dotted_string) for usage in value)
+        elif isinstance(value, x509.BasicConstraints):
+            is_ca = value.ca
+    return frozenset(usages), extended, is_ca
+
+
+_SIGNED = {
+    "1.2.840.113549.1.1.4": "MD5withRSA", "1.2.840.113549.1.1.2": "MD2withRSA",
+    "1.2.840.113549.1.1.5": "SHA1withRSA", "1.2.840.113549.1.1.14": "SHA224withRSA",
+    "1.2.840.113549.1.1.11": "SHA256withRSA", "1.2.840.113549.1.1.12": "SHA384withRSA",
+    "1.2.840.113549.1.1.13": "SHA512withRSA", "1.2.840.113549.1.1.10": "RSASSA-PSS",
+    "1.2.840.10045.4.1": "SHA1withECDSA", "1.2.840.10045.4.3.1": "SHA224withECDSA",
+    "1.2.840.10045.4.3.2": "SHA256withECDSA", "1.2.840.10045.4.3.3": "SHA384withECDSA",
+    "1.2.840.10045.4.3.4": "SHA512withECDSA", "1.2.840.10040.4.3": "SHA1withDSA",
+    "2.16.840.1.101.3.4.3.2": "SHA256withDSA", "1.3.101.112": "Ed25519", "1.3.101.113": "Ed448",
+}  # fmt: skip
+
+
+def _signature(dotted: str) -> str:
+    return _SIGNED.get(dotted, dotted)
+
+
+def from_cert_info(info: Mapping[str, Any], source: str) -> Certificate:
+    """A certificate as the management API describes it: an element of ``certInfo``. Numbers may be text.
+
+    Raises:
+        ValueError: it has no subject and issuer that can be read.
+    """
+    subject, issuer = info.get("subject"), info.get("issuer")
+    if not isinstance(subject, str) or not isinstance(issuer, str):
+        raise ValueError("a certificate without subject and issuer")  # noqa: TRY004 (of the input, not of ours)
+    serial = None
+    digits = re.sub(r"[:\s]", "", str(info.get("serialNumber") or ""))
+    if re.fullmatch(r"[0-9a-fA-F]{1,64}", digits):
+        serial = int(digits, 16)
+    key, bits = None, None
+    found = re.match(
+        r"\s*(\S+?)\s+Public Key(?:,\s*(\d+)\s*bits)?", str(info.get("publicKey") or ""), re.IGNORECASE
+    )
+    if found:
+        key, bits = found[1].upper().replace("ECDSA", "EC"), int(found[2]) if found[2] else None
+    constraints = str(info.get("basicConstraints") or "").upper()
+    signed = info.get("sigAlgName")
+    return Certificate(
+        parse(subject), parse(issuer), _moment(info.get("validFrom")), _moment(info.get("expiryDate")),
+        serial,
+        key, bits, signed if isinstance(signed, str) else None,
+        True if "CA:TRUE" in constraints else False if constraints else None, None, None, source,
+    )  # fmt: skip
+
+
+def _moment(value: object) -> datetime | None:
+    """Milliseconds since 1970, a number or its text."""
+    try:
+        milliseconds = int(str(value).strip())
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    except (ValueError, OverflowError):
+        return None
+
+
+def signed_by(certificate: Certificate, issuer: Certificate) -> bool | None:
+    """Whether the issuer's key made the certificate's signature; ``None``: not known."""
+    if certificate.der is None or issuer.der is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            child = x509.load_der_x509_certificate(certificate.der)
+            parent = x509.load_der_x509_certificate(issuer.der)
+            child.verify_directly_issued_by(parent)
+    except InvalidSignature:
+        return False
+    except ValueError:
+        # The names differ byte for byte, though not by RFC 5280's rules; or the key is unusual.
+        return None
+    except (TypeError, UnsupportedAlgorithm):
+        return None
+    return True
+
+
+def same_certificate(one: Certificate, other: Certificate) -> bool:
+    """Whether both are the same: by their bytes, or by issuer and serial number (RFC 5280, 4.1.2.2)."""
+    if one.der is not None and other.der is not None:
+        return one.der == other.der
+    return one.serial == other.serial and one.serial is not None and one.issuer.same(other.issuer)
+
+
+def ordered(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """A chain with the leaf first: who is nobody's issuer begins; each is followed by its issuer."""
+    left = list(certificates)
+    issuers = [item.issuer for item in left if not item.self_issued]
+    leaves = [item for item in left if not any(item.subject.same(name) for name in issuers)]
+    chain = [(leaves or left)[0]] if left else []
+    left = [item for item in left if not chain or item is not chain[0]]
+    while left:
+        following = next((item for item in left if item.subject.same(chain[-1].issuer)), left[0])
+        chain.append(following)
+        left.remove(following)
+    return tuple(chain)
+
+
+def public_key_of(private: Any) -> bytes:
+    """The public half of a private key, as DER."""
+    return bytes(
+        private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )

@@ -1,0 +1,85 @@
+"""Kinds of evidence: what a file is, by its beginning, and its bytes as a whole."""
+
+from __future__ import annotations
+
+from logscan._entries.layouts import LAYOUTS
+from logscan._evidence import s_client, trace
+from logscan._evidence.api_answers import is_answer
+from logscan._evidence.capture.keylog import is_key_log
+from logscan._evidence.capture.packets import is_capture
+from logscan._evidence.keystores.keystore import PEM
+from logscan._evidence.keystores.read_keystore import format_of
+from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.unpack import open_bytes
+from logscan.errors import InputError
+
+HEAD = 1 << 16
+"""Bytes at the beginning that show what a file is."""
+MAX_FILE = 64 << 20
+"""Bytes of a file that is read as a whole (not a log, not a capture)."""
+_MAX_LINES = 400
+"""Lines among which a first entry is looked for."""
+
+LOG, CAPTURE, BUNDLE, KEYSTORE, CERTIFICATES, S_CLIENT, KEY_LOG, TRACE, ANSWER = (
+    "Message Processor log", "packet capture", "proxy bundle", "keystore", "certificates",
+    "openssl s_client output", "key log", "debug session", "management API answer",
+)  # fmt: skip
+
+
+def kind_of_evidence(head: bytes) -> str | None:
+    """What a file is that begins like this; ``None``: no evidence."""
+    if is_capture(head):
+        return CAPTURE
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return BUNDLE
+    if s_client.is_s_client(head):
+        return S_CLIENT
+    is_markup = head.lstrip()[:1] in (b"{", b"[", b"<")
+    form = format_of(head)
+    if form is not None and not (form == PEM and is_markup):
+        return KEYSTORE
+    if is_key_log(head):
+        return KEY_LOG
+    if is_markup:
+        if trace.is_trace(head):
+            return TRACE
+        if b"<TargetEndpoint" in head:
+            return BUNDLE
+        if is_answer(head):
+            return ANSWER
+    return LOG if _is_log(head) else None
+
+
+def _is_log(head: bytes) -> bool:
+    """Whether entries of a Message Processor stand in it."""
+    at = 0
+    for _ in range(_MAX_LINES):
+        if any(layout.opener.match(head, at) for layout in LAYOUTS):
+            return True
+        at = head.find(b"\n", at) + 1
+        if not at:
+            break
+    return False
+
+
+def read_whole(path: str) -> bytes:
+    """A file's unpacked bytes.
+
+    Raises:
+        InputError: it cannot be read, or is too large.
+    """
+    stream = open_bytes(path)
+    parts, size = [], 0
+    buffer = bytearray(1 << 18)
+    try:
+        with memoryview(buffer) as view:
+            while count := stream.readinto(view):
+                size += count
+                if size > MAX_FILE:
+                    raise InputError(f"{path}: more than {MAX_FILE:,} bytes", "is it the right file?")
+                parts.append(bytes(buffer[:count]))
+    except unpacking_errors() as error:
+        raise InputError(f"{path}: damaged: {error}", "copy it again") from error
+    finally:
+        stream.close()
+    return b"".join(parts)

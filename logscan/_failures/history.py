@@ -1,0 +1,196 @@
+"""History: keeps the incidents of each run in a Parquet file, and compares a run with an earlier one.
+
+The time range and the selection of a run name its file: a second run of the same night replaces the first.
+Files are written atomically and contain the version of their layout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from logscan._failures.frames import to_frame
+from logscan.atomic import written
+from logscan.errors import InputError, UsageError
+from logscan.values import Incident
+
+VERSION = 1
+"""Version of the files. A reader refuses newer ones."""
+_NAME = re.compile(r"incidents-(?P<label>[0-9T_-]+?|open)--(?P<digest>[0-9a-f]{8})\.parquet")
+GROWTH = 1.25
+"""An incident grows or shrinks when its failures per hour change by this factor, and by at least one
+failure."""
+
+NEW, GROWING, SHRINKING, CONTINUING, RESOLVED = "new", "growing", "shrinking", "continuing", "resolved"
+Key = tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Time range and selection of a run."""
+
+    since: datetime | None
+    until: datetime | None
+    what: str
+    """The selection, in words that are the same for the same selection."""
+    created: datetime
+
+    @property
+    def label(self) -> str:
+        """Name of the time range, which sorts by time; of an open range: the day of the run."""
+        ends = [f"{time:%Y-%m-%dT%H%M}" for time in (self.since, self.until) if time is not None]
+        return "_".join(ends) or f"{self.created:%Y-%m-%d}"
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that identify the selection."""
+        return blake2b(self.what.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+
+    @property
+    def hours(self) -> float | None:
+        """Length of the time range."""
+        if self.since is None or self.until is None:
+            return None
+        return (self.until - self.since).total_seconds() / 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An earlier run, read from its file."""
+
+    path: str
+    label: str
+    hours: float | None
+    counts: dict[Key, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The changes since an earlier run."""
+
+    label: str
+    """Label of the earlier run."""
+    states: dict[Incident, tuple[str, str]]
+    """Incident → its state, and the change in words."""
+    gone: tuple[tuple[Key, int], ...]
+    """Resolved incidents of the earlier run, with their failures then."""
+
+    def number(self, *states: str) -> int:
+        """The number of incidents in one of these states."""
+        return sum(state in states for state, _ in self.states.values())
+
+
+def key_of(incident: Incident) -> Key:
+    """The key that identifies an incident in all runs."""
+    by = (value for pair in incident.by for value in pair)
+    return (incident.org, incident.env, incident.proxy, incident.alert, incident.side, *by)
+
+
+def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]) -> str:
+    """Write the incidents of a run; returns the path of the file.
+
+    Raises:
+        OutputError: the file cannot be written; an older one is unchanged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    os.makedirs(folder, exist_ok=True)
+    table = pa.Table.from_pandas(to_frame(incidents, by), preserve_index=False)
+    header = {
+        "version": VERSION, "label": run.label, "what": run.what, "hours": run.hours,
+        "made": run.created.isoformat(timespec="seconds"),
+        "keys": [list(key_of(incident)) for incident in incidents],
+    }  # fmt: skip
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"logscan": json.dumps(header).encode()}
+    )
+    path = os.path.join(folder, f"incidents-{run.label}--{run.digest}.parquet")
+    with written(path) as file:
+        pq.write_table(table, file, compression="zstd")
+    return path
+
+
+def earlier(folder: str, run: Run, which: str) -> Kept | None:
+    """The run to compare with, or ``None``: the previous one (``previous``), or the one of a date.
+
+    Raises:
+        UsageError: ``which`` is neither ``previous`` nor a date.
+        InputError: the file of that run cannot be read, or has a newer version.
+    """
+    if which != "previous" and not re.fullmatch(r"\d{4}-\d\d-\d\d", which):
+        raise UsageError(f"--compare {which}: expected previous or a date", "write previous, or 2026-11-23")
+    runs = []
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(
+            f"{folder}: {error.strerror}", "check that --history is a directory that you may read"
+        ) from error
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match is None or match["digest"] != run.digest or match["label"] >= run.label:
+            continue
+        if which == "previous" or match["label"].startswith(which):
+            runs.append((match["label"], name))
+    return _read(os.path.join(folder, max(runs)[1])) if runs else None
+
+
+def _read(path: str) -> Kept:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["failed_handshakes"])
+        header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"logscan"])
+        version = header["version"]
+        if version > VERSION:
+            raise InputError(
+                f"{path}: written by a newer logscan (version {version} of the history; this one reads"
+                f" {VERSION})",
+                "use that logscan, or another --history directory",
+            )
+        counts = table.column("failed_handshakes").to_pylist()
+        keys = [tuple(key) for key in header["keys"]]
+        return Kept(path, header["label"], header["hours"], dict(zip(keys, counts, strict=True)))
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: not a run of logscan's history: {error}",
+            "move the file away; the run is then compared with the one before it",
+        ) from error
+
+
+def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison:
+    """Compare incidents with an earlier run: by failures per hour if both time ranges have a known length."""
+    scale = run.hours / before.hours if run.hours and before.hours else 1.0
+    states: dict[Incident, tuple[str, str]] = {}
+    for incident in incidents:
+        then = before.counts.get(key_of(incident))
+        if then is None:
+            states[incident] = (NEW, "")
+            continue
+        now, expected = incident.failed_handshakes, then * scale
+        words = f"{then:,} before"
+        if now >= expected * GROWTH and now - expected >= 1:
+            states[incident] = (GROWING, words)
+        elif now * GROWTH <= expected and expected - now >= 1:
+            states[incident] = (SHRINKING, words)
+        else:
+            states[incident] = (CONTINUING, words)
+    present = {key_of(incident) for incident in states}
+    gone = tuple((key, count) for key, count in before.counts.items() if key not in present)
+    return Comparison(before.label, states, gone)
+
+
+def name_of(key: Key) -> str:
+    """A key in words."""
+    org, env, proxy, alert, *_ = key
+    return f"{org or '-'} / {env or '-'} / {proxy or '-'}: {alert}"

@@ -1,0 +1,48 @@
+"""The spans of some paths, in the order of the log: those of stores first, then those of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from logscan._scanning.plan import Inputs, slices_of
+from logscan._scanning.spans import Scan, SpanSource
+from logscan._scanning.time_slices import StreamSlice
+from logscan._store.inputs import OfStore, spans_of, stores_among, streams_of
+from logscan.times import TimeRange
+from logscan.values import Counters, Span
+
+
+def inputs_of(
+    paths: Sequence[str], counters: Counters, times: TimeRange = TimeRange(None, None, None)
+) -> Inputs:
+    """What must be read of some paths; with ``times`` without what cannot hold entries of that range.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    folders, files = stores_among(paths)
+    return Inputs(tuple(folders), tuple(slices_of(files, counters, times)) if files or not folders else ())
+
+
+def spans_of_inputs(
+    inputs: Inputs, scan: Scan, *, of_store: OfStore | None = None, source: SpanSource | None = None
+) -> Iterator[list[Span]]:
+    """The spans of inputs, block by block.
+
+    Args:
+        inputs: what to read.
+        scan: what is looked for, and how.
+        of_store: gives the spans of a store by a shorter way; without it its text is scanned.
+        source: gives the spans of files; by default they are scanned.
+
+    Raises:
+        InputError: a store is damaged or of another version.
+    """
+    for folder in inputs.stores:
+        if of_store is None:
+            streams = streams_of(folder)
+            yield from scan.in_turn([StreamSlice(stream) for stream in streams])
+        else:
+            yield from spans_of(folder, of_store, scan.counters)
+    if inputs.slices:
+        yield from (source or scan).spans(inputs.slices)

@@ -1,0 +1,256 @@
+"""Diagnose: from paths to verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Unpack
+
+from logscan._diagnosis.cases import Groups, cases_of
+from logscan._diagnosis.keymanager import Choice, choose
+from logscan._diagnosis.result import Diagnosis
+from logscan._diagnosis.verdict import Verdict, verdict_of
+from logscan._evidence.capture.flow import MAX_OPEN
+from logscan._evidence.capture.read_capture import MAX_CONNECTIONS
+from logscan._evidence.collected import Evidence
+from logscan._evidence.distinguished_names import Name
+from logscan._evidence.keystores.keystore import Keystore
+from logscan._failures.catalog import CLIENT_CERTIFICATE
+from logscan._failures.selection import HostNames, Selection, select_alerts
+from logscan._jobs._counting import failures_of
+from logscan._jobs._evidence import EvidenceReader, EvidenceRequest
+from logscan._jobs._options import (
+    Names,
+    Paths,
+    Reading,
+    Times,
+    check_names,
+    limits_of,
+    paths_of,
+    several,
+    times_of,
+)
+from logscan._jobs._spans import inputs_of
+from logscan._scanning.plan import Progress
+from logscan.errors import InputError, NoLogsError
+from logscan.values import Counters, Problem
+
+if TYPE_CHECKING:
+    from logscan._evidence.api_client import Management
+
+
+class Diagnosing(Times, Reading, total=False):
+    """Keywords of :func:`diagnose`."""
+
+    keystore: str | None
+    """The file of the keystore that the Message Processor uses."""
+    alias: str | None
+    """The alias that is used, where no log or bundle names it."""
+    backend_ca: Names
+    """Files of the authorities that the backend trusts."""
+    keylog: Names
+    """Files of TLS 1.3 secrets (``SSLKEYLOGFILE``)."""
+    password: Names
+    """Passwords of keystores; each is tried for each."""
+    alert: Names
+    """Failures of the log to diagnose. Default: all that a refused client certificate can cause, and all
+    that a capture shows to be one."""
+    org: str | None
+    env: str | None
+    proxy: Names
+    host: Names
+    """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
+    window: int
+    """Messages open at once while their entries are joined."""
+    max_connections: int
+    """Connections kept of all captures; others are counted."""
+    max_open_connections: int
+    """Connections followed at once in a capture."""
+
+
+def diagnose(paths: Paths, **diagnosing: Unpack[Diagnosing]) -> Diagnosis:
+    """Read the evidence and judge every case in it.
+
+    Args:
+        paths: evidence of any kind, and directories of it; each file is read as what its content says it is.
+        **diagnosing: see :class:`logscan.Diagnosing`.
+
+    Raises:
+        InputError: a file that was named for its role cannot be read.
+        UsageError: an unknown alert, or a time that cannot be read.
+    """
+    check_names(diagnosing, Diagnosing)
+    request = request_of(paths_of(paths), diagnosing)
+    return judge_collected(collect(request, diagnosing.get("progress")))
+
+
+def request_of(
+    paths: Sequence[str],
+    given: Diagnosing,
+    *,
+    ask_password: Callable[[str], str | None] | None = None,
+    management: Management | None = None,
+    forget: bool = False,
+) -> EvidenceRequest:
+    """What to read, from the keywords of :func:`diagnose`.
+
+    Args:
+        paths: evidence; none, where a keystore or the management API is all of it.
+        given: the keywords.
+        ask_password: asks a person for the password of a file.
+        management: client of the management API.
+        forget: drop read data from the page cache.
+
+    Raises:
+        UsageError: an unknown alert, or a time that cannot be read.
+    """
+    alert, org, env = several(given.get("alert")), given.get("org"), given.get("env")
+    selection = Selection(
+        alerts=select_alerts(alert) if alert else frozenset(),
+        orgs=several(org),
+        envs=several(env),
+        proxies=several(given.get("proxy")),
+        times=times_of(given),
+    )
+    return EvidenceRequest(
+        paths=paths,
+        selection=selection,
+        families=None if alert else frozenset({CLIENT_CERTIFICATE}),
+        keystore=given.get("keystore"),
+        alias=given.get("alias"),
+        backend_ca=several(given.get("backend_ca")),
+        keylogs=several(given.get("keylog")),
+        passwords=several(given.get("password")),
+        ask_password=ask_password,
+        hosts=HostNames(several(given.get("host"))),
+        limits=replace(limits_of(given), forget=forget),
+        management=management,
+        org=org,
+        env=env,
+        max_connections=given.get("max_connections", MAX_CONNECTIONS),
+        max_open=given.get("max_open_connections", MAX_OPEN),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was read of a request."""
+
+    request: EvidenceRequest
+    evidence: Evidence
+    groups: Groups
+    """Failures of the logs and traces."""
+    counters: Counters
+    keystore: Keystore | None
+    """The one that was named as used."""
+    logs: tuple[str, ...]
+    captures: tuple[str, ...]
+    answers: Mapping[str, bytes]
+    """What the management API answered live, by path."""
+
+
+def collect(request: EvidenceRequest, progress: Progress | None = None) -> Collected:
+    """Read all evidence, group the failures of the logs, and fetch what they need.
+
+    Raises:
+        InputError: a file that was named for its role cannot be read.
+    """
+    counters = Counters()
+    reader = EvidenceReader(request, counters)
+    reader.read()
+    groups = Groups(request.selection.times.zone)
+    if reader.logs:
+        _group_failures(reader.logs, request, groups, counters, progress)
+    groups.trace(reader.evidence.traces)
+    answers: dict[str, bytes] = {}
+    if request.management is not None:
+        from logscan._jobs._management import fetch_missing
+
+        answers = fetch_missing(request, request.management, groups.emit(), reader, counters)
+    reader.evidence.environment = reader.answers.environment()
+    return Collected(
+        request=request,
+        evidence=reader.evidence,
+        groups=groups,
+        counters=counters,
+        keystore=reader.keystore,
+        logs=tuple(reader.logs),
+        captures=tuple(reader.captures),
+        answers=answers,
+    )
+
+
+def _group_failures(
+    logs: Sequence[str],
+    request: EvidenceRequest,
+    groups: Groups,
+    counters: Counters,
+    progress: Progress | None,
+) -> None:
+    selection = request.selection
+    try:
+        inputs = inputs_of(logs, counters, selection.times)
+        found = failures_of(
+            inputs, counters,
+            limits=request.limits, host_of=request.hosts, progress=progress, times=selection.times,
+        )  # fmt: skip
+        for failures in found:
+            for failure in failures:
+                inside = selection.times.holds(failure.time, failure.zone)
+                if inside is None:
+                    counters.untimed += 1
+                elif inside and selection.covers(failure):
+                    groups.feed((failure,))
+    except NoLogsError as error:
+        counters.problems.append(Problem(", ".join(logs[:3]), str(error), error.hint))
+
+
+def judge_collected(collected: Collected) -> Diagnosis:
+    """Judge every case in what was read."""
+    request, evidence = collected.request, collected.evidence
+    alerts = request.selection.alerts
+    groups = [group for group in collected.groups.emit() if not alerts or group.alert in alerts]
+    cases = cases_of(groups, evidence.connections, request.families)
+    verdicts = [verdict_of(case, evidence, collected.keystore, request.alias) for case in cases]
+    return Diagnosis(
+        verdicts=tuple(sorted(verdicts, key=_order)),
+        evidence=evidence,
+        counters=collected.counters,
+        logs=collected.logs,
+        captures=collected.captures,
+        not_grouped=collected.groups.skipped,
+        northbound=collected.groups.northbound,
+    )
+
+
+def _order(verdict: Verdict) -> tuple[bool, int, int]:
+    case = verdict.case
+    return case.group is None, -case.failures, -len(case.connections)
+
+
+def simulate(collected: Collected, accepted: tuple[Name, ...] | None = None) -> list[tuple[Keystore, Choice]]:
+    """Which certificate of each keystore Java would send.
+
+    Args:
+        collected: with at least one keystore.
+        accepted: authorities that the backend accepts; ``None``: those of the evidence.
+
+    Raises:
+        InputError: there is no keystore.
+    """
+    evidence = collected.evidence
+    stores = [*evidence.keystores, *evidence.environment.keystores.values()]
+    if collected.keystore is not None:
+        stores = [collected.keystore]
+    if not stores:
+        raise InputError("no keystore is among the evidence", "give one with --keystore FILE")
+    request = next((c.request for c in evidence.connections if c.request is not None), None)
+    run = next((run for run in evidence.s_clients if run.certificate_requested), None)
+    shown = request or run
+    types: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+    if accepted is None and shown is not None:
+        accepted, types, schemes = shown.authorities, shown.key_types, shown.signature_schemes
+    elif accepted is None and evidence.backend_cas:
+        accepted = tuple(item.subject for item in evidence.backend_cas)
+    return [(store, choose(store, collected.request.alias, accepted, types, schemes)) for store in stores]

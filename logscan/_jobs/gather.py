@@ -1,0 +1,287 @@
+"""Gather: what support needs to know of a diagnosis, in one zip, without secrets."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from base64 import encodebytes
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from logscan._diagnosis.result import Diagnosis
+from logscan._evidence import bundle
+from logscan._evidence.capture.cutting import cut
+from logscan._evidence.keystores.keystore import Keystore
+from logscan._evidence.kinds import (
+    ANSWER,
+    BUNDLE,
+    CERTIFICATES,
+    KEY_LOG,
+    KEYSTORE,
+    S_CLIENT,
+    TRACE,
+    read_whole,
+)
+from logscan._jobs.search import find
+from logscan._support.archive import Gathered, Wanted, readme, versions
+from logscan._support.redact import redact_payload
+from logscan.errors import InputError, problem_of
+from logscan.values import Counters
+
+MAX_MESSAGES = 50
+"""Failing messages whose entries go in."""
+MAX_EXCERPT = 32 << 20
+"""Bytes of entries that go in."""
+_TEXTS = (
+    ".xml", ".xsl", ".js", ".jsc", ".json", ".py", ".wsdl", ".xsd", ".properties", ".txt", ".yaml", ".yml",
+)  # fmt: skip
+"""Files of a bundle that go in."""
+_NOT_A_TEXT = "not a text that can be searched for secrets"
+_BUNDLE_ANSWER = "?format=bundle"
+"""How the path of an answer ends that is a bundle."""
+_WANTED = {
+    "complete error message": "give the Message Processor's log",
+    "organization, environment, API proxy": "they stand in the log",
+    "complete curl command that reproduces the error": "--curl 'curl …'",
+    "API proxy bundle": "…/apis/PROXY/revisions/REV?format=bundle, or --mgmt",
+    "trace file that shows the error": "download the trace session in the UI",
+    "Message Processor log": "/opt/apigee/var/log/edge-message-processor/logs/system.log",
+    "packets, cut to the failing connections": "tcpdump -i any -s 0 host BACKEND -w capture.pcap",
+    "certificates of the keystore, with details": "--keystore FILE, or --mgmt",
+    "what the backend asks for": "openssl s_client -connect BACKEND:PORT </dev/null",
+    "what was tried": "--note 'what you tried'",
+    "versions": "",
+}
+"""What support needs, in the order of the list, and how to get it."""
+
+
+def gather(
+    diagnosis: Diagnosis,
+    report: Mapping[str, str],
+    answers: Mapping[str, bytes],
+    *,
+    notes: Sequence[str] = (),
+    curl: str | None = None,
+    max_messages: int = MAX_MESSAGES,
+    now: datetime | None = None,
+) -> Gathered:
+    """Everything that support needs, as far as the evidence has it.
+
+    Args:
+        diagnosis: what was read and judged.
+        report: the diagnosis as files, name → text.
+        answers: of the management API, by path.
+        notes: what was tried, in the user's words.
+        curl: the command that reproduces the failure.
+        max_messages: failing messages whose entries go in.
+        now: the time of the list, for tests.
+    """
+    work = _Gatherer(diagnosis, answers)
+    done, of = work.gathered, work.files_of
+    errors, excerpt = work.logs(max_messages)
+    found: dict[str, Sequence[str]] = {
+        "complete error message": errors,
+        "organization, environment, API proxy": [*report][:1] if diagnosis.verdicts else [],
+        "API proxy bundle": list(work.bundles()),
+        "trace file that shows the error": work.copied(of(TRACE), "trace"),
+        "Message Processor log": excerpt,
+        "packets, cut to the failing connections": list(work.cut_captures()),
+        "certificates of the keystore, with details": [
+            *work.certificates(),
+            *work.copied(of(ANSWER), "management-api"),
+            *work.answers(),
+            *work.copied(of(CERTIFICATES), "certificates"),
+        ],
+        "what the backend asks for": work.copied(of(S_CLIENT), "s_client"),
+    }
+    done.skipped |= dict.fromkeys(of(KEY_LOG), "secrets of connections never go in")
+    done.skipped |= dict.fromkeys(of(KEYSTORE), "private keys never go in; its certificates do")
+    for name, text in report.items():
+        done.text(name, text, "logscan diagnose")
+    if curl:
+        found["complete curl command that reproduces the error"] = [
+            done.text("curl.txt", curl + "\n", "--curl")
+        ]
+    if notes:
+        found["what was tried"] = [done.text("notes.txt", "\n\n".join(notes) + "\n", "--note")]
+    found["versions"] = [done.add("versions.txt", versions(), "this machine")]
+    done.wanted = [Wanted(what, found.get(what, ()), how) for what, how in _WANTED.items()]
+    done.add("README.txt", readme(done, now), "logscan gather")
+    return done
+
+
+class _Gatherer:
+    """Puts the parts of a diagnosis into the zip; each part gives the names of its files."""
+
+    def __init__(self, diagnosis: Diagnosis, answers: Mapping[str, bytes]) -> None:
+        self._diagnosis, self._answers = diagnosis, answers
+        self.gathered = Gathered()
+
+    def files_of(self, kind: str) -> list[str]:
+        """The evidence of one kind."""
+        return [path for path, other in self._diagnosis.evidence.files.items() if other == kind]
+
+    def logs(self, max_messages: int) -> tuple[list[str], list[str]]:
+        """The failures' words, and all entries of failing messages."""
+        done = self.gathered
+        lines: list[str] = []
+        ids: dict[str, None] = {}
+        for verdict in self._diagnosis.verdicts:
+            group, samples = verdict.case.group, verdict.case.samples
+            lines += [f"{f.time}  {f.org}/{f.env}/{f.proxy}  {f.message_id}  {f.reason}" for f in samples]
+            for name in (*(f.message_id for f in samples), *(sorted(group.messages) if group else ())):
+                if name and len(ids) < max_messages:
+                    ids[name] = None
+        errors = [done.text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
+        paths = [path for path in self._diagnosis.logs if path != "-"]
+        excerpt = self._excerpt(list(ids), paths) if ids and paths else b""
+        source = f"all entries of {len(ids):,} failing messages"
+        return errors, [done.text("system.log.txt", excerpt, source)] if excerpt else []
+
+    def _excerpt(self, ids: list[str], paths: list[str]) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        for entry in find(ids, paths, Counters()):
+            size += len(entry.span.data)
+            if size > MAX_EXCERPT:
+                reason = f"more than {MAX_EXCERPT:,} bytes"
+                self.gathered.skipped["further entries of failing messages"] = reason
+                break
+            parts.append(entry.span.data.rstrip(b"\r\n") + b"\n")
+        return b"".join(parts)
+
+    def bundles(self) -> Iterator[str]:
+        """The texts of bundles: of files, of folders, and of the management API."""
+        for path in self.files_of(BUNDLE):
+            base = "bundle/" + _safe(os.path.basename(path.rstrip("/")))
+            if os.path.isdir(path):
+                yield from self._folder(path, base)
+            elif (data := self._read(path)) is not None:
+                packed = data[:2] == b"PK"
+                yield from (
+                    self._unzipped(data, path, base) if packed else [self.gathered.text(base, data, path)]
+                )
+        for path, data in self._answers.items():
+            if path.endswith(_BUNDLE_ANSWER):
+                base = "bundle/" + _safe(path.removesuffix(_BUNDLE_ANSWER))
+                yield from self._unzipped(data, f"management API {path}", base)
+
+    def _folder(self, path: str, base: str) -> Iterator[str]:
+        for folder, _, files in sorted(os.walk(path)):
+            for file in sorted(files):
+                whole = os.path.join(folder, file)
+                if not file.endswith(_TEXTS):
+                    self.gathered.skipped[whole] = _NOT_A_TEXT
+                elif (data := self._read(whole)) is not None:
+                    yield self.gathered.text(f"{base}/{_safe(os.path.relpath(whole, path))}", data, whole)
+
+    def _unzipped(self, data: bytes, source: str, base: str) -> Iterator[str]:
+        """The texts of a bundle's zip."""
+        skipped = self.gathered.skipped
+        total = 0
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                for info in archive.infolist()[: bundle.MAX_FILES]:
+                    name = f"{source}:{info.filename}"
+                    if info.is_dir():
+                        continue
+                    if not info.filename.endswith(_TEXTS):
+                        skipped[name] = _NOT_A_TEXT
+                        continue
+                    with archive.open(info) as file:
+                        content = file.read(bundle.MAX_FILE + 1)
+                    total += len(content)
+                    if len(content) > bundle.MAX_FILE or total > bundle.MAX_TOTAL:
+                        skipped[name] = "too large"
+                        continue
+                    yield self.gathered.text(f"{base}/{_safe(info.filename)}", content, name)
+        except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError) as error:
+            skipped[source] = f"cannot be unpacked: {error}"
+
+    def answers(self) -> Iterator[str]:
+        """Answers of the management API, but for bundles."""
+        for path, data in self._answers.items():
+            if not path.endswith(_BUNDLE_ANSWER):
+                name = "management-api" + _safe(path) + ".txt"
+                yield self.gathered.text(name, data, f"management API {path}")
+
+    def copied(self, paths: Sequence[str], folder: str) -> list[str]:
+        """Texts as they are, without secrets."""
+        texts = ((path, self._read(path)) for path in paths)
+        return [
+            self.gathered.text(f"{folder}/{_safe(os.path.basename(path))}", data, path)
+            for path, data in texts
+            if data is not None
+        ]
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return read_whole(path)
+        except InputError as error:
+            self._diagnosis.counters.problems.append(problem_of(path, error))
+            return None
+
+    def cut_captures(self) -> Iterator[str]:
+        """Captures cut to the connections of the cases, with the numbers that packets had before."""
+        done = self.gathered
+        for path in self._diagnosis.captures:
+            cases = (verdict.case for verdict in self._diagnosis.verdicts)
+            connections = [c for case in cases for c in case.connections if c.capture == path]
+            if not connections:
+                done.skipped[path] = "no failing connection in it"
+                continue
+            counts: Counter[str] = Counter()
+            excerpt = cut(path, connections, lambda payload, counts=counts: redact_payload(payload, counts))  # type: ignore[misc]
+            stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
+            for link, data in excerpt.files.items():
+                name = (
+                    f"captures/{stem}.pcap" if len(excerpt.files) == 1 else f"captures/{stem}-link{link}.pcap"
+                )
+                yield done.add(name, bytes(data), path, counts)
+                rows = [f"{new}\t{old}\n" for kind, new, old in excerpt.packets if kind == link]
+                table = "packet\tin the whole capture\n" + "".join(rows)
+                done.add(name.replace(".pcap", ".packets.tsv"), table, path)
+            if excerpt.left_out:
+                done.skipped[f"{path}: {excerpt.left_out:,} packets"] = "the cut would be too large"
+
+    def certificates(self) -> Iterator[str]:
+        """The certificates of each keystore, never a key."""
+        evidence = self._diagnosis.evidence
+        for store in (*evidence.keystores, *evidence.environment.keystores.values()):
+            lines = "\n".join(_certificate_lines(store))
+            yield self.gathered.add(f"certificates/{_safe(store.name)}.txt", lines, store.source)
+
+
+def _certificate_lines(store: Keystore) -> Iterator[str]:
+    yield f"Keystore {store.name} ({store.kind}), {store.source}"
+    yield ""
+    for entry in store.entries:
+        key = {
+            True: "with its private key",
+            False: "without a private key",
+            None: "private key: not known",
+        }[entry.has_key]
+        yield f"alias {entry.alias}, {key}, chain of {len(entry.chain)}"
+        for certificate in entry.chain:
+            serial = f"{certificate.serial:x}" if certificate.serial is not None else "-"
+            yield f"  subject {certificate.subject}"
+            yield f"  issuer  {certificate.issuer}"
+            yield (
+                f"  serial  {serial}, {certificate.not_before} to {certificate.not_after},"
+                f" {certificate.key_algorithm} {certificate.key_bits or ''},"
+                f" {certificate.signature_algorithm}"
+            )
+            if certificate.der is not None:
+                yield "-----BEGIN CERTIFICATE-----"
+                yield encodebytes(certificate.der).decode().strip()
+                yield "-----END CERTIFICATE-----"
+        yield ""
+
+
+def _safe(name: str) -> str:
+    """A name for a file in the zip: never absolute, never upwards."""
+    parts = [re.sub(r"[^\w.@ ()=-]", "_", part) for part in name.replace("\\", "/").split("/")]
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "file"

@@ -1,0 +1,162 @@
+"""Reports: failed handshakes and incidents of logs that are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Unpack
+
+from logscan._distribute.count_processes import count_shared
+from logscan._failures.frames import failures_to_frame, to_frame
+from logscan._failures.incidents import Incidents
+from logscan._failures.selection import Selection
+from logscan._failures.tally import CountRequest
+from logscan._jobs._counting import count, failures_of
+from logscan._jobs._options import (
+    Choosing,
+    Names,
+    Paths,
+    check_names,
+    hosts_of,
+    limits_of,
+    paths_of,
+    selection_of,
+    several,
+    with_counters,
+)
+from logscan._jobs._spans import inputs_of
+from logscan._scanning.plan import Limits, Progress
+from logscan.values import Counters, FailedHandshake, Incident, Report, Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A failure this much later than the clock of this machine is in the future."""
+
+
+def report(
+    paths: Paths,
+    *,
+    by: Names = (),
+    each: bool = False,
+    now: datetime | None = None,
+    **choosing: Unpack[Choosing],
+) -> Report:
+    """Count the selected failed handshakes as incidents, and what lies outside the selection.
+
+    Args:
+        paths: logs, or stores of ``logscan ingest``.
+        by: further columns of incidents: ``target``, ``alias``, ``keystore``, ``host``, ``hour`` …
+        each: also keep every selected failed handshake (memory then grows with their number).
+        now: wall time of the log's zone, to notice a future clock; the machine's when ``None``.
+        **choosing: the selection and limits: :class:`logscan.Choosing`.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: an unknown alert, column, family or zone, or a time that cannot be read.
+        InputError: the cluster cannot be used, or was lost.
+    """
+    check_names(choosing, Choosing)
+    return report_selected(
+        paths_of(paths), selection_of(choosing),
+        by=several(by), each=each, now=now, limits=limits_of(choosing), host_of=hosts_of(choosing),
+        progress=choosing.get("progress"), cluster=choosing.get("cluster"),
+    )  # fmt: skip
+
+
+def incidents(paths: Paths, *, by: Names = (), **choosing: Unpack[Choosing]) -> Results[Incident]:
+    """The incidents of some logs, most failed handshakes first: see :func:`report`."""
+    done = report(paths, by=by, **choosing)
+    return Results(iter(done.incidents), done.counters)
+
+
+def failures(paths: Paths, **choosing: Unpack[Choosing]) -> Results[FailedHandshake]:
+    """Every selected failed handshake as soon as its message is complete, in bounded memory.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: see :func:`report`.
+    """
+    check_names(choosing, Choosing)
+    selection, counters = selection_of(choosing), Counters()
+    inputs = inputs_of(paths_of(paths), counters, selection.times)
+
+    def selected() -> Iterator[FailedHandshake]:
+        for message in failures_of(
+            inputs, counters,
+            limits=limits_of(choosing), host_of=hosts_of(choosing), neighbours=selection.neighbours,
+            progress=choosing.get("progress"), times=selection.times,
+        ):  # fmt: skip
+            yield from filter(selection.selects, message)
+
+    return Results(selected(), counters)
+
+
+def read_failures(paths: Paths, **choosing: Unpack[Choosing]) -> pd.DataFrame:
+    """Every selected failed handshake as a row, ordered by time. Columns: docs/fields.md.
+
+    What could not be read is in ``frame.attrs["problems"]``, the counters in ``frame.attrs["counters"]``.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: see :func:`report`.
+    """
+    done = report(paths, each=True, **choosing)
+    return with_counters(failures_to_frame(done.failures), done.counters)
+
+
+def read_incidents(paths: Paths, *, by: Names = (), **choosing: Unpack[Choosing]) -> pd.DataFrame:
+    """Incidents as a frame: one row for each org, environment, proxy, alert and side (and ``by``).
+
+    Columns and dtypes: docs/fields.md; ``attrs`` as in :func:`read_failures`.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+        UsageError: see :func:`report`.
+    """
+    done = report(paths, by=by, **choosing)
+    return with_counters(to_frame(done.incidents, several(by)), done.counters)
+
+
+def report_selected(
+    paths: Sequence[str],
+    selection: Selection = Selection(),
+    *,
+    by: Sequence[str] = (),
+    limits: Limits = Limits(),
+    host_of: Callable[[str], str] | None = None,
+    each: bool = False,
+    progress: Progress | None = None,
+    count_lines: bool = False,
+    now: datetime | None = None,
+    cluster: str | None = None,
+) -> Report:
+    """:func:`report`, for a selection that was made already.
+
+    Args:
+        count_lines: also count the lines that were read.
+    """
+    horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
+    merged = Incidents(by)
+    if cluster is not None:
+        from logscan._distribute.dask_connection import check_paths
+
+        check_paths(paths)
+    planned = Counters()
+    inputs = inputs_of(paths, planned, selection.times)
+    request = CountRequest(inputs, planned, selection, tuple(by), limits, horizon, host_of, each, count_lines)
+    if cluster is None:
+        counted = count_shared(request, count, progress)
+    else:
+        from logscan._distribute.count_dask import count_on_cluster
+
+        counted = count_on_cluster(cluster, request, progress)
+    for part in counted.incidents:
+        merged.merge(part)
+    counted.failures.sort(key=_by_time)
+    return Report(merged.emit(), counted.failures, counted.others, counted.elsewhere, counted.counters)
+
+
+def _by_time(failure: FailedHandshake) -> tuple[datetime, str, int]:
+    return (failure.time or datetime.max, failure.place.path, failure.place.offset)

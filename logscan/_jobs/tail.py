@@ -1,0 +1,199 @@
+"""Tail: failed handshakes, or all entries, of logs that are being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Self, Unpack
+
+from logscan._failures.frames import failure_id
+from logscan._failures.selection import Selection
+from logscan._jobs._options import Paths, Selecting, check_names, hosts_of, paths_of, selection_of
+from logscan._live.checkpoint import Checkpoint
+from logscan._live.followed_paths import FollowedPaths
+from logscan._live.live_joiner import LiveJoiner
+from logscan._live.options import POLL_INTERVAL, QUIET_TIME, FollowOptions
+from logscan._scanning.plan import DEFAULT_WINDOW
+from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan.values import Counters, FailedHandshake, Place, Problem, Span
+
+REMEMBERED = 100_000
+"""Ids remembered of failures that stand after the checkpoint's marks."""
+
+
+class WatchUpdate(NamedTuple):
+    """What is new in the logs; both lists are empty when nothing is."""
+
+    failures: list[FailedHandshake]
+    spans: list[Span]
+    """Every entry, when entries were requested."""
+
+
+def watch(
+    paths: Paths,
+    *,
+    entries: bool = False,
+    from_start: bool = False,
+    poll: bool = False,
+    poll_interval: float = POLL_INTERVAL,
+    quiet_time: float = QUIET_TIME,
+    max_entry_bytes: int = DEFAULT_MAX_ENTRY,
+    checkpoint: Checkpoint | None = None,
+    **selecting: Unpack[Selecting],
+) -> Watcher:
+    """Follow logs through rotation and truncation: failed handshakes as soon as their message is complete.
+
+    ::
+
+        with logscan.watch("system.log", alert="all") as watcher:
+            for update in watcher:
+                ...  # update.failures
+
+    Args:
+        paths: files, folders and patterns, or ``-`` for standard input.
+        entries: give every entry instead of failed handshakes.
+        from_start: begin with what is in the files already; else at their end.
+        poll: look at the files by the clock, for file systems without events (NFS).
+        poll_interval: seconds between two such looks.
+        quiet_time: seconds without a new line after which a message is complete.
+        max_entry_bytes: bytes kept of one entry.
+        checkpoint: where an earlier run stopped; the failures that it gave are not given again.
+        **selecting: which failed handshakes: :class:`logscan.Selecting`.
+
+    Raises:
+        NoLogsError: no path gave anything to follow.
+        UsageError: an unknown alert, family or side, or a time that cannot be read.
+    """
+    check_names(selecting, Selecting)
+    options = FollowOptions(
+        entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
+        quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
+    )  # fmt: skip
+    return Watcher(
+        paths_of(paths), selection_of(selecting), options,
+        host_of=hosts_of(selecting), window=selecting.get("window", DEFAULT_WINDOW), checkpoint=checkpoint,
+    )  # fmt: skip
+
+
+class Watcher:
+    """Logs that are followed, as :func:`watch` gives them: iterate over it, or over ``run``; then close it.
+
+    Attributes:
+        counters: what was seen so far.
+
+    Args:
+        selection: which failed handshakes to give.
+        options: how the files are followed.
+        host_of: names the Message Processor of a file path.
+        window: messages open at once.
+        checkpoint: where an earlier run stopped.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        selection: Selection,
+        options: FollowOptions,
+        *,
+        host_of: Callable[[str], str],
+        window: int = DEFAULT_WINDOW,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.counters = Counters()
+        self._gives_entries = options.entries
+        self._is_resumable = checkpoint is not None
+        self._selection = selection
+        start = checkpoint or Checkpoint()
+        self._given: dict[str, Place | None] = dict.fromkeys(start.given)
+        """Ids of the failures that were given, with their places; ``None`` for those of an earlier run."""
+        options = replace(options, neighbours=selection.neighbours)
+        self._joiner = LiveJoiner(self.counters, host_of, window, options)
+        self._paths = FollowedPaths(paths, self.counters, options, start)
+
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> Generator[WatchUpdate]:
+        """Follow until ``stopped`` is true or standard input, followed alone, has ended.
+
+        Gives an update at each look, also when nothing is new, so that the caller can do other work.
+        At the end it gives what is left; not with a checkpoint: the next run reads that again, whole.
+        """
+        while not stopped():
+            for spans in self._paths.look():
+                yield self._update(spans)
+            failures = self._joiner.release()
+            if not self._paths.is_busy and not len(self._joiner):
+                failures += self._joiner.release_without_id()
+            yield WatchUpdate(self._new(failures), [])
+            if self._paths.has_ended:
+                break
+            self._paths.wait(has_open_messages=bool(len(self._joiner)))
+        if not self._is_resumable:
+            last = self._update(self._paths.drain())
+            yield last._replace(failures=last.failures + self._new(self._joiner.drain()))
+
+    def __iter__(self) -> Iterator[WatchUpdate]:
+        """Follow for ever, or until standard input has ended."""
+        return self.run()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release files and watches."""
+        self._paths.close()
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be followed or read, in the order in which it was met."""
+        return self.counters.problems
+
+    @property
+    def lag(self) -> tuple[int, float]:
+        """Bytes that are there and were not read, and seconds since everything there had been read."""
+        return self._paths.lag
+
+    @property
+    def open_messages(self) -> int:
+        """Messages whose lines may not be complete."""
+        return len(self._joiner)
+
+    @property
+    def files(self) -> int:
+        """Paths that are followed."""
+        return len(self._paths)
+
+    def search(self) -> None:
+        """Look for new files now."""
+        self._paths.search()
+
+    def checkpoint(self) -> Checkpoint:
+        """How far this run has come: a run that begins there gives all that this one has not given yet."""
+        lowest = self._paths.lowest(self._joiner.firsts())
+        files = self._paths.states_at(lowest)
+        for name, place in list(self._given.items()):
+            if place is not None and not self._paths.is_read_again(place, lowest):
+                del self._given[name]
+        return Checkpoint(files, tuple(self._given))
+
+    def _update(self, spans: list[Span]) -> WatchUpdate:
+        if self._gives_entries:
+            return WatchUpdate([], spans)
+        return WatchUpdate(self._new(self._joiner.feed(spans)), [])
+
+    def _new(self, failures: list[FailedHandshake]) -> list[FailedHandshake]:
+        """Count the failures that were not given before; give the selected ones."""
+        if self._is_resumable:
+            failures = [failure for failure in failures if self._remember(failure)]
+        self.counters.failures += len(failures)
+        return [failure for failure in failures if self._selection.selects(failure)]
+
+    def _remember(self, failure: FailedHandshake) -> bool:
+        """Whether a failure was not given before; now it is."""
+        name = failure_id(failure)
+        is_new = name not in self._given
+        self._given[name] = failure.place
+        if len(self._given) > REMEMBERED:
+            del self._given[next(iter(self._given))]
+        return is_new

@@ -1,0 +1,213 @@
+"""All inputs of a run: the files that are followed, and new ones that appear in folders and patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from logscan._live.checkpoint import Checkpoint, FileState
+from logscan._live.events import Waker
+from logscan._live.followed_file import follow_input
+from logscan._live.live_scanner import LiveScanner
+from logscan._live.options import FollowOptions
+from logscan._reading.paths import list_streams
+from logscan._reading.unpack import STDIN
+from logscan.errors import LogscanError, NoLogsError
+from logscan.values import Counters, Place, Problem, Span
+
+RESTING = 5.0
+"""Seconds without a new line in any file after which the files are looked at less often."""
+REST_INTERVAL = 0.25
+"""Seconds between two looks from then on, where no event reports new lines."""
+SWEEP_INTERVAL = 1.0
+"""Seconds between two looks at a quiet file where events do: they only save time."""
+SEARCH_INTERVAL = 2.0
+"""Seconds between two searches of folders and patterns for new files."""
+SEARCH_INTERVAL_AFTER_EVENT = 0.2
+"""The same once an event reports a change in a folder."""
+_LIVE_AGE = 2
+"""The age, as :func:`logscan._reading.paths.describe` gives it, of a file that is still written."""
+
+
+class FollowedPaths:
+    """The inputs of a run.
+
+    Attributes:
+        is_busy: whether the last look found something new.
+
+    Args:
+        paths: files, folders, patterns, or ``-``.
+        counters: takes bytes, files, gaps and problems.
+        options: how they are followed.
+        start: where an earlier run stopped.
+
+    Raises:
+        NoLogsError: no path gave anything to follow.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], counters: Counters, options: FollowOptions, start: Checkpoint
+    ) -> None:
+        first = _live_paths(paths, counters)
+        self._paths = paths
+        self._counters = counters
+        self._options = options
+        self._clock = options.clock
+        self._start = start
+        self._scanners: dict[str, LiveScanner] = {}
+        self._waker = Waker(not options.poll, self._clock)
+        self._touched: set[str] | None = None
+        """The paths to look at next; ``None``: all."""
+        self.is_busy = False
+        self._searched = self._last_busy = self._clock.monotonic()
+        for path in first:
+            self._follow(path, from_start=options.from_start or bool(start.files))
+        for path in paths:
+            if os.path.isdir(path):
+                for folder, _, _ in os.walk(path):
+                    self._waker.watch_folder(os.path.abspath(folder))
+
+    def __len__(self) -> int:
+        """Paths that are followed."""
+        return len(self._scanners)
+
+    def look(self) -> Iterator[list[Span]]:
+        """Look at the inputs to which something may have happened: the spans that have become whole."""
+        self.is_busy = False
+        for path, scanner in list(self._scanners.items()):
+            if self._touched is None or path in self._touched or not scanner.is_flushed:
+                yield from scanner.look()
+                self.is_busy = self.is_busy or scanner.is_busy
+
+    def wait(self, *, has_open_messages: bool) -> None:
+        """Wait until something may have happened; not at all while there is more to read."""
+        now = self._clock.monotonic()
+        if self.is_busy:
+            self._last_busy = now
+            more = self._waker.wait(0)
+            self._touched = None if self._touched is None or more is None else self._touched | more
+            return
+        self._touched = self._waker.wait(self._pause(now - self._last_busy, has_open_messages)) or None
+        interval = SEARCH_INTERVAL_AFTER_EVENT if self._waker.is_folder_changed else SEARCH_INTERVAL
+        if now - self._searched >= interval:
+            self.search()
+
+    def search(self) -> None:
+        """Look for new files in folders and patterns; they are read from their beginning."""
+        self._searched, self._waker.is_folder_changed = self._clock.monotonic(), False
+        if not any(os.path.isdir(path) or glob.has_magic(path) for path in self._paths):
+            return
+        try:
+            paths = _live_paths(self._paths, Counters())
+        except LogscanError:
+            return
+        for path in paths:
+            if path not in self._scanners:
+                self._follow(path, from_start=True)
+                self._waker.watch_folder(os.path.dirname(os.path.abspath(path)))
+
+    def drain(self) -> list[Span]:
+        """What is left when following ends."""
+        return [span for scanner in self._scanners.values() for span in scanner.drain()]
+
+    def close(self) -> None:
+        """Release files and watches."""
+        for scanner in self._scanners.values():
+            scanner.source.close()
+        self._waker.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes: standard input alone, and closed."""
+        return all(scanner.source.ended for scanner in self._scanners.values())
+
+    @property
+    def lag(self) -> tuple[int, float]:
+        """Bytes that are there and were not read, and seconds since everything there had been read."""
+        scanners = self._scanners.values()
+        unread = sum(scanner.source.lag for scanner in scanners)
+        since = min((scanner.caught_up for scanner in scanners if scanner.source.lag), default=None)
+        return unread, 0.0 if since is None else self._clock.monotonic() - since
+
+    # Where a run stands
+
+    def lowest(self, firsts: Iterable[Place]) -> dict[str, tuple[int, int]]:
+        """For each path number and offset of the first byte that was not given in full.
+
+        Args:
+            firsts: where the messages begin that are not complete.
+        """
+        lowest: dict[str, tuple[int, int]] = {}
+        for path, scanner in self._scanners.items():
+            if oldest := scanner.oldest():
+                lowest[path] = oldest
+        for first in firsts:
+            owner = self._owner(first)
+            if owner is not None:
+                place = (first.file, first.offset)
+                lowest[owner] = min(lowest.get(owner, place), place)
+        return lowest
+
+    def states_at(self, lowest: dict[str, tuple[int, int]]) -> dict[str, FileState]:
+        """The files of a checkpoint from which a new run goes on at these places.
+
+        Forgets what stands before them. Files that are not followed now stay as they were.
+        """
+        states = dict(self._start.files)
+        for path, scanner in self._scanners.items():
+            name = os.path.abspath(path)
+            place = lowest.get(path)
+            known = self._start.files.get(name)
+            mark = scanner.source.mark_at(*place) if place else known and known.mark
+            if mark is not None and path != STDIN:
+                states[name] = FileState(mark, tuple(scanner.source.beside), time.time())
+            if place:
+                scanner.source.forget(place[0])
+        return states
+
+    def is_read_again(self, place: Place, lowest: dict[str, tuple[int, int]]) -> bool:
+        """Whether a run that begins at these places reads this one again."""
+        owner = self._owner(place)
+        return owner is not None and (place.file, place.offset) >= lowest.get(owner, (0, 0))
+
+    def _owner(self, place: Place) -> str | None:
+        """The path under which a file was read."""
+        scanners = self._scanners.items()
+        return next((path for path, scanner in scanners if scanner.source.has_read(place.file)), None)
+
+    def _follow(self, path: str, *, from_start: bool) -> None:
+        options = replace(self._options, from_start=from_start)
+        known = self._start.files.get(os.path.abspath(path))
+        mark, beside = (known.mark, known.beside) if known else (None, None)
+        source = follow_input(path, self._counters, options, mark, beside)
+        self._scanners[path] = LiveScanner(source, self._counters, options)
+        self._waker.watch([path])
+
+    def _pause(self, idle: float, has_open_messages: bool) -> float:
+        """Seconds until something must be done at the latest."""
+        options = self._options
+        if has_open_messages or not all(scanner.is_flushed for scanner in self._scanners.values()):
+            return min(options.quiet_time / 4, options.poll_interval)
+        if self._waker.events:
+            return SWEEP_INTERVAL
+        return options.poll_interval if idle < RESTING else max(options.poll_interval, REST_INTERVAL)
+
+
+def _live_paths(paths: Sequence[str], counters: Counters) -> list[str]:
+    """The paths to follow: of a file and its rotations only the one that is still written."""
+    names: list[str] = []
+    for path in paths:
+        if path == STDIN or (not os.path.isdir(path) and not glob.has_magic(path)):
+            names.append(path)
+            continue
+        for stream in list_streams([path], counters.problems):
+            newest = stream[-1]
+            if newest.age[0] == _LIVE_AGE:
+                names.append(newest.path)
+    if not names:
+        first = counters.problems[0] if counters.problems else Problem(paths[0], "no live log here")
+        raise NoLogsError(f"{first.path}: {first.reason}", first.hint)
+    return list(dict.fromkeys(names))

@@ -1,0 +1,62 @@
+"""One open log file: how far it was read, and by what it is known."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from logscan._reading.fingerprint import TAIL, Identity, Mark, identify
+from logscan._reading.probe import HEAD
+
+
+@dataclass
+class OpenFile:
+    """The file that stands, or stood, at a followed path."""
+
+    descriptor: int
+    identity: Identity
+    number: int
+    """The running number by which places name it."""
+    position: int = 0
+    head: bytes = b""
+    """The first bytes, as far as they were read: later another text may stand there."""
+    tail: bytes = b""
+    """The last bytes read: they must still be there when more is read."""
+    size: int = 0
+    """At the last look."""
+    until: float = 0.0
+    """Renamed away: when looking at it ends."""
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.identity.device, self.identity.inode
+
+    @property
+    def mark(self) -> Mark:
+        """The place up to which it was read."""
+        return Mark(self.identity, self.position, self.tail)
+
+    def mark_at(self, offset: int) -> Mark:
+        """A mark at any offset that was read."""
+        if offset == self.position:
+            return self.mark
+        size = min(TAIL, offset)
+        return Mark(self.identity, offset, os.pread(self.descriptor, size, offset - size))
+
+    def start_at(self, position: int) -> None:
+        """Begin to read at a position."""
+        self.position = position
+        size = min(TAIL, position)
+        self.tail = os.pread(self.descriptor, size, position - size)
+        self.head = os.pread(self.descriptor, min(HEAD, position), 0)
+        self.identity = identify(self.descriptor, self.head)
+
+    def advance(self, count: int, buffer: bytearray, end: int) -> None:
+        """Note that ``count`` bytes were read; they are the last before ``end`` in the buffer."""
+        if len(self.head) == self.position < HEAD:
+            begin = end - count
+            self.head += bytes(buffer[begin : begin + min(count, HEAD - self.position)])
+            self.identity = identify(self.descriptor, self.head)
+        self.position += count
+        self.tail = (self.tail + bytes(buffer[end - min(count, TAIL) : end]))[-TAIL:]

@@ -1,0 +1,46 @@
+"""How logs are followed: what is read of them, how often they are looked at, and by which clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from logscan._reading.buffer import BLOCK
+from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
+
+POLL_INTERVAL = 0.1
+QUIET_TIME = 0.2
+
+
+class Clock(Protocol):
+    """A steady clock, and waiting by it: the module :mod:`time`, or that of a test."""
+
+    def monotonic(self) -> float:
+        """Seconds since any moment."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowOptions:
+    """How logs are followed. Times in seconds."""
+
+    entries: bool = False
+    """Give every entry; else those that may belong to a failure."""
+    neighbours: bool = False
+    """Also those of faults next to TLS; the selection decides it."""
+    from_start: bool = False
+    """Begin with what is in the files already."""
+    poll: bool = False
+    """Look at the files by the clock; else the kernel's file events save most of the looks."""
+    poll_interval: float = POLL_INTERVAL
+    """Between two looks at a quiet file, where no event reports new lines."""
+    quiet_time: float = QUIET_TIME
+    """After this long without a new line an entry, and a message, count as whole."""
+    max_entry_bytes: int = DEFAULT_MAX_ENTRY
+    """Bytes kept of one entry."""
+    block: int = BLOCK
+    """Bytes read at once."""
+    clock: Clock = time

@@ -1,0 +1,86 @@
+"""A probe: one look at a file, made once, when it is discovered.
+
+It holds what the system and the first bytes say, so that no later stage opens the file only to learn that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.remote import is_remote
+from logscan._reading.unpack import (
+    MAGIC,
+    PLAIN,
+    STDIN,
+    ByteStream,
+    Packing,
+    RawBytes,
+    open_descriptor,
+    packing_of,
+    read_up_to,
+    text_of,
+)
+from logscan.errors import InputError
+
+HEAD = 1024
+"""Bytes of a text's beginning that a probe keeps: enough to know the text again."""
+SAMPLE = 1 << 16
+"""Bytes of a text's beginning that a probe looks at."""
+Judge = Callable[[bytes], Any]
+"""Reads a sample of a text; what it returns is kept in :attr:`Probe.notes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one look at a file found. A stream (a pipe, standard input) is not read for it."""
+
+    is_file: bool = False
+    """Whether it has a size and can be read again."""
+    is_stream: bool = False
+    """Whether it is a pipe, a device or standard input, which can be read once."""
+    size: int = 0
+    """Bytes as it lies there; 0 where that is unknown."""
+    packing: Packing = PLAIN
+    head: bytes = b""
+    """The first bytes of its text, at most :data:`HEAD`."""
+    notes: Any = None
+    """What the judge made of the first :data:`SAMPLE` bytes of its text; ``None`` where nothing was read."""
+    inode: tuple[int, int] = (0, 0)
+    """Device and inode; zeros for an address."""
+
+    @property
+    def plain_size(self) -> int | None:
+        """The size of a file whose bytes are the text; ``None`` where any offset cannot be read at once."""
+        return self.size if self.is_file and self.packing.is_plain else None
+
+
+def probe(path: str, judge: Judge | None = None) -> Probe:
+    """Look at a file, an address or a stream. A file that cannot be read gives a probe without a size: its
+    reader reports that."""
+    with contextlib.suppress(InputError, OSError):
+        if is_remote(path):
+            from logscan._reading import remote
+
+            with contextlib.closing(remote.RemoteFile(path)) as file:
+                return _look(file, remote.size(path) or 0, (0, 0), judge)
+        if path == STDIN or not stat.S_ISREG(os.stat(path).st_mode):
+            return Probe(is_stream=True)
+        descriptor = open_descriptor(path)
+        about = os.fstat(descriptor)
+        with contextlib.closing(RawBytes(descriptor)) as file:
+            return _look(file, about.st_size, (about.st_dev, about.st_ino), judge)
+    return Probe()
+
+
+def _look(raw: ByteStream, size: int, inode: tuple[int, int], judge: Judge | None) -> Probe:
+    magic = read_up_to(raw, MAGIC)
+    text = text_of(magic, raw)
+    sample = read_up_to(text, SAMPLE if judge else HEAD, unpacking_errors())
+    notes = judge(sample) if judge else None
+    return Probe(True, False, size, packing_of(magic), sample[:HEAD], notes, inode)

@@ -1,0 +1,104 @@
+"""Formats: a report as the bytes of any of its formats."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from logscan.values import Report
+
+if TYPE_CHECKING:
+    from logscan._failures.history import Comparison
+
+FORMATS = ("table", "markdown", "csv", "json", "jsonl", "parquet", "html", "xlsx", "ecs", "otel")
+BINARY = ("parquet", "xlsx")
+EACH = ("ecs", "otel")
+"""Formats that consist of single failed handshakes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How a report is shown."""
+
+    format: str
+    """One of :data:`FORMATS`."""
+    what: str
+    """The selection in words: ``bad_certificate``."""
+    by: tuple[str, ...] = ()
+    """Further columns."""
+    each: bool = False
+    """Failed handshakes instead of incidents."""
+    details: int = 10
+    """Incidents described in detail by the table."""
+    colour: bool = False
+    terminal: bool = False
+    """The table is laid out for this terminal."""
+    zone: tzinfo | None = None
+    """Zone of the log's times; the machine's when ``None``."""
+
+
+def render(
+    report: Report,
+    shape: Shape,
+    changes: Comparison | None = None,
+    entries: Mapping[str, list[str]] | None = None,
+) -> bytes:
+    """A report in one format.
+
+    Args:
+        report: the report.
+        shape: format and columns.
+        changes: the comparison with an earlier run, for the page.
+        entries: message id → entries of the message, for the page.
+
+    Raises:
+        OutputError: the format needs a package that is not installed.
+    """
+    from logscan._render import data
+
+    name, each = shape.format, shape.each
+    if name == "parquet":
+        return data.to_parquet(report, shape.by, each)
+    if name == "xlsx":
+        from logscan._render.workbook import to_xlsx
+
+        title = "failures" if each else "incidents"
+        return to_xlsx(data.rows_of(report, each), data.columns_of(shape.by, each), title)
+    return _text(report, shape, changes, entries or {}).encode("utf-8", "backslashreplace")
+
+
+def _text(report: Report, shape: Shape, changes: Comparison | None, entries: Mapping[str, list[str]]) -> str:
+    from logscan._render import data
+
+    name, each = shape.format, shape.each
+    if name == "table":
+        return _table(report, shape)
+    if name == "html":
+        from logscan._render.page import to_html
+
+        return to_html(report, shape.what, entries, changes)
+    if name == "json":
+        return data.to_json(report, each)
+    if name in EACH:
+        from logscan._render import siem
+
+        to_events = siem.to_ecs if name == "ecs" else siem.to_otel
+        return "".join(to_events(report.failures, shape.zone))
+    rows, columns = data.rows_of(report, each), data.columns_of(shape.by, each)
+    if name == "csv":
+        return data.to_csv(rows, columns)
+    if name == "markdown":
+        return data.to_markdown(rows, columns)
+    return data.to_json_lines(rows)
+
+
+def _table(report: Report, shape: Shape) -> str:
+    from logscan._render.table import PlainPage, TerminalPage, write_report
+
+    text = io.StringIO()
+    page = TerminalPage(text, shape.colour) if shape.terminal else PlainPage(text, shape.colour)
+    write_report(report, page, shape)
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())

@@ -1,0 +1,77 @@
+"""The plan of a run: its limits, and which slices of which streams are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from logscan._entries.sample import judge
+from logscan._reading.buffer import BLOCK
+from logscan._reading.fingerprint import without_copies
+from logscan._reading.paths import discover
+from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan._scanning.time_slices import StreamSlice, slice_of
+from logscan.times import TimeRange
+from logscan.values import Counters, Problem
+
+Progress = Callable[[Counters], None]
+"""Called now and then while a run goes on."""
+
+DEFAULT_WINDOW = 10_000
+"""Messages open at once. With a failure of three entries each they take about 40 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a run. Each has an option and a counter."""
+
+    window: int = DEFAULT_WINDOW
+    """Messages open at once."""
+    max_entry: int = DEFAULT_MAX_ENTRY
+    """Bytes kept of one entry."""
+    block: int = BLOCK
+    """Bytes read at once."""
+    workers: int = 2
+    """Threads that scan at the same time."""
+    forget: bool = False
+    """Tell the kernel that what was read is not needed again, so that it keeps what others need."""
+
+
+class Inputs(NamedTuple):
+    """What a run reads."""
+
+    stores: tuple[str, ...]
+    """Directories of stores."""
+    slices: tuple[StreamSlice, ...]
+    """Parts of streams of files."""
+
+
+def slices_of(
+    paths: Sequence[str], counters: Counters, times: TimeRange = TimeRange(None, None, None)
+) -> list[StreamSlice]:
+    """What must be read of some paths for a time range, stream by stream. Each file is opened once for it.
+
+    Raises:
+        NoLogsError: no path gave anything to read.
+    """
+    streams = without_copies(discover(paths, counters.problems, judge), counters)
+    slices = [slice_of(stream, times) for stream in streams]
+    for part in slices:
+        counters.skipped_files += part.skipped_files
+        counters.skipped_bytes += part.skipped_bytes
+        counters.files += part.start > 0  # a reader counts those that it begins at their first byte
+    sizes = [file.probe.plain_size for part in slices for file in part.stream]
+    if None not in sizes:
+        counters.planned_bytes = sum(filter(None, sizes)) - sum(part.skipped_bytes for part in slices)
+    return slices
+
+
+def no_entries(path: str, size: int) -> Problem:
+    """Says that a file holds nothing of what is looked for."""
+    return Problem(
+        path,
+        f"no entry of a Message Processor's log in its {size:,} bytes",
+        "is it another kind of file?",
+        fatal=False,
+    )
