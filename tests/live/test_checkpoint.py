@@ -124,9 +124,9 @@ def test_a_checkpoint_that_cannot_be_used(follow: list[Tail], log: Path, content
     state.write_bytes(content)
     tail, _ = resumed(follow, log)
     assert tail.process.wait(timeout=20) == 2
-    told = tail.error()
-    assert words in told
-    assert str(state) in told
+    error = tail.error()
+    assert words in error
+    assert str(state) in error
     assert "--start-over" in tail.error()
     assert state.read_bytes() == content
     tail, _ = resumed(follow, log, "--start-over")
@@ -142,8 +142,8 @@ def test_two_runs_do_not_share_one(follow: list[Tail], log: Path) -> None:
     assert "old" in tail.line()
     second, _ = resumed(follow, log)
     assert second.process.wait(timeout=20) == 2
-    told = second.error()
-    assert f"in use by another run (process {tail.process.pid})" in told
+    error = second.error()
+    assert f"in use by another run (process {tail.process.pid})" in error
     until(state.exists)
 
 
