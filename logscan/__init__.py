@@ -17,19 +17,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logscan._diagnosis.cases import Case, Group
+    from logscan._diagnosis.causes._base import Assessment, Cause, Finding
+    from logscan._diagnosis.facts import Facts, Need, Quote
+    from logscan._diagnosis.keymanager import Choice, Considered
     from logscan._diagnosis.result import Diagnosis
     from logscan._diagnosis.verdict import Verdict
     from logscan._entries.parse import parse_entry
-    from logscan._failures.selection import HostNames, Selection
+    from logscan._evidence.capture.connection import Alert, Connection, Step
+    from logscan._evidence.capture.read_capture import CaptureCounters
+    from logscan._evidence.capture.tls import CertificateRequest
+    from logscan._evidence.certificates import Certificate
+    from logscan._evidence.collected import Evidence
+    from logscan._evidence.configuration import Environment, Proxy, Reference, Target, TlsSettings
+    from logscan._evidence.distinguished_names import Name
+    from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
+    from logscan._evidence.s_client import SClient
+    from logscan._evidence.trace import TracedMessage
     from logscan._jobs._options import Choosing, Reading, Selecting, Times
     from logscan._jobs.diagnose import Diagnosing, diagnose
     from logscan._jobs.export import Exporting, entries, export, read_entries
+    from logscan._jobs.index import Indexed, index
+    from logscan._jobs.ingest import Ingested, ingest
     from logscan._jobs.report import failures, incidents, read_failures, read_incidents, report
     from logscan._jobs.search import Searching, search
-    from logscan._jobs.tail import Watcher, WatchUpdate, watch
-    from logscan._scanning.plan import Limits
+    from logscan._jobs.sql import SqlResult, sql
+    from logscan._jobs.tail import Watcher, WatchUpdate, tail
     from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
-    from logscan.times import TimeRange, time_range
     from logscan.values import (
         Channel,
         Counters,
@@ -37,7 +51,6 @@ if TYPE_CHECKING:
         FailedHandshake,
         Found,
         Incident,
-        Message,
         Place,
         Problem,
         Report,
@@ -49,89 +62,98 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME_OF = {
-    "Verdict": "logscan._diagnosis.verdict",
-    "parse_entry": "logscan._entries.parse",
-    "ExitCode": "logscan.errors",
-    "InputError": "logscan.errors",
-    "LogscanError": "logscan.errors",
-    "NoLogsError": "logscan.errors",
-    "OutputError": "logscan.errors",
-    "UsageError": "logscan.errors",
-    "HostNames": "logscan._failures.selection",
-    "Selection": "logscan._failures.selection",
-    "Choosing": "logscan._jobs._options",
-    "Reading": "logscan._jobs._options",
-    "Selecting": "logscan._jobs._options",
-    "Times": "logscan._jobs._options",
-    "Diagnosis": "logscan._diagnosis.result",
-    "Diagnosing": "logscan._jobs.diagnose",
-    "diagnose": "logscan._jobs.diagnose",
-    "Exporting": "logscan._jobs.export",
-    "entries": "logscan._jobs.export",
-    "export": "logscan._jobs.export",
-    "read_entries": "logscan._jobs.export",
-    "failures": "logscan._jobs.report",
-    "incidents": "logscan._jobs.report",
-    "read_failures": "logscan._jobs.report",
-    "read_incidents": "logscan._jobs.report",
-    "report": "logscan._jobs.report",
-    "Searching": "logscan._jobs.search",
-    "search": "logscan._jobs.search",
-    "WatchUpdate": "logscan._jobs.tail",
-    "Watcher": "logscan._jobs.tail",
-    "watch": "logscan._jobs.tail",
-    "Limits": "logscan._scanning.plan",
-    "TimeRange": "logscan.times",
-    "time_range": "logscan.times",
-    "Channel": "logscan.values",
-    "Counters": "logscan.values",
-    "Entry": "logscan.values",
-    "FailedHandshake": "logscan.values",
-    "Found": "logscan.values",
-    "Incident": "logscan.values",
-    "Message": "logscan.values",
-    "Place": "logscan.values",
-    "Problem": "logscan.values",
-    "Report": "logscan.values",
-    "Results": "logscan.values",
-    "Span": "logscan.values",
-    "SslInfo": "logscan.values",
-    "ThrownException": "logscan.values",
+_NAMES_OF = {
+    "logscan._diagnosis.cases": "Case Group",
+    "logscan._diagnosis.causes._base": "Assessment Cause Finding",
+    "logscan._diagnosis.facts": "Facts Need Quote",
+    "logscan._diagnosis.keymanager": "Choice Considered",
+    "logscan._diagnosis.result": "Diagnosis",
+    "logscan._diagnosis.verdict": "Verdict",
+    "logscan._entries.parse": "parse_entry",
+    "logscan._evidence.capture.connection": "Alert Connection Step",
+    "logscan._evidence.capture.read_capture": "CaptureCounters",
+    "logscan._evidence.capture.tls": "CertificateRequest",
+    "logscan._evidence.certificates": "Certificate",
+    "logscan._evidence.collected": "Evidence",
+    "logscan._evidence.configuration": "Environment Proxy Reference Target TlsSettings",
+    "logscan._evidence.distinguished_names": "Name",
+    "logscan._evidence.keystores.keystore": "Keystore KeystoreEntry",
+    "logscan._evidence.s_client": "SClient",
+    "logscan._evidence.trace": "TracedMessage",
+    "logscan._jobs._options": "Choosing Reading Selecting Times",
+    "logscan._jobs.diagnose": "Diagnosing diagnose",
+    "logscan._jobs.export": "Exporting entries export read_entries",
+    "logscan._jobs.index": "Indexed index",
+    "logscan._jobs.ingest": "Ingested ingest",
+    "logscan._jobs.report": "failures incidents read_failures read_incidents report",
+    "logscan._jobs.search": "Searching search",
+    "logscan._jobs.sql": "SqlResult sql",
+    "logscan._jobs.tail": "Watcher WatchUpdate tail",
+    "logscan.errors": "ExitCode InputError LogscanError NoLogsError OutputError UsageError",
+    "logscan.values": (
+        "Channel Counters Entry FailedHandshake Found Incident Place"
+        " Problem Report Results Span SslInfo ThrownException"
+    ),
 }
+_HOME_OF = {name: home for home, names in _NAMES_OF.items() for name in names.split()}
 
 __all__ = [
+    "Alert",
+    "Assessment",
+    "CaptureCounters",
+    "Case",
+    "Cause",
+    "Certificate",
+    "CertificateRequest",
     "Channel",
+    "Choice",
     "Choosing",
+    "Connection",
+    "Considered",
     "Counters",
     "Diagnosing",
     "Diagnosis",
     "Entry",
+    "Environment",
+    "Evidence",
     "ExitCode",
     "Exporting",
+    "Facts",
     "FailedHandshake",
+    "Finding",
     "Found",
-    "HostNames",
+    "Group",
     "Incident",
+    "Indexed",
+    "Ingested",
     "InputError",
-    "Limits",
+    "Keystore",
+    "KeystoreEntry",
     "LogscanError",
-    "Message",
+    "Name",
+    "Need",
     "NoLogsError",
     "OutputError",
     "Place",
     "Problem",
+    "Proxy",
+    "Quote",
     "Reading",
+    "Reference",
     "Report",
     "Results",
+    "SClient",
     "Searching",
     "Selecting",
-    "Selection",
     "Span",
+    "SqlResult",
     "SslInfo",
+    "Step",
+    "Target",
     "ThrownException",
-    "TimeRange",
     "Times",
+    "TlsSettings",
+    "TracedMessage",
     "UsageError",
     "Verdict",
     "WatchUpdate",
@@ -142,14 +164,16 @@ __all__ = [
     "export",
     "failures",
     "incidents",
+    "index",
+    "ingest",
     "parse_entry",
     "read_entries",
     "read_failures",
     "read_incidents",
     "report",
     "search",
-    "time_range",
-    "watch",
+    "sql",
+    "tail",
 ]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -161,3 +162,39 @@ def test_no_unfinished_work() -> None:
         text = path.read_text()
         assert "TODO" not in text
         assert "NotImplementedError" not in text
+
+
+def reachable() -> dict[type, str]:
+    """Every class of this package that a public function gives, or a field of such a class holds."""
+    found: dict[type, str] = {}
+
+    def follow(kind: Any, origin: str) -> None:
+        for part in get_args(kind):
+            follow(part, origin)
+        if isinstance(kind, type) and kind.__module__.startswith("logscan") and kind not in found:
+            found[kind] = origin
+            hints = get_type_hints(kind)
+            hints |= {
+                name: get_type_hints(value.fget).get("return")
+                for name, value in vars(kind).items()
+                if isinstance(value, property)
+            }
+            for name, hint in hints.items():
+                if not name.startswith("_"):
+                    follow(hint, f"{kind.__name__}.{name}")
+
+    frames = {"pa": pytest.importorskip("pyarrow"), "pd": pytest.importorskip("pandas")}
+    for name in logscan.__all__:
+        value = getattr(logscan, name)
+        if isinstance(value, type):
+            follow(value, name)
+        elif callable(value):
+            follow(get_type_hints(value, vars(sys.modules[value.__module__]) | frames)["return"], name)
+    return found
+
+
+def test_what_is_reachable_is_public_and_documented() -> None:
+    """A caller can name the type of everything that a result holds."""
+    for kind, origin in reachable().items():
+        assert getattr(logscan, kind.__name__, None) is kind, f"{origin} gives {kind.__name__}"
+        assert kind.__doc__

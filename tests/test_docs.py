@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
@@ -42,6 +43,16 @@ def test_commands(page: str, command: str, output: str, with_logscan: str) -> No
     env["PATH"] = f"{with_logscan}:{env['PATH']}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=ROOT, env=env, timeout=120)
     assert done.stdout.decode() == output
+
+
+def test_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The examples of the library's page, in their order, as doctest runs them."""
+    (tmp_path / "sample_logs").symlink_to(ROOT / "sample_logs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    failed, tried = doctest.testfile(str(DOCS / "library.md"), module_relative=False)
+    assert (failed, tried > 10) == (0, True)
+    assert (tmp_path / "failures.png").stat().st_size > 1000
 
 
 def test_reference() -> None:

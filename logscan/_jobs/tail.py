@@ -29,7 +29,7 @@ class WatchUpdate(NamedTuple):
     """Every entry, when entries were requested."""
 
 
-def watch(
+def tail(
     paths: Paths,
     *,
     entries: bool = False,
@@ -45,7 +45,7 @@ def watch(
 
     ::
 
-        with logscan.watch("system.log", alert="all") as watcher:
+        with logscan.tail("system.log", alert="all") as watcher:
             for update in watcher:
                 ...  # update.failures
 
@@ -76,7 +76,7 @@ def watch(
 
 
 class Watcher:
-    """Logs that are followed, as :func:`watch` gives them: iterate over it, or over ``run``; then close it.
+    """Logs that are followed, as :func:`tail` gives them: iterate over it, or over ``run``; then close it.
 
     Attributes:
         counters: what was seen so far.

@@ -41,7 +41,7 @@ def test_the_selection_is_applied(log: Path) -> None:
     log.write_text("".join(texts))
     missing = log.with_name("missing.log")
     paths: list[str | Path] = [log, str(missing)]
-    with logscan.watch(paths, from_start=True, quiet_time=0.01, env="e", until="2026-11-24") as watcher:
+    with logscan.tail(paths, from_start=True, quiet_time=0.01, env="e", until="2026-11-24") as watcher:
         assert given(watcher) == ["m-1"]
         assert watcher.counters.failures == 5
         assert [problem.path for problem in watcher.problems] == [str(missing)]
@@ -52,13 +52,13 @@ def test_one_path(log: Path) -> None:
     """A path may stand alone, as text or as a path; every alert on request."""
     log.write_text(ONE.replace("bad_certificate", "unknown_ca") + ONE.replace("m-1", "last"))
     for path in (log, str(log)):
-        with logscan.watch(path, from_start=True, quiet_time=0.01, alert="all", host="mp1") as watcher:
+        with logscan.tail(path, from_start=True, quiet_time=0.01, alert="all", host="mp1") as watcher:
             assert given(watcher) == ["m-1"]
 
 
 def test_entries(log: Path) -> None:
     """Whole entries, whatever they say."""
-    with logscan.watch(log, from_start=True, quiet_time=0.01, entries=True) as watcher:
+    with logscan.tail(log, from_start=True, quiet_time=0.01, entries=True) as watcher:
         spans = (span for update in watcher for span in update.spans)
         texts = [span.data.decode() for span in islice(spans, 3)]
     assert "".join(texts) == ONE.replace("m-1", "old")
@@ -67,11 +67,11 @@ def test_entries(log: Path) -> None:
 def test_wrong_keywords(tmp_path: Path) -> None:
     """An error in words of the library."""
     with pytest.raises(logscan.UsageError, match="no such alert"):
-        logscan.watch(tmp_path, alert="nonsense")
+        logscan.tail(tmp_path, alert="nonsense")
     with pytest.raises(TypeError, match="unknown keyword 'color'"):
-        logscan.watch(tmp_path, color="red")  # type: ignore[call-arg]
+        logscan.tail(tmp_path, color="red")  # type: ignore[call-arg]
     with pytest.raises(logscan.NoLogsError):
-        logscan.watch(tmp_path)
+        logscan.tail(tmp_path)
 
 
 def test_a_quiet_file_takes_little_memory(log: Path) -> None:
@@ -143,6 +143,6 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(pipe))
-        with logscan.watch("-") as watcher:
+        with logscan.tail("-") as watcher:
             names = [failure.message_id for update in watcher for failure in update.failures]
     assert names == ["m-1"]
