@@ -52,8 +52,9 @@ class Side:
         self.direction = Direction()
         self.buffer = bytearray()
         self.handshake = bytearray()
-        self.packet, self.time = 0, 0.0
+        self.packet = 0
         """Of the last bytes."""
+        self.time = 0.0
         self.encrypted = self.finished = False
         self.lost = False
         """Bytes were lost: look for the next record."""
