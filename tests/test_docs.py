@@ -11,38 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from support import pages
 from support.command import ROOT, environment, logscan
 
 DOCS = ROOT / "docs"
 
 
-def commands() -> list[tuple[str, str, str]]:
-    """Page, command and the output that is shown for it."""
-    found = []
-    for path in sorted(DOCS.glob("*.md")):
-        for block in re.findall(r"```console\n(.*?)```", path.read_text(), re.DOTALL):
-            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-                command, _, output = part.partition("\n")
-                found.append((path.name, command, output))
-    return found
+PAGES = [path for path in sorted(DOCS.glob("*.md")) if pages.commands(path.read_text())]
 
 
-@pytest.fixture(scope="module")
-def with_logscan(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder with the command."""
-    folder = tmp_path_factory.mktemp("bin")
-    (folder / "logscan").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logscan "$@"\n')
-    (folder / "logscan").chmod(0o755)
-    return str(folder)
-
-
-@pytest.mark.parametrize(("page", "command", "output"), commands())
-def test_commands(page: str, command: str, output: str, with_logscan: str) -> None:
-    """Every command of the pages."""
-    env = environment()
-    env["PATH"] = f"{with_logscan}:{env['PATH']}"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=ROOT, env=env, timeout=120)
-    assert done.stdout.decode() == output
+@pytest.mark.parametrize("page", PAGES, ids=[path.stem for path in PAGES])
+def test_commands(page: Path, tmp_path: Path) -> None:
+    """Every command of a page, in order."""
+    assert pages.run(pages.commands(page.read_text()), tmp_path) == []
 
 
 def test_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,46 +10,25 @@ from pathlib import Path
 import pytest
 
 from logscan._cli._commands import COMMANDS
+from support import pages
 from support.command import ROOT, environment
 
 TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
 PYTHON = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", TEXT, re.DOTALL)
 
 
-def commands() -> list[tuple[str, str]]:
-    """Each command with the output that is shown for it."""
-    found = []
-    for block in BLOCKS:
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
+INSTALLS = [command for command, _ in pages.commands(TEXT) if "-m venv" in command]
+CHAPTERS = {
+    chapter.partition("\n")[0]: [pair for pair in pages.commands(chapter) if pair[0] not in INSTALLS]
+    for chapter in TEXT.split("\n## ")
+}
+RUNS = {title: shown for title, shown in CHAPTERS.items() if shown}
 
 
-INSTALLS = [command for command, _ in commands() if "-m venv" in command]
-RUNS = [pair for pair in commands() if "-m venv" not in pair[0]]
-
-
-@pytest.fixture(scope="module")
-def path_with_logscan(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder with the command as the tests' Python runs it."""
-    folder = tmp_path_factory.mktemp("bin")
-    script = folder / "logscan"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logscan "$@"\n')
-    script.chmod(0o755)
-    return str(folder)
-
-
-@pytest.mark.parametrize(("command", "output"), RUNS, ids=[command for command, _ in RUNS])
-def test_commands(command: str, output: str, path_with_logscan: str) -> None:
-    """It ends well and prints what the README shows, to the last byte."""
-    env = environment()
-    env["PATH"] = f"{path_with_logscan}:{env['PATH']}"
-    done = subprocess.run(command, shell=True, capture_output=True, cwd=ROOT, env=env, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()
-    shown = done.stdout.decode()
-    assert shown == output
+@pytest.mark.parametrize("title", RUNS)
+def test_commands(title: str, tmp_path: Path) -> None:
+    """The commands of a chapter, in order, end well and print what it shows, to the last byte."""
+    assert pages.run(RUNS[title], tmp_path) == []
 
 
 def test_there_is_one_command_to_install_and_one_to_test() -> None:
@@ -63,7 +42,7 @@ def test_there_is_one_command_to_install_and_one_to_test() -> None:
     (pattern,) = re.findall(r"sed -n '(.*)' README.md", (ROOT / ".ci/run").read_text())
     done = subprocess.run(["sed", "-n", pattern, "README.md"], capture_output=True, cwd=ROOT, timeout=60)
     assert done.stdout.decode() == f"{INSTALLS[1]}\n"
-    assert TEXT.index(INSTALLS[0]) < TEXT.index(INSTALLS[1]) < TEXT.index(RUNS[0][0])
+    assert TEXT.index(INSTALLS[0]) < TEXT.index(INSTALLS[1]) < TEXT.index(next(iter(RUNS.values()))[0][0])
 
 
 @pytest.mark.thorough

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from logscan._entries import parse as entries
 from logscan._entries.layouts import LAYOUTS, PLAIN, Layout
 from logscan._entries.openers import layout_of
-from logscan._entries.parse import decode, parse
+from logscan._entries.parse import decode, header_id, parse, parse_entry
 from logscan.values import Counters, Entry, Place, Span
 from support.command import DATA
 from support.reference import split_entries
@@ -219,3 +219,30 @@ def test_nothing_makes_the_grammar_raise(data: bytes) -> None:
     read(data)
     read(FULL.encode() + data)
     layout_of(data)
+
+
+def test_the_public_function_takes_text_bytes_and_spans() -> None:
+    """Bytes that are no UTF-8 come through a str as they went in."""
+    data = FULL.encode() + b" \xff"
+    for entry in (data, data.decode("utf-8", "surrogateescape"), Span(data, Place("", 0))):
+        assert parse_entry(entry) == parse(Span(data, Place("", 0)), Counters())
+    assert parse_entry("no header").text == "no header"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (FULL, b"m-1"),
+        (FULL.replace("messageid:m-1", "messageid:m-1\tx"), b"m-1"),
+        (FULL.replace("messageid:m-1", "messageid: m-1"), None),  # an empty value: the grammar decides
+        (FULL.replace(" messageid:m-1", ""), None),
+        (FULL.replace(" messageid:m-1", "") + " messageid:m-2", None),  # in the text
+        (FULL.replace("org:", "x" * 3000 + " org:"), None),  # too far
+        ("messageid:", None),
+    ],
+)
+def test_the_id_of_a_header_without_the_grammar(header: str, expected: bytes | None) -> None:
+    """Where it answers, the grammar answers the same."""
+    assert header_id(header.encode()) == expected
+    if expected is not None:
+        assert read(header).message_id == expected.decode()

@@ -16,7 +16,7 @@ from logscan._failures.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, 
 from logscan._failures.handshakes import Joiner
 from logscan._failures.log_lines import _address
 from logscan._failures.message_window import MessageWindow
-from logscan.values import Counters, FailedHandshake
+from logscan.values import Counters, FailedHandshake, Message
 from support.command import DATA
 from support.lines import BAD, CHANNEL, HEAD, JAVA, channel, info, thrown
 from support.reference import split_entries
@@ -322,6 +322,39 @@ def test_without_message_ids_lines_join_by_thread_and_time() -> None:
     assert one.exception is not None
     assert len(failures(bare + bare.replace("00:00:01", "00:00:02"))) == 2
     assert len(failures(bare + bare.replace("NIOThread@0", "NIOThread@5"))) == 2
+
+
+def test_two_alerts_are_two_failures() -> None:
+    """An exception that names another alert than the line before it belongs to a handshake of its own."""
+    first, second = failures(channel(BAD) + thrown(JAVA.replace("bad_certificate", "unknown_ca")))
+    assert (first.alert, second.alert) == ("bad_certificate", "unknown_ca")
+    assert first.exception is None
+
+
+@pytest.mark.parametrize("threads", [1, 2000])
+def test_lines_without_ids_that_wait_are_bounded(threads: int) -> None:
+    """Many threads, or many lines of one at the same moment: the oldest leave, nothing is lost."""
+    counters = Counters()
+    joiner = Joiner(lambda path: path)
+    line = channel(BAD).replace("messageid:m-1 ", "")
+    joined = 0
+    for number in range(2000):
+        text = line.replace("NIOThread@0", f"NIOThread@{number % threads}").encode()
+        (span,) = split_entries(text)[0]
+        joined += len(joiner.feed(Message(None, (parse(span, counters),))))
+        assert len(list(joiner.firsts())) <= 1000
+    assert joined >= 999
+    assert joined + len(joiner.drain()) == 2000
+
+
+def test_a_dotted_name_is_an_exception_if_a_frame_follows_it() -> None:
+    """A class need not be called Exception; prose with a dotted name is none."""
+    problem = "com.acme.tls.HandshakeProblem: Received fatal alert: bad_certificate"
+    (failure,) = failures(thrown(problem))
+    assert failure.exception is not None
+    assert failure.exception.type == "com.acme.tls.HandshakeProblem"
+    host = channel(BAD) + "backend.example.com: it refused\n"
+    assert [one.exception for one in failures(host)] == [None]
 
 
 def test_northbound() -> None:

@@ -1,0 +1,92 @@
+"""Counting by a selection: each failed handshake is in exactly one count, and shares add up to the whole."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logscan._failures.joining import SHARDS, shard_of
+from logscan._failures.selection import HostNames, Selection
+from logscan._failures.tally import Counted, Tally, merge
+from logscan.times import TimeRange
+from logscan.values import FailedHandshake
+from support.lines import failure
+
+NIGHT = datetime(2026, 11, 23)
+HORIZON = NIGHT + timedelta(days=1)
+
+
+def tally(failures: list[FailedHandshake], selection: Selection | None = None) -> Counted:
+    """Count failures, each of a message of its own."""
+    counting = Tally(selection or Selection(), (), HORIZON, each=True)
+    for one in failures:
+        counting.feed([one])
+    return counting.done
+
+
+def counts(counted: Counted) -> object:
+    return (
+        [incidents.emit() for incidents in counted.incidents],
+        sorted(counted.failures, key=repr),
+        counted.others,
+        counted.elsewhere,
+        counted.counters,
+    )
+
+
+def test_each_failure_is_in_one_count() -> None:
+    """Selected, of another alert, elsewhere, outside of the time range, or without a time in one."""
+    times = TimeRange(NIGHT, NIGHT + timedelta(hours=1), None)
+    selection = Selection(proxies=("pay*",), not_proxies=("pay-test",), times=times)
+    selected = failure("payments", number=1)
+    late = failure("payments", number=2)._replace(time=NIGHT + timedelta(hours=2))
+    untimed = failure("payments", number=3)._replace(time=None)
+    done = tally(
+        [selected, late, untimed, failure("orders"), failure("pay-test"), failure("payments", "unknown_ca")],
+        selection,
+    )
+    assert done.failures == [selected]
+    assert done.others == {"unknown_ca": 1}
+    assert (done.elsewhere, done.counters.untimed, done.counters.future_times) == (2, 1, 0)
+    (incident,) = done.incidents[shard_of(selected.message_id)].emit()
+    assert incident.failed_handshakes == 1
+
+
+def test_times_after_the_horizon_are_counted() -> None:
+    """They are selected all the same: a host's clock may be wrong."""
+    at, after = (failure()._replace(time=HORIZON + timedelta(seconds=number)) for number in (0, 1))
+    done = tally([at, after])
+    assert (len(done.failures), done.counters.future_times) == (2, 1)
+
+
+def test_single_failures_are_kept_only_if_asked() -> None:
+    counting = Tally(Selection(), (), HORIZON, each=False)
+    counting.feed([failure()])
+    assert counting.done.failures == []
+    assert sum(bool(incidents.emit()) for incidents in counting.done.incidents) == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["bad_certificate", "unknown_ca"])), max_size=20),
+    st.integers(0, 20),
+)  # fmt: skip
+def test_shares_add_up(kinds: list[tuple[str, str]], cut: int) -> None:
+    """Two parts of the failures, merged, are the whole."""
+    failures = [failure(proxy, alert, number) for number, (proxy, alert) in enumerate(kinds)]
+    selection = Selection(proxies=("a",))
+    first, second = tally(failures[:cut], selection), tally(failures[cut:], selection)
+    merge(first, second)
+    assert counts(first) == counts(tally(failures, selection))
+    assert len(first.incidents) == SHARDS
+
+
+def test_names_of_hosts() -> None:
+    """A rule first, then what a store knows, then the file's own name."""
+    names = HostNames(["mp01=logs/mp01/*", "mp02=*/two.log"], {"kept.log": "mp03"})
+    paths = ("logs/mp01/x.log", "logs/two.log", "kept.log", "logs/system.log.3.gz", "-")
+    assert [names(path) for path in paths] == ["mp01", "mp02", "mp03", "logs/system.log", "standard input"]
+    assert HostNames(["mp09"])("any.log") == "mp09"
+    assert names.knowing({"new.log": "mp04"})("new.log") == "mp04"
+    assert names.knowing({"new.log": "mp04"})("kept.log") == "mp03"
