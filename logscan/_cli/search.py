@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -120,8 +121,6 @@ def search(
     ids, named = _ids_and_paths(arguments or [], file or [])
     paths = common.paths_or_default(named, store)
     common.lower_priority(nice)
-    # pyarrow imports numpy, and numpy's linear algebra would start threads that a search has no use for.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     counters = Counters()
     names = _several(paths) if with_filename is None else with_filename
     with_context = bool(context or before or after)
@@ -146,7 +145,9 @@ def search(
         lines=line_number or as_json or (stats and no_index),
         index=None if no_index else index, cluster=cluster,
     )  # fmt: skip
-    number = _print(entries, printer, 1 if quiet else max_count)
+    by_id_alone = not (prefix or mentions or with_context or line_number or as_json or stats)
+    with _absent("pandas", *(("numpy",) if by_id_alone else ())):
+        number = _print(entries, printer, 1 if quiet else max_count)
     complaints = common.Complaints(counters)
     if not no_messages:
         complaints.print_new()
@@ -159,6 +160,20 @@ def search(
         raise typer.Exit(ExitCode.FAULT)
     if not number:
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+@contextlib.contextmanager
+def _absent(*names: str) -> Iterator[None]:
+    """Let modules count as not installed until the block ends: pyarrow, which a store needs, would import
+    them, a third of a second long, only to see whether a list is one of theirs."""
+    hidden = [name for name in names if name not in sys.modules]
+    missing: dict[str, Any] = dict.fromkeys(hidden)  # None: cannot be imported
+    sys.modules.update(missing)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _print(entries: Iterable[Found], printer: output.Printer, most: int | None) -> int:

@@ -92,11 +92,11 @@ class Management:
     ) -> None:
         parts = urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--mgmt {base}: not an address", "write http://HOST:8080 or https://HOST")
-        if parts.username or parts.password:
             raise UsageError(
-                "--mgmt: no credentials in the address", f"set {USER} and {PASSWORD}, or use .netrc"
+                f"{base}: not an address", "write http://HOST:8080 or https://HOST", argument="mgmt"
             )
+        if parts.username or parts.password:
+            raise UsageError("no credentials in the address", f"set {USER} and {PASSWORD}, or use .netrc")
         self._base = base.rstrip("/") + ("" if parts.path.rstrip("/").endswith("/v1") else "/v1")
         if verify is not None:
             import ssl

@@ -125,7 +125,9 @@ def earlier(folder: str, run: Run, which: str) -> Kept | None:
         InputError: the file of that run cannot be read, or has a newer version.
     """
     if which != "previous" and not re.fullmatch(r"\d{4}-\d\d-\d\d", which):
-        raise UsageError(f"--compare {which}: expected previous or a date", "write previous, or 2026-11-23")
+        raise UsageError(
+            f"{which}: expected previous or a date", "write previous, or 2026-11-23", argument="compare"
+        )
     runs = []
     try:
         names = os.listdir(folder)

@@ -147,7 +147,9 @@ class Incidents:
     def __init__(self, by: Sequence[str] = ()) -> None:
         unknown = [name for name in by if name not in BY]
         if unknown:
-            raise UsageError(f"--by {unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY)))
+            raise UsageError(
+                f"{unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY)), argument="by"
+            )
         self._by = tuple(dict.fromkeys(by))
         self._tallies: dict[_Key, _Tally] = {}
 

@@ -159,7 +159,7 @@ def _spans_on_cluster(paths: Sequence[str], scan: Scan, address: str) -> Iterato
 
     check_paths(paths)
     if scan.count_lines:
-        raise UsageError("--cluster: lines are not counted there", "leave out -n and --json, or --cluster")
+        raise UsageError("counts no lines", "search without line numbers", argument="cluster")
     with connected(address) as client:
         source = ClusterScan(client, scan)
         yield from spans_of_inputs(inputs_of(paths, scan.counters), scan, source=source)

@@ -229,7 +229,7 @@ def test_bad_input(tmp_path: Path, threads: str) -> None:
     log.write_bytes(FIRST * 3)
     for args, message in (
         (("report", "-"), b"cannot read this standard input"),
-        (("search", "-n", "x", log), b"lines are not counted there"),
+        (("search", "-n", "x", log), b"--cluster counts no lines"),
         (("report", "nowhere.log"), b"nowhere.log: no such file"),
     ):
         done = logscan(*args, "--cluster", threads, cwd=tmp_path)
