@@ -7,11 +7,18 @@ from datetime import UTC, datetime
 
 from logscan._diagnosis.cases import client_alert
 from logscan._diagnosis.facts import SHOWN_NAMES, AskedFor, Quote, Quotes, names_of
-from logscan._evidence.capture.connection import CLIENT, EMPTY, SENT, SERVER, Connection
+from logscan._evidence.capture.connection import CLIENT, EMPTY, NOT_ASKED, SENT, SERVER, Connection
 from logscan._evidence.certificates import Certificate, certificate_from_der
 
 _LATEST = 32_503_680_000
 """Seconds since 1970 of the year 3000: a later time is damage."""
+
+
+_INFERRED = {
+    EMPTY: "was asked for a certificate and sent an empty one",
+    SENT: "sent a certificate",
+    NOT_ASKED: "was not asked for a certificate",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +144,7 @@ def _quotes_of_sent(connection: Connection, chain: tuple[Certificate, ...]) -> d
             words = "the client's Certificate message is empty (Certificate Length: 0)"
         return {"sent": _quote(connection, words, connection.client_certificate_packet)}
     if connection.inferred is not None:
-        words = {
-            EMPTY: "was asked for a certificate and sent an empty one",
-            SENT: "sent a certificate",
-        }.get(connection.inferred, "was not asked for a certificate")
+        words = _INFERRED[connection.inferred]
         sizes = ", ".join(str(size) for size in connection.sizes[:2])
         text = f"inferred from record sizes ({sizes} bytes, {connection.suite}): the client {words}"
         quote = _quote(connection, text, connection.first_packet)

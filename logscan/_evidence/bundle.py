@@ -59,14 +59,7 @@ def _zipped(archive: zipfile.ZipFile, problems: list[str]) -> Iterator[tuple[str
         try:
             with archive.open(info) as file:
                 data = file.read(min(MAX_FILE, MAX_TOTAL - total) + 1)
-        except (
-            RuntimeError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            ValueError,
-            OSError,
-        ) as error:
+        except (RuntimeError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError) as error:
             problems.append(f"{info.filename}: cannot be unpacked: {error}")
             continue
         total += len(data)

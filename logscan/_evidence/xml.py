@@ -51,7 +51,4 @@ def text_of(element: Element | None) -> str | None:
 def child_text(element: Element, name: str) -> str | None:
     """The text of a child, whatever the capitals of its name."""
     folded = name.casefold()
-    return next(
-        (text_of(child) for child in element if str(child.tag).casefold() == folded),
-        None,
-    )
+    return next((text_of(child) for child in element if str(child.tag).casefold() == folded), None)

@@ -39,6 +39,7 @@ _TEXTS = (
     ".xml", ".xsl", ".js", ".jsc", ".json", ".py", ".wsdl", ".xsd", ".properties", ".txt", ".yaml", ".yml",
 )  # fmt: skip
 """Files of a bundle that go in."""
+_KEY = {True: "with its private key", False: "without a private key", None: "private key: not known"}
 _NOT_A_TEXT = "not a text that can be searched for secrets"
 _BUNDLE_ANSWER = "?format=bundle"
 """How the path of an answer ends that is a bundle."""
@@ -259,12 +260,7 @@ def _certificate_lines(store: Keystore) -> Iterator[str]:
     yield f"Keystore {store.name} ({store.kind}), {store.source}"
     yield ""
     for entry in store.entries:
-        key = {
-            True: "with its private key",
-            False: "without a private key",
-            None: "private key: not known",
-        }[entry.has_key]
-        yield f"alias {entry.alias}, {key}, chain of {len(entry.chain)}"
+        yield f"alias {entry.alias}, {_KEY[entry.has_key]}, chain of {len(entry.chain)}"
         for certificate in entry.chain:
             serial = f"{certificate.serial:x}" if certificate.serial is not None else "-"
             yield f"  subject {certificate.subject}"

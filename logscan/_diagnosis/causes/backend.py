@@ -54,7 +54,7 @@ def wrong_sni(facts: Facts) -> Assessment:
 @cause(
     OTHERWISE,
     title="The backend ended the handshake by itself",
-    remedy=("Look at the backend's log at that time: it had nothing from the client to refuse yet."),
+    remedy="Look at the backend's log at that time: it had nothing from the client to refuse yet.",
 )
 def backend_failed(facts: Facts) -> Assessment:
     """Never proven: the server ended a TLS 1.3 handshake before the client could answer."""

@@ -25,7 +25,7 @@ from logscan._evidence.distinguished_names import find
 @cause(
     IF_SENT,
     title="The client certificate, or one of its chain, has expired",
-    remedy=("Have the certificate renewed, upload it to a new keystore and point the reference to that."),
+    remedy="Have the certificate renewed, upload it to a new keystore and point the reference to that.",
 )
 def expired(facts: Facts) -> Assessment:
     """A certificate of the chain had expired *when the handshake failed*."""
@@ -71,7 +71,7 @@ def _validity(facts: Facts, which: str) -> Assessment:
 @cause(
     IF_SENT,
     title="The client certificate is not made for client authentication",
-    remedy=("Have it reissued with extended key usage clientAuth and key usage digital signature."),
+    remedy="Have it reissued with extended key usage clientAuth and key usage digital signature.",
 )
 def wrong_key_usage(facts: Facts) -> Assessment:
     """Extended key usage is without ``clientAuth``, or key usage without digital signature."""
@@ -84,14 +84,11 @@ def wrong_key_usage(facts: Facts) -> Assessment:
     quotes = facts.quote("sent") or facts.quote("keystore")
     if leaf.extended_key_usages is None:
         return possible(
-            "the management API does not show usages: export the certificate",
-            quotes,
-            ("certificate",),
+            "the management API does not show usages: export the certificate", quotes, ("certificate",)
         )
     if leaf.extended_key_usages and not {CLIENT_AUTH, "any"} & set(leaf.extended_key_usages):
         return proven(
-            f"extended key usage is {', '.join(leaf.extended_key_usages)}, without {CLIENT_AUTH}",
-            quotes,
+            f"extended key usage is {', '.join(leaf.extended_key_usages)}, without {CLIENT_AUTH}", quotes
         )
     if leaf.key_usages and "digital_signature" not in leaf.key_usages:
         return proven(f"key usage is {', '.join(sorted(leaf.key_usages))}, without digital signature", quotes)
@@ -101,7 +98,7 @@ def wrong_key_usage(facts: Facts) -> Assessment:
 @cause(
     IF_SENT,
     title="The backend does not trust the issuer of the certificate that was sent",
-    remedy=("Have the issuing authority added to the backend's truststore, and send the complete chain."),
+    remedy="Have the issuing authority added to the backend's truststore, and send the complete chain.",
 )
 def unknown_ca(facts: Facts) -> Assessment:
     """The chain that was sent leads to none of the backend's authorities."""
@@ -126,8 +123,7 @@ def unknown_ca(facts: Facts) -> Assessment:
     issuers = "; ".join(dict.fromkeys(str(item.issuer) for item in chain))
     trusted = "; ".join(str(item.subject) for item in facts.backend_cas[:5])
     return proven(
-        f"issued by {issuers}; the backend trusts {trusted}",
-        facts.quote("sent", "keystore", "backend_ca"),
+        f"issued by {issuers}; the backend trusts {trusted}", facts.quote("sent", "keystore", "backend_ca")
     )
 
 
@@ -175,7 +171,7 @@ def _surely_sent(facts: Facts) -> bool:
 @cause(
     IF_SENT,
     title="The chain uses an algorithm or key that the backend may refuse as too weak",
-    remedy=("Have the certificate reissued with SHA-256 and an RSA key of 2048 bits or more, or an EC key."),
+    remedy="Have the certificate reissued with SHA-256 and an RSA key of 2048 bits or more, or an EC key.",
 )
 def weak_client_certificate(facts: Facts) -> Assessment:
     """Never proven: MD2, MD5, SHA-1 or a short RSA key in the chain make it possible."""

@@ -53,9 +53,7 @@ def ca_mismatch(facts: Facts) -> Assessment:
         return excluded("an issuer of the chain is among the accepted authorities")
     if any(not entry.chain for entry in entries):
         return possible(
-            "the alias's certificate is not among the evidence",
-            facts.quote("request"),
-            ("keystore",),
+            "the alias's certificate is not among the evidence", facts.quote("request"), ("keystore",)
         )
     issuers = "; ".join(dict.fromkeys(str(item.issuer) for entry in entries for item in entry.chain))
     quotes = facts.quote("keystore", "request", "sent")
@@ -70,7 +68,7 @@ def ca_mismatch(facts: Facts) -> Assessment:
 @cause(
     IF_EMPTY,
     title="The chain lacks the intermediate that leads to an accepted authority",
-    remedy=("Upload the complete chain, leaf first and then each intermediate, under a new alias."),
+    remedy="Upload the complete chain, leaf first and then each intermediate, under a new alias.",
 )
 def chain_incomplete(facts: Facts) -> Assessment:
     """The chain ends below an accepted authority, and the certificate between is among the evidence."""

@@ -32,8 +32,7 @@ def keystore_empty(facts: Facts) -> Assessment:
     if not facts.keystore.entries:
         if facts.keystore.complete:
             return proven(
-                f"the keystore {facts.keystore.name} holds no certificate",
-                facts.quote("keystore", "sent"),
+                f"the keystore {facts.keystore.name} holds no certificate", facts.quote("keystore", "sent")
             )
         return possible("the keystore's aliases are not known", needs=("keystore",))
     return excluded(f"the keystore {facts.keystore.name} holds entries")
@@ -42,7 +41,7 @@ def keystore_empty(facts: Facts) -> Assessment:
 @cause(
     IF_EMPTY,
     title="The keystore does not have the alias that the target names",
-    remedy=("Correct KeyAlias in the target's SSLInfo, or upload the certificate and key under that alias."),
+    remedy="Correct KeyAlias in the target's SSLInfo, or upload the certificate and key under that alias.",
 )
 def alias_not_found(facts: Facts) -> Assessment:
     """The keystore is known in full and has no such alias."""

@@ -45,7 +45,7 @@ def no_keystore_configured(facts: Facts) -> Assessment:
 @cause(
     IF_EMPTY,
     title="ClientAuthEnabled is not true",
-    remedy=("Set <ClientAuthEnabled>true</ClientAuthEnabled> in the target's SSLInfo and deploy."),
+    remedy="Set <ClientAuthEnabled>true</ClientAuthEnabled> in the target's SSLInfo and deploy.",
 )
 def client_auth_disabled(facts: Facts) -> Assessment:
     """The target's ``ClientAuthEnabled`` is false or not set."""
@@ -86,8 +86,7 @@ def reference_broken(facts: Facts) -> Assessment:
         return excluded("the log names a keystore object, so that the name led to one")
     if facts.reference_resolves is False:
         return proven(
-            f"no reference {facts.reference} is in the environment",
-            facts.quote("settings", "reference"),
+            f"no reference {facts.reference} is in the environment", facts.quote("settings", "reference")
         )
     if facts.keystore_exists is False:
         named = f"the reference {facts.reference} names" if facts.reference else "the settings name"

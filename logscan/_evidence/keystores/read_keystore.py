@@ -11,14 +11,7 @@ from collections.abc import Sequence
 
 from logscan._evidence.certificates import certificate_from_der
 from logscan._evidence.keystores.jks import read_jks
-from logscan._evidence.keystores.keystore import (
-    DER,
-    JKS,
-    PEM,
-    PKCS12,
-    Keystore,
-    KeystoreEntry,
-)
+from logscan._evidence.keystores.keystore import DER, JKS, PEM, PKCS12, Keystore, KeystoreEntry
 from logscan._evidence.keystores.pem import read_pem
 from logscan._evidence.keystores.pkcs12 import read_pkcs12
 from logscan.errors import InputError
