@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
     from logscan._evidence.s_client import SClient
     from logscan._evidence.trace import TracedMessage
-    from logscan._jobs._options import Choosing, Reading, Selecting, Times
+    from logscan._jobs._options import Reading, Times
+    from logscan._jobs._selecting import Choosing, Selecting
     from logscan._jobs.diagnose import Diagnosing, diagnose
     from logscan._jobs.export import Exporting, entries, export, read_entries
     from logscan._jobs.index import Indexed, index
@@ -80,7 +81,8 @@ _NAMES_OF = {
     "logscan._evidence.keystores.keystore": "Keystore KeystoreEntry",
     "logscan._evidence.s_client": "SClient",
     "logscan._evidence.trace": "TracedMessage",
-    "logscan._jobs._options": "Choosing Reading Selecting Times",
+    "logscan._jobs._options": "Reading Times",
+    "logscan._jobs._selecting": "Choosing Selecting",
     "logscan._jobs.diagnose": "Diagnosing diagnose",
     "logscan._jobs.export": "Exporting entries export read_entries",
     "logscan._jobs.index": "Indexed index",

@@ -124,7 +124,7 @@ def report(
     """
     from logscan._cli import _history as keeping
     from logscan._failures.selection import HostNames
-    from logscan._jobs._options import selection_of
+    from logscan._jobs._selecting import selection_of
     from logscan._jobs.report import report_selected
     from logscan._scanning.plan import Limits
 

@@ -147,7 +147,7 @@ def tail(
     Ctrl-C or SIGTERM ends it. SIGHUP reopens the output file and looks for new logs.
     """
     from logscan._failures.selection import HostNames
-    from logscan._jobs._options import selection_of
+    from logscan._jobs._selecting import selection_of
     from logscan._jobs.tail import Watcher
     from logscan._live.options import FollowOptions
     from logscan.atomic import Lock

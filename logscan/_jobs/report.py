@@ -13,17 +13,15 @@ from logscan._failures.selection import Selection
 from logscan._failures.tally import CountRequest
 from logscan._jobs._counting import count, failures_of
 from logscan._jobs._options import (
-    Choosing,
     Names,
     Paths,
     check_names,
-    hosts_of,
     limits_of,
     paths_of,
-    selection_of,
     several,
     with_counters,
 )
+from logscan._jobs._selecting import Choosing, hosts_of, selection_of
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Limits, Progress
 from logscan.values import Counters, FailedHandshake, Incident, Report, Results

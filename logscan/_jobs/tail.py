@@ -8,7 +8,8 @@ from typing import NamedTuple, Self, Unpack
 
 from logscan._failures.frames import failure_id
 from logscan._failures.selection import Selection
-from logscan._jobs._options import Paths, Selecting, check_names, hosts_of, paths_of, selection_of
+from logscan._jobs._options import Paths, check_names, paths_of
+from logscan._jobs._selecting import Selecting, hosts_of, selection_of
 from logscan._live.checkpoint import Checkpoint
 from logscan._live.followed_paths import FollowedPaths
 from logscan._live.live_joiner import LiveJoiner

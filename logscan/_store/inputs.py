@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logscan._reading.paths import LogFile, Stream
 from logscan._reading.unpack import ByteStream, take
 from logscan._scanning.time_slices import SLACK
 from logscan._store.manifest import is_store
-from logscan._store.open_store import Store
 from logscan.times import TimeRange
 from logscan.values import Counters, Span
 
-OfStore = Callable[[Store, Counters], Iterator[list[Span]]]
+if TYPE_CHECKING:  # a search of files must not wait for what reads a store
+    from logscan._store.open_store import Store
+
+OfStore = Callable[["Store", Counters], Iterator[list[Span]]]
 """Spans of a store."""
 
 
@@ -32,7 +34,7 @@ def hosts_of(paths: Sequence[str]) -> dict[str, str]:
         InputError: a store is damaged or of another version.
     """
     folders, _ = stores_among(paths)
-    return {source.path: source.host for folder in folders for source in Store(folder).ordered}
+    return {source.path: source.host for folder in folders for source in _opened(folder).ordered}
 
 
 def failures_in(neighbours: bool, times: TimeRange) -> OfStore:
@@ -42,13 +44,19 @@ def failures_in(neighbours: bool, times: TimeRange) -> OfStore:
     return lambda store, counters: store.failures(neighbours, (first, last), counters)
 
 
+def _opened(folder: str) -> Store:
+    from logscan._store.open_store import Store
+
+    return Store(folder)
+
+
 def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[list[Span]]:
     """Spans of a store by a short way. Its files and bytes are counted as if they had been read.
 
     Raises:
         InputError: it is damaged or of another version.
     """
-    store = Store(folder)
+    store = _opened(folder)
     counters.files += len(store.sources)
     counters.bytes += sum(source.size for source in store.sources.values())
     yield from of_store(store, counters)
@@ -60,7 +68,7 @@ def streams_of(folder: str) -> list[Stream]:
     Raises:
         InputError: it is damaged or of another version.
     """
-    store = Store(folder)
+    store = _opened(folder)
     streams: dict[tuple[str, str, int], list[LogFile]] = {}
     first: dict[int, int] = {}
     for number, source in enumerate(store.ordered):

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import logscan as package
-from logscan import InputError, Limits, UsageError
+from logscan import InputError, UsageError
 from logscan._distribute import count_dask as chains
 from logscan._distribute import dask_connection
 from logscan._distribute import dask_units as fleet
@@ -29,6 +29,7 @@ from logscan._jobs.export import entry_batches
 from logscan._jobs.ingest import ingest
 from logscan._jobs.report import report_selected as report
 from logscan._jobs.search import find
+from logscan._scanning.plan import Limits
 from logscan._store.manifest import load
 from logscan._store.open_store import Store
 from logscan.times import time_range

@@ -186,7 +186,7 @@ def test_a_time_range(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "x.txt"], "tells no format"),
+        (["-o", "x.txt"], "cannot infer the format"),
         (["-o", "missing/x.csv"], "cannot be written"),
         (["-o", "x.csv", "--format", "xml"], "unknown"),
         ([], "Missing option"),

@@ -1,0 +1,68 @@
+"""The keywords by which failed handshakes are selected, named as the command line names its options."""
+
+from __future__ import annotations
+
+from logscan._failures import catalog
+from logscan._failures.selection import HostNames, Selection, select_alerts
+from logscan._jobs._options import Names, Reading, Times, several, times_of
+from logscan.errors import UsageError
+
+SIDES = ("southbound", "northbound")
+
+
+class Selecting(Times, total=False):
+    """Which failed handshakes are asked for; every name may be a pattern (``payments-*``)."""
+
+    alert: Names
+    """Alerts or causes; ``all``: every TLS failure. Default: ``bad_certificate``."""
+    family: str | None
+    """All faces of one fault, in place of ``alert``."""
+    org: Names
+    env: Names
+    proxy: Names
+    not_proxy: Names
+    """API proxies to leave out."""
+    side: str | None
+    """``southbound`` or ``northbound``."""
+    host: Names
+    """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
+    window: int
+    """Messages open at once while their entries are joined."""
+
+
+class Choosing(Selecting, Reading, total=False):
+    """Which failed handshakes are asked for, and how logs are read."""
+
+
+def selection_of(given: Selecting) -> Selection:
+    """The selection that was asked for.
+
+    Raises:
+        UsageError: an unknown alert, family or side, or a time that cannot be read.
+    """
+    family, side = given.get("family"), given.get("side")
+    alert = several(given.get("alert"))
+    if alert and family is not None:
+        raise UsageError("alert and family exclude each other", "give one of them")
+    for name, value, known in (("family", family, catalog.FAMILIES), ("side", side, SIDES)):
+        if value is not None and value not in known:
+            raise UsageError(f"{value}: unknown", "choose from " + ", ".join(known), argument=name)
+    return Selection(
+        alerts=select_alerts(alert or ("bad_certificate",)),
+        family=family,
+        orgs=several(given.get("org")),
+        envs=several(given.get("env")),
+        proxies=several(given.get("proxy")),
+        not_proxies=several(given.get("not_proxy")),
+        side=side,
+        times=times_of(given),
+    )
+
+
+def hosts_of(given: Selecting) -> HostNames:
+    """The rules by which Message Processors are named.
+
+    Raises:
+        UsageError: a rule without a name.
+    """
+    return HostNames(several(given.get("host")))
