@@ -221,6 +221,13 @@ def test_nothing_makes_the_grammar_raise(data: bytes) -> None:
     layout_of(data)
 
 
+def test_the_id_of_the_header_comes_before_one_in_the_text() -> None:
+    assert read(FULL.replace("text here", "Message id:m-2 x")).message_id == "m-1"
+    assert (
+        read(FULL.replace(" messageid:m-1", "").replace("text here", "Message id:m-2 x")).message_id == "m-2"
+    )
+
+
 def test_the_public_function_takes_text_bytes_and_spans() -> None:
     """Bytes that are no UTF-8 come through a str as they went in."""
     data = FULL.encode() + b" \xff"

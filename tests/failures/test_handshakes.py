@@ -14,6 +14,7 @@ from logscan._failures import catalog
 from logscan._failures import log_lines as lines
 from logscan._failures.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
 from logscan._failures.handshakes import Joiner
+from logscan._failures.joining import Joining
 from logscan._failures.log_lines import _address
 from logscan._failures.message_window import MessageWindow
 from logscan.values import Counters, FailedHandshake, Message
@@ -345,6 +346,35 @@ def test_lines_without_ids_that_wait_are_bounded(threads: int) -> None:
         assert len(list(joiner.firsts())) <= 1000
     assert joined >= 999
     assert joined + len(joiner.drain()) == 2000
+    assert joiner.drain() == []
+
+
+def test_what_is_joined_is_counted() -> None:
+    """Messages and failures, with an id and without."""
+    counters = Counters()
+    joining = Joining(lambda path: path, False, 100, counters)
+    text = (
+        channel(BAD) + channel(BAD, c=8) + channel(BAD, m="m-2") + channel(BAD).replace("messageid:m-1 ", "")
+    )
+    joined = [
+        done for span in split_entries(text.encode())[0] for done in joining.feed(parse(span, counters))
+    ]
+    joined += joining.drain()
+    assert (len(joined), sum(map(len, joined))) == (3, 4)
+    assert (counters.messages, counters.failures) == (3, 4)
+
+
+def test_another_exception_is_another_failure() -> None:
+    """The same exception, logged again by a further layer, is not."""
+    whole = channel(BAD) + thrown(JAVA)
+    assert len(failures(whole + thrown(JAVA))) == 1
+    assert len(failures(whole + thrown(JAVA.replace("bad_certificate", "unknown_ca")))) == 2
+
+
+def test_a_closed_channel() -> None:
+    (failure,) = failures(channel(BAD).replace("isOpen=true", "isOpen=false"))
+    assert failure.channel is not None
+    assert failure.channel.is_open is False
 
 
 def test_a_dotted_name_is_an_exception_if_a_frame_follows_it() -> None:

@@ -50,6 +50,19 @@ def test_counts_merge_in_any_order(items: list[tuple[int, str, str]], random: ob
     assert second.emit() == whole.emit()
 
 
+def test_every_column_of_by() -> None:
+    """Its value for a failure that has everything, and for one that has nothing."""
+    full, bare = failure(3), failure(3)._replace(ssl_info=None, channel=None, time=None, revision=None)
+    values = {column: value(full) for column, value in BY.items()}
+    assert values == {
+        "revision": "0", "target": "10.0.0.3:443", "alias": "alias", "keystore": "null", "truststore": "ts",
+        "host": "host", "family": "client-certificate", "refused_by": "peer", "reason": "r",
+        "day": "2026-11-23", "hour": "2026-11-23 00:00",
+    }  # fmt: skip
+    given = {column for column, value in BY.items() if value(bare) is not None}
+    assert given == {"host", "family", "refused_by", "reason"}
+
+
 def test_messages_are_counted_once_a_message() -> None:
     """Two failed handshakes of one message are one message; without an id each is its own."""
     incidents = Incidents()

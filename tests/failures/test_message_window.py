@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan._failures.message_window import MAX_ENTRIES, MessageWindow
+from logscan._failures.message_window import FINISHED, MAX_ENTRIES, MessageWindow
 from logscan.values import Counters, Entry, Message, Place
 
 
@@ -56,3 +58,14 @@ def test_one_message_cannot_grow_for_ever() -> None:
     out = [message for number in range(MAX_ENTRIES) for message in window.feed(entry("a", number))]
     assert [len(message.entries) for message in out] == [MAX_ENTRIES]
     assert counters.evicted_messages == 1
+
+
+def test_only_messages_that_may_go_on_count_as_evicted() -> None:
+    """One that has been quiet for more than two minutes of the log's own time is over."""
+    begin = datetime(2026, 11, 23)
+    for quiet, evicted in ((FINISHED, 1), (FINISHED + timedelta(seconds=1), 0)):
+        counters = Counters()
+        window = MessageWindow(counters, limit=1)
+        window.feed(entry("a", 0)._replace(time=begin))
+        (message,) = window.feed(entry("b", 1)._replace(time=begin + quiet))
+        assert (message.message_id, counters.evicted_messages) == ("a", evicted)

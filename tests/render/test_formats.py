@@ -9,6 +9,7 @@ import os
 import pty
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import openpyxl
 import pytest
 
 from support.command import ROOT, environment, logscan
+from support.profiles import sampled
 
 FIELDS = dict(
     line.split("\t")
@@ -139,8 +141,7 @@ ATTACKS = {
 FORMATS = ("table", "markdown", "csv", "json", "jsonl", "html", "xlsx", "ecs", "otel", "parquet")
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(("attack", "form"), sampled([*product(ATTACKS, FORMATS)], 3))
 def test_hostile_lines_stay_text(attack: str, form: str, tmp_path: Path) -> None:
     """Attacks × formats: in names and in the text of a failure."""
     text = ATTACKS[attack]

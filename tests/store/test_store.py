@@ -208,6 +208,7 @@ def test_other_readers(store: Path) -> None:
     assert [row[-1] for row in probe] == [True]  # excluded
 
 
+@pytest.mark.thorough
 def test_generated_logs_through_processes(tmp_path: Path) -> None:
     """Several files, ranges and processes: the answers are those of the files, of which the truth is known."""
     script = ROOT / "benchmarks/generate.py"

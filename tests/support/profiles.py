@@ -1,9 +1,12 @@
-"""How many examples a property tries: few in the quick run, many in the thorough one."""
+"""How many examples a property tries, and how many cases a test: few in the quick run, many in the thorough one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -21,6 +24,17 @@ for name, examples in (("quick", 25), ("thorough", 250)):
 def load(profile: str) -> None:
     """Set the number of examples of all properties that are defined from here on."""
     settings.load_profile(profile)
+
+
+def sampled(cases: Sequence[Any], step: int) -> list[Any]:
+    """Parameters of a test: each ``step``-th one in the quick run, all in the thorough run."""
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=[pytest.mark.thorough] if number % step else [],
+        )
+        for number, case in enumerate(cases)
+    ]
 
 
 def fewer(divisor: int) -> settings:

@@ -1,0 +1,46 @@
+"""Where entries begin: each search over a buffer against a reading line by line."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logscan._entries.layouts import PLAIN
+from logscan._entries.openers import Openers, has_entry, layout_of
+from support.logs import logs
+
+OPENERS = Openers(PLAIN)
+
+
+def by_lines(data: bytes) -> tuple[list[int], list[int]]:
+    """Where lines start, and which of them open an entry."""
+    starts = [0, *(at + 1 for at, byte in enumerate(data) if byte == 0x0A)]
+    starts = [at for at in starts if at < len(data)]
+    return starts, [at for at in starts if OPENERS.opens(data, at, len(data))]
+
+
+@given(logs(), st.data())
+def test_the_same_as_line_by_line(data: bytes, draw: st.DataObject) -> None:
+    """From any offset, to any end."""
+    cut = draw.draw(st.integers(0, len(data)))
+    data = data[:cut] if draw.draw(st.booleans()) else data
+    starts, opening = by_lines(data)
+    at = draw.draw(st.integers(0, len(data)))
+    assert OPENERS.next(data, at, len(data)) == next((start for start in opening if start >= at), None)
+    whole = [start for start in opening if b"\n" in data[start:] and start]
+    assert OPENERS.last(data, len(data)) == max(whole, default=0)
+    assert OPENERS.all(data, 0, len(data)) == opening
+    assert has_entry(data) == bool(opening)
+    if starts:
+        line = draw.draw(st.sampled_from(starts))
+        assert OPENERS.all(data, line, len(data)) == [start for start in opening if start >= line]
+        if line:
+            enclosing = max((start for start in opening if start < line), default=0)
+            assert OPENERS.enclosing(data, 0, line, len(data)) == enclosing
+        later = [start for start in opening if start > line]
+        assert OPENERS.end_of_entry(data, line, len(data)) == min(later, default=len(data))
+
+
+def test_a_text_without_entries_is_plain() -> None:
+    assert layout_of(b"nothing\nof\nours") is PLAIN
+    assert not has_entry(b"nothing\nof\nours")
