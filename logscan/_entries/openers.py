@@ -45,8 +45,12 @@ class Openers:
 
     def all(self, buffer: Buffer, start: int, end: int) -> list[int]:
         """All openers from an offset on."""
-        starts = [start, *(line.end() for line in self._candidates.finditer(buffer, start, end))]
-        return [at for at in starts if self.opens(buffer, at, end)]
+        opens = self.opens
+        found = [start] if opens(buffer, start, end) else []
+        for line in self._candidates.finditer(buffer, start, end):
+            if opens(buffer, at := line.end(), end):
+                found.append(at)  # noqa: PERF401 - twice as fast as a list of all candidates
+        return found
 
     def enclosing(self, buffer: Buffer, low: int, start: int, end: int) -> int:
         """The opener of the entry that a line belongs to, at an offset ≥ ``low``."""
@@ -58,8 +62,9 @@ class Openers:
     def end_of_entry(self, buffer: Buffer, at: int, end: int) -> int:
         """Where the entry that goes on at an offset ends: at the next opener, or at ``end``."""
         for line in self._candidates.finditer(buffer, at, end):
-            if line.end() >= end or self.opens(buffer, line.end(), end):
-                return line.end()
+            start = line.end()
+            if start >= end or self.opens(buffer, start, end):
+                return start
         return end
 
 

@@ -137,8 +137,7 @@ def header_id(data: bytes) -> bytes | None:
     if at < 0 or 0 <= dash < at:
         return None
     value = data[at + len(_ID_KEY) : at + 1024]
-    words = value.split(None, 1)
-    return words[0] if words and value.startswith(words[0]) else None
+    return None if value[:1] <= b" " else value.split(None, 1)[0]
 
 
 def decode(data: bytes) -> str:

@@ -112,12 +112,14 @@ def find(
     whole_ids = wanted if not (context or prefix or mentions or lines) else ()
     kept: deque[Span] = deque(maxlen=before)
     owed = 0
-    stem = ""
+    path = stem = ""
     for spans in _spans(paths, scan, whole_ids, index, cluster):
         for span in spans:
-            if context and stem != (here := describe(span.place.path).stem):
-                stem, owed = here, 0  # context does not reach into another log
-                kept.clear()
+            if context and path != span.place.path:
+                path = span.place.path
+                if stem != (here := describe(path).stem):
+                    stem, owed = here, 0  # context does not reach into another log
+                    kept.clear()
             kind = belongs.kind(span.data)
             counters.mentions += kind == _MENTIONED
             if kind == _MEMBER or (mentions and kind == _MENTIONED):
