@@ -13,7 +13,7 @@ from logscan.errors import OutputError, UsageError, reason_of
 
 
 @contextlib.contextmanager
-def written(path: str) -> Iterator[IO[bytes]]:
+def atomic_write(path: str) -> Iterator[IO[bytes]]:
     """A file to write; when the block ends well it stands at the path, on disk, in one step.
 
     A reader sees the old or the new one, never a part; so does the machine after a crash.

@@ -15,7 +15,7 @@ import typer
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import DEFAULT_WINDOW
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.atomic import written
+from logscan.atomic import atomic_write
 from logscan.errors import ExitCode, LogscanError, UsageError
 from logscan.values import Counters
 
@@ -289,7 +289,7 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with written(path) as file:
+    with atomic_write(path) as file:
         yield file
 
 

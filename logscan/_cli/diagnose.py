@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan._cli import _evidence as options
+from logscan._cli import _evidence_options as options
 from logscan._render.text import warnings
 from logscan.errors import ExitCode, UsageError
 

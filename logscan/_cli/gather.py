@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan._cli import _evidence as options
+from logscan._cli import _evidence_options as options
 from logscan.errors import ExitCode, UsageError
 
 Zip = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")]

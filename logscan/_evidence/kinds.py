@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logscan._entries.layouts import LAYOUTS
+from logscan._entries.openers import has_entry
 from logscan._evidence import s_client, trace
 from logscan._evidence.api_answers import is_answer
 from logscan._evidence.capture.keylog import is_key_log
@@ -17,8 +17,6 @@ HEAD = 1 << 16
 """Bytes at the beginning that show what a file is."""
 MAX_FILE = 64 << 20
 """Bytes of a file that is read as a whole (not a log, not a capture)."""
-_MAX_LINES = 400
-"""Lines among which a first entry is looked for."""
 
 LOG, CAPTURE, BUNDLE, KEYSTORE, CERTIFICATES, S_CLIENT, KEY_LOG, TRACE, ANSWER = (
     "Message Processor log", "packet capture", "proxy bundle", "keystore", "certificates",
@@ -47,19 +45,7 @@ def kind_of_evidence(head: bytes) -> str | None:
             return BUNDLE
         if is_answer(head):
             return ANSWER
-    return LOG if _is_log(head) else None
-
-
-def _is_log(head: bytes) -> bool:
-    """Whether entries of a Message Processor stand in it."""
-    at = 0
-    for _ in range(_MAX_LINES):
-        if any(layout.opener.match(head, at) for layout in LAYOUTS):
-            return True
-        at = head.find(b"\n", at) + 1
-        if not at:
-            break
-    return False
+    return LOG if has_entry(head) else None
 
 
 def read_whole(path: str) -> bytes:

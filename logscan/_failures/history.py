@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from logscan._failures.frames import to_frame
-from logscan.atomic import written
+from logscan.atomic import atomic_write
 from logscan.errors import InputError, UsageError
 from logscan.values import Incident
 
@@ -112,7 +112,7 @@ def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]
         {**(table.schema.metadata or {}), b"logscan": json.dumps(header).encode()}
     )
     path = os.path.join(folder, f"incidents-{run.label}--{run.digest}.parquet")
-    with written(path) as file:
+    with atomic_write(path) as file:
         pq.write_table(table, file, compression="zstd")
     return path
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from logscan._diagnosis.cases import Group
 from logscan._evidence.api_client import Fetcher
 from logscan._evidence.configuration import Proxy
-from logscan._jobs._evidence import EvidenceReader, EvidenceRequest
+from logscan._jobs._evidence_reader import EvidenceReader, EvidenceRequest
 from logscan.errors import InputError
 from logscan.values import Counters, Problem
 

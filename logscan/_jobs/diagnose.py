@@ -18,7 +18,7 @@ from logscan._evidence.keystores.keystore import Keystore
 from logscan._failures.catalog import CLIENT_CERTIFICATE
 from logscan._failures.selection import HostNames, Selection, select_alerts
 from logscan._jobs._counting import failures_of
-from logscan._jobs._evidence import EvidenceReader, EvidenceRequest
+from logscan._jobs._evidence_reader import EvidenceReader, EvidenceRequest
 from logscan._jobs._options import (
     Names,
     Paths,

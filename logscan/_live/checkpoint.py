@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from logscan._reading.fingerprint import Identity, Mark
-from logscan.atomic import written
+from logscan.atomic import atomic_write
 from logscan.errors import InputError, reason_of
 
 VERSION = 1
@@ -100,7 +100,7 @@ def save(path: str, checkpoint: Checkpoint) -> None:
         },
         "told": list(checkpoint.given),
     }
-    with written(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(data, indent=1).encode() + b"\n")
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from logscan._entries.layouts import Layout, begins_entry, layout_named
+from logscan._entries.openers import Openers
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.fingerprint import TAIL
 from logscan._reading.unpack import open_bytes, read_at
@@ -152,12 +153,8 @@ def run_task(task: IngestTask) -> TaskResult:
 def cut_at(path: str, layout: Layout, offset: int) -> int | None:
     """Offset ≥ ``offset`` in a plain file at which an entry begins; ``None`` if there is none near."""
     data = read_at(path, offset, _OPENER_SEARCH_BYTES)
-    line = data.find(b"\n") + 1
-    while 0 < line < len(data):
-        if layout.opener.match(data, line):
-            return offset + line
-        line = data.find(b"\n", line) + 1
-    return None
+    at = Openers(layout).next(data, 1, len(data))
+    return None if at is None else offset + at
 
 
 def lengthen(edge: Edge, piece: Edge, needles: Needles) -> None:
@@ -227,6 +224,7 @@ def _chunks(task: IngestTask, layout: Layout, result: TaskResult) -> Iterator[_C
     """The chunks of a task, up to its end or to damage."""
     stream = open_bytes(task.path, task.begin, ahead=True)
     left = None if task.end is None else task.end - task.begin
+    openers = Openers(layout)
     unused = bytearray()
     offset = task.begin
     is_first = True
@@ -246,7 +244,7 @@ def _chunks(task: IngestTask, layout: Layout, result: TaskResult) -> Iterator[_C
             unused += block[:count]
             if len(unused) < CHUNK_BYTES and (left is None or left > 0):
                 continue
-            cut = _last_opener(unused, layout)
+            cut = openers.last(unused, len(unused))
             if not cut and len(unused) > LONGEST_ROW:
                 cut = unused.rfind(b"\n") + 1 or len(unused)
             if cut:
@@ -258,18 +256,6 @@ def _chunks(task: IngestTask, layout: Layout, result: TaskResult) -> Iterator[_C
             yield _Chunk(offset, bytes(unused), is_first)
     finally:
         stream.close()
-
-
-def _last_opener(data: bytearray, layout: Layout) -> int:
-    """Where the last entry begins whose first line is whole; 0 if that is the first byte."""
-    line = data.rfind(b"\n")
-    while line > 0:
-        line = data.rfind(b"\n", 0, line)
-        if line < 0:
-            return 0
-        if layout.opener.match(data, line + 1):
-            return line + 1
-    return 0
 
 
 def _with_source(batch: pa.RecordBatch, source: int) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from logscan.atomic import written
+from logscan.atomic import atomic_write
 from logscan.errors import InputError, reason_of
 
 VERSION = 1
@@ -157,7 +157,7 @@ def save(folder: str, manifest: Manifest) -> None:
         OutputError: it cannot be written; the store is unchanged.
     """
     content = {"version": VERSION, **asdict(manifest)}
-    with written(os.path.join(folder, NAME)) as file:
+    with atomic_write(os.path.join(folder, NAME)) as file:
         file.write(json.dumps(content, separators=(",", ":")).encode("utf-8", "surrogatepass"))
 
 

@@ -15,7 +15,7 @@ from logscan.errors import UsageError
 
 if TYPE_CHECKING:
     from logscan._evidence.api_client import Management
-    from logscan._jobs._evidence import EvidenceRequest
+    from logscan._jobs._evidence_reader import EvidenceRequest
     from logscan._jobs.diagnose import Diagnosing
 
 PASSWORD = "LOGSCAN_KEYSTORE_PASSWORD"  # noqa: S105 (the name of a variable)
