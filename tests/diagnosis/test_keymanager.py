@@ -25,7 +25,7 @@ from logscan._diagnosis.keymanager import CHOSEN, choose
 from logscan._evidence.distinguished_names import from_der
 from logscan._evidence.keystores.read_keystore import read_keystore
 from support.command import ROOT, logscan
-from support.oracles import JDK, OPENSSL, require
+from support.oracles import JDK, JVM, OPENSSL, keytool, require
 from support.profiles import sampled
 
 TLS = ROOT / "tests/data/tls"
@@ -46,7 +46,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def java(classes: Path, name: str, *args: str, stdin: str = "") -> list[str]:
     """Run one of them."""
     done = subprocess.run(
-        [JDK.path, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classes, name, *args],
+        [JDK.path, *JVM, "-cp", classes, name, *args],
         input=stdin.encode(), capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
@@ -68,7 +68,6 @@ def test_choice(classes: Path, tmp_path: Path) -> None:
     stores = [
         path for path in sorted(PKI.iterdir()) if path.suffix in (".p12", ".jks") and path.name != "trust.p12"
     ]
-    keytool = JDK.paths[2]
     several = tmp_path / "several.p12"
     for source, alias in (
         ("good", "one"),
@@ -76,11 +75,10 @@ def test_choice(classes: Path, tmp_path: Path) -> None:
         ("unknownca", "three"),
         ("ecgood", "four"),
     ):
-        subprocess.run(
-            [keytool, "-importkeystore", "-srckeystore", PKI / f"{source}.p12", "-srcstorepass", "changeit",
-             "-srcalias", "myKey", "-destalias", alias, "-destkeystore", several, "-deststorepass", "changeit",
-             "-deststoretype", "PKCS12", "-noprompt"],
-            check=True, capture_output=True, timeout=60,
+        keytool(
+            "-importkeystore", "-srckeystore", PKI / f"{source}.p12", "-srcstorepass", "changeit",
+            "-srcalias", "myKey", "-destalias", alias, "-destkeystore", several, "-deststorepass", "changeit",
+            "-deststoretype", "PKCS12", "-noprompt",
         )  # fmt: skip
     stores.append(several)
     names = [subject(name) for name in ("root.pem", "other.pem", "inter.pem", "unknownca.pem")]

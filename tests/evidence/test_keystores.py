@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,11 @@ from logscan._evidence.keystores.keystore import WrongPasswordError
 from logscan._evidence.keystores.pem import pem_certificates
 from logscan._evidence.keystores.read_keystore import read_keystore
 from support.command import ROOT
-from support.oracles import JDK, needs
+from support.oracles import JDK, keytool, needs
 
 PKI = ROOT / "tests/data/tls/pki"
 KEYS = {"one": "good", "two": "fullchain", "three": "unknownca", "four": "ecgood"}
 TRUSTED = {"authority": "other"}
-
-
-def keytool(*args: str | Path) -> str:
-    command = [JDK.paths[2], "-J-Duser.language=en", *args]
-    return subprocess.run(command, check=True, capture_output=True, timeout=60, text=True).stdout
 
 
 @pytest.fixture(scope="module", params=["PKCS12", "JKS"])

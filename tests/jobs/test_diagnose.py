@@ -21,6 +21,7 @@ from logscan._jobs.diagnose import diagnose
 from logscan._render.diagnosis.data import as_json
 from support.command import ROOT, logscan
 from support.oracles import OPENSSL, needs
+from support.profiles import sampled
 
 TLS = ROOT / "tests/data/tls"
 TRUTH: list[dict[str, Any]] = json.loads((TLS / "truth.json").read_text())
@@ -228,7 +229,9 @@ def test_controls(path: Path) -> None:
     assert found["capture"]["accepted"] == 1
 
 
-@pytest.mark.parametrize("path", sorted((TLS / "variants").glob("*.pcap*")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sampled(sorted((TLS / "variants").glob("*.pcap*")), 3), ids=lambda path: path.name
+)
 def test_variants(path: Path) -> None:
     """The same handshake in every link type and form; what is cut says what it lacks."""
     done = logscan(
