@@ -55,6 +55,11 @@ class Probe:
     """Device and inode; zeros for an address."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a file on a disk of this machine."""
+        return self.is_file and self.inode != (0, 0)
+
+    @property
     def plain_size(self) -> int | None:
         """The size of a file whose bytes are the text; ``None`` where any offset cannot be read at once."""
         return self.size if self.is_file and self.packing.is_plain else None

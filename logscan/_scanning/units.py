@@ -155,7 +155,7 @@ def worth_while(streams: Sequence[Stream], workers: int) -> bool:
     probes = [file.probe for stream in streams for file in stream]
     if any(probe.is_stream for probe in probes):
         return False  # its layout is judged when it is read
-    sizes = [probe.size for probe in probes if probe.is_file]
+    sizes = [probe.size for probe in probes if probe.is_local]
     return sum(sizes) >= RANGE // 4 and (len(sizes) > 1 or max(sizes) > RANGE)
 
 
