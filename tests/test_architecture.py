@@ -54,6 +54,15 @@ def test_every_folder_has_its_row() -> None:
     assert {name.partition(".")[0] for name in modules()} == set(rules())
 
 
+def test_the_page_names_files_that_exist() -> None:
+    """Each path of the page, from the package or from the repository."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    paths = set(re.findall(r"`(_?[\w/*]+/[\w/*]*(?:\.\w+)?)`", page))
+    assert len(paths) > 30
+    for path in paths:
+        assert list(PACKAGE.glob(path)) or list(ROOT.glob(path)), path
+
+
 def test_no_circle() -> None:
     """Each folder imports only folders whose rows stand above its own."""
     above: set[str] = set()
