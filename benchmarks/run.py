@@ -196,7 +196,7 @@ def other_alerts(data: bytes) -> object:
 
 
 def rows_of(path: Path) -> Callable[[bytes], object]:
-    """Counts of an exported file: rows, values of some columns, a hash of the ids, the length of the texts."""
+    """Counts of an exported file: rows, values of some columns, a hash of the ids, the size of the texts."""
 
     def read(_: bytes) -> object:
         import pyarrow.parquet as pq
