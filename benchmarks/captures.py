@@ -1,9 +1,9 @@
-"""Read a capture of 200 MB beside tshark: the same handshakes found, processor time and memory compared.
+"""Compare logscan with tshark on a capture of 200 MB: handshakes found, processor time and memory.
 
     python benchmarks/captures.py --megabytes 200
 
-The capture is made of real handshakes (tests/data/tls, their ports rewritten) between connections that carry
-bulk data, as a busy Message Processor's are: one handshake to some hundred packets.
+The capture has real handshakes (tests/data/tls, with other ports) between connections that carry bulk data,
+as on a busy Message Processor: one handshake for some hundred packets.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def with_port(packet: bytes, old: int, new: int, host: int) -> bytes:
 
 
 def generate(path: Path, megabytes: float, seed: int) -> int:
-    """Write the capture; how many handshakes are in it."""
+    """Write the capture; return the number of its handshakes."""
     rnd = random.Random(seed)
     samples = [packets_of(SAMPLES / name) for name in HANDSHAKES]
     handshakes = 0
@@ -107,7 +107,7 @@ def generate(path: Path, megabytes: float, seed: int) -> int:
 
 
 def measured(command: list[str]) -> tuple[float, float, float, bytes]:
-    """Wall seconds, processor seconds, MiB at most, and what it printed."""
+    """Wall seconds, processor seconds, peak MiB and output of a command."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
@@ -127,12 +127,12 @@ print(sum(c.request is not None for c in found), sum(c.client_chain == () for c 
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--megabytes", type=float, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--keep", help="write the capture here and keep it")
+    parser.add_argument("--keep", help="write the capture to this path and keep it")
     args = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as folder:
@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def counts(name: str, out: bytes) -> str:
-    """What a reader found, in the same words."""
+    """The counts of a reader, in the same form for both."""
     if name == "logscan":
         return ", ".join(f"{int(number):,}" for number in out.split()[:3])
     rows = [line.split(b"\t") for line in out.splitlines()]

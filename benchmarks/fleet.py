@@ -1,10 +1,10 @@
-"""Measure the store, the light index and the cluster beside their peers, in one run, on generated data.
+"""Compare the store, the light index and the cluster with other tools, in one run, on generated data.
 
     python benchmarks/fleet.py                             # 8 files of 512 MiB, three rounds, to RESULTS.md
     python benchmarks/fleet.py --files 4 --size 64MiB      # smaller
 
-Whole processes with their start-up, warm page cache, alternating rounds. All ways to look up an id must print
-the same entries. Needs ripgrep, and polars beside logscan[cluster].
+Times are those of whole processes with start-up, a warm page cache and alternating rounds. All ways to look
+up an id must print the same entries. Needs ripgrep, polars and logscan[cluster].
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ if __name__ == "__main__":
 """
 
 MEMORY = '{"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}'
-"""What workers are started with (docs/cluster.md)."""
+"""Environment of the workers (docs/cluster.md)."""
 
 
 class Bench:
-    """The data, and how it is asked."""
+    """The data, and the measurements on it."""
 
     def __init__(self, folder: Path, files: int, size: int, rounds: int, logscan: str) -> None:
         self.folder, self.rounds, self.logscan = folder, rounds, logscan
@@ -79,12 +79,12 @@ class Bench:
         self.rows: list[str] = []
 
     def say(self, what: str, value: str, more: str = "") -> None:
-        """A row of the table."""
+        """Add a row to the table, and print it."""
         self.rows.append(f"| {what} | {value} | {more} |")
         print(self.rows[-1], flush=True)
 
     def alternate(self, ways: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-        """Medians of some ways to do the same."""
+        """Medians of the seconds that each way takes, in alternating rounds."""
         times: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(self.rounds):
             for name, way in ways.items():
@@ -92,11 +92,11 @@ class Bench:
         return {name: statistics.median(held) for name, held in times.items()}
 
     def timed(self, *argv: str | Path) -> float:
-        """Seconds of a command."""
+        """Seconds that a command takes."""
         return run(Command("", argv))[1]
 
     def ingest(self) -> Path:
-        """Ingest beside polars, and the sizes."""
+        """Measure ingest, polars and the sizes."""
         store, parquet = self.folder / "store", self.folder / "polars.parquet"
 
         def ours() -> float:
@@ -118,7 +118,7 @@ class Bench:
         return self.timed("wc", "-l", *self.logs)
 
     def index(self) -> None:
-        """The light indexes, of plain and of packed files."""
+        """Measure the light index of plain and of packed files."""
         for place in (self.plain, self.gz):
             for old in place.glob(".logscan-index*"):
                 old.unlink()
@@ -131,7 +131,7 @@ class Bench:
             )
 
     def look_ups(self, store: Path) -> None:
-        """One id, by every way; as a process, and inside Python."""
+        """Measure the search for one id in every way, as a process and inside Python."""
         search = [self.logscan, "search", "-h"]
         ways: dict[str, Sequence[str | Path]] = {
             "store": [*search, "--store", store],
@@ -166,7 +166,7 @@ class Bench:
         return self.timed(self.logscan, "report", "--alert", "all", "--host", "mp", *where)
 
     def reports(self, store: Path | None) -> None:
-        """Of the store and of the files."""
+        """Measure reports of the store and of the files."""
         places = {"plain": [str(self.plain)], "gz": [str(self.gz)]}
         if store is not None:
             places["store"] = ["--store", str(store)]
@@ -178,7 +178,7 @@ class Bench:
             self.say(f"report: {name}", f"{seconds:.2f} s")
 
     def cluster(self) -> None:
-        """The curve of workers, for plain and packed files."""
+        """Measure reports with 1, 2 and 4 workers, of plain and packed files."""
         empty = self.folder / "empty.log"
         empty.write_text("2026-11-01 00:00:00,000 main INFO X - quiet\n")
         for count in (1, 2, 4):
@@ -210,12 +210,12 @@ class Bench:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--files", type=int, default=8)
     parser.add_argument("--size", type=generate.parse_size, default=512 << 20)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--data", type=Path, help="where the logs are kept; a temporary folder otherwise")
+    parser.add_argument("--data", type=Path, help="folder of the logs; default: a temporary folder")
     parser.add_argument("--logscan", default=shutil.which("logscan"), help="the command to measure")
     parser.add_argument("--cluster", action="store_true", help="only reports of files and the cluster")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")

@@ -1,16 +1,15 @@
-"""Write a realistic Message Processor log of any size, together with the truth about it.
+"""Write a realistic Message Processor log of any size, and the list of its failed handshakes.
 
     python benchmarks/generate.py system.log --size 1GiB --seed 7 --failing 0.001
 
-writes ``system.log`` and, beside it, ``system.log.truth.jsonl``: one JSON object per failed
-handshake, in the order in which its first line stands in the log. The same arguments always give the
-same bytes. Standard library only, so that it runs before anything is installed.
+writes ``system.log`` and, beside it, ``system.log.truth.jsonl``: one JSON object per failed handshake, in
+the order of their first lines. The same arguments always give the same bytes. The script needs only the
+standard library, so it runs before anything is installed.
 
-The traffic interleaves the entries of many messages over several threads. Failing messages are drawn
-from :data:`FAULTS`, which covers the three generations of Java's wording, retries (two failed
-handshakes in one message), lines without channel or SSLInfo, and northbound failures. The rest is
-noise on purpose: stack traces that are no TLS failure, prose that mentions the needles, entries without
-context, several-line messages.
+The entries of many messages alternate, on several threads. Failing messages are chosen at random from
+:data:`FAULTS`: the three generations of Java's wording, retries (two failed handshakes in one message),
+lines without channel or SSLInfo, and northbound failures. All other messages are noise: stack traces that
+are no TLS failure, text that mentions the needles, entries without context, several-line messages.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def indented(frames: str, indent: str = "\t") -> str:
 
 
 class Fault(NamedTuple):
-    """One way to fail: what the log says, and what the truth of it is."""
+    """One kind of failure: its text in the log, and the values that a reader must find."""
 
     weight: int
     alert: str
@@ -171,7 +170,7 @@ DECOYS = (
     "WARN HTTP.CLIENT - SSLInfo: KeyStore reloaded for {proxy}\n",
     "INFO MESSAGING.FLOW - FaultRules.match() : no rule matches 'Received fatal alert' in {proxy}\n",
 )
-"""Prose that mentions what a scanner looks for, and is no failure."""
+"""Entries that mention the needles and are no failure."""
 NOISE_TRACE = (
     "ERROR MESSAGING.RUNTIME - Application.sync() :  Actual Error\n"
     "com.apigee.expressions.parser.ParseException: Both the operands for EQUALS expression should be"
@@ -187,16 +186,16 @@ NOISE_TRACE = (
 
 
 class Line(NamedTuple):
-    """The rest of an entry behind its context, waiting to be written with the time of its turn."""
+    """An entry without its time and context, which :func:`entries` adds."""
 
     thread: str
     rest: str
     begins: dict[str, Any] | None = None
-    """The failed handshake whose first line this is."""
+    """The failed handshake that begins with this line."""
 
 
 class Traffic:
-    """Makes messages. All chance comes from one seeded generator."""
+    """Makes messages, at random, from one seed."""
 
     def __init__(self, seed: int, failing: float) -> None:
         self.random = random.Random(seed)
@@ -209,7 +208,7 @@ class Traffic:
         self.targets: dict[tuple[str, str, str], tuple[tuple[str, int], str, bool]] = {}
 
     def message(self) -> tuple[str, str, list[Line]]:
-        """One message: its context text, its id, its entries."""
+        """One message: the context of its lines, its id, its entries."""
         rnd = self.random
         if rnd.random() < 0.02:
             return "", "", [self._without_context()]
@@ -341,9 +340,9 @@ def entries(
     milliseconds: float = 2.0,
     concurrent: int = 40,
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Entries in log order, each with the failed handshake that begins there, if one does.
+    """Entries in the order of the log, each with the failed handshake that begins there, if any.
 
-    Once ``enough()`` says so no new message begins, and those under way run to their ends.
+    When ``enough()`` is true, no new message begins, and open messages are completed.
     """
     traffic = Traffic(seed, failing)
     rnd = random.Random(seed + 1)
@@ -411,7 +410,7 @@ def write(
 
 
 def parse_size(text: str) -> int:
-    """``1GiB``, ``64MiB``, ``500kB``, ``1000``: bytes."""
+    """Bytes of a size such as ``1GiB``, ``64MiB``, ``500kB`` or ``1000``."""
     match = re.fullmatch(r"(?i)(\d+)\s*([kmgt]?)(i?)b?", text)
     if not match:
         raise argparse.ArgumentTypeError(f"not a size: {text!r} (try 64MiB or 1GiB)")
@@ -422,9 +421,9 @@ def parse_size(text: str) -> int:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("log", type=Path, help="the log to write; its truth goes beside it")
+    parser.add_argument("log", type=Path, help="log to write; its truth is written beside it")
     parser.add_argument("--size", type=parse_size, default=parse_size("64MiB"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--failing", type=float, default=0.001, help="share of failing messages")

@@ -1,11 +1,11 @@
-"""Which structure holds message id → block of a log? Size, time to build, time of a look-up.
+"""Compare structures that map a message id to blocks of a log: size, time to build, time of a look-up.
 
-The same postings (32 bits of an id, the number of a block of 128 KiB) of one generated log go into each. A
-look-up is timed inside a running Python, and as a new process that imports, opens and asks.
+Each structure gets the same postings (32 bits of an id, the number of a block of 128 KiB) of one generated
+log. A look-up is timed inside a running Python, and as a new process with its imports.
 
     python benchmarks/index_structures.py [--size 1GiB]
 
-Needs lmdb beside logscan[sql].
+Needs lmdb and logscan[sql].
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOOK_UPS = 200
 
 
 def rows(folder: Path, postings: Postings) -> None:
-    """A row a posting."""
+    """SQLite with one row per posting."""
     base = sqlite3.connect(folder / "index", isolation_level=None)
     base.execute("CREATE TABLE p(h INTEGER, b INTEGER, PRIMARY KEY(h, b)) WITHOUT ROWID")
     base.execute("BEGIN")
@@ -44,7 +44,7 @@ def rows(folder: Path, postings: Postings) -> None:
 
 
 def buckets(folder: Path, postings: Postings) -> None:
-    """A blob a bucket of 2,048: what logscan does."""
+    """SQLite with one blob per bucket of 2,048 postings, as logscan has it."""
     collector = Collector()
     collector._found = [value << 16 | block for value, block in postings]  # noqa: SLF001 - no text here
     base = sqlite3.connect(folder / "index", isolation_level=None)
@@ -56,19 +56,19 @@ def buckets(folder: Path, postings: Postings) -> None:
 
 
 def flat(folder: Path, postings: Postings) -> None:
-    """A file of eight bytes each, sorted."""
+    """A sorted file with eight bytes per posting."""
     values = b"".join((value << 16 | block).to_bytes(8, "little") for value, block in postings)
     (folder / "index").write_bytes(values)
 
 
 def table(postings: Postings) -> pa.Table:
-    """Two columns."""
+    """The postings in two columns."""
     values, blocks = zip(*postings, strict=True)
     return pa.table({"h": pa.array(values, pa.int64()), "b": pa.array(blocks, pa.int32())})
 
 
 def duck(folder: Path, postings: Postings) -> None:
-    """A sorted table."""
+    """A sorted table of DuckDB."""
     import duckdb
 
     with duckdb.connect(str(folder / "index")) as base:
@@ -77,7 +77,7 @@ def duck(folder: Path, postings: Postings) -> None:
 
 
 def lmdb(folder: Path, postings: Postings) -> None:
-    """Keys without values."""
+    """LMDB with keys and no values."""
     import lmdb
 
     keys = (value.to_bytes(4, "big") + block.to_bytes(3, "big") for value, block in postings)
@@ -90,7 +90,7 @@ def lmdb(folder: Path, postings: Postings) -> None:
 
 
 def parquet(folder: Path, postings: Postings) -> None:
-    """Sorted, in row groups of 65,536."""
+    """A sorted Parquet file with row groups of 65,536."""
     pq.write_table(
         table(postings), folder / "index", compression="zstd", row_group_size=1 << 16, use_dictionary=False,
         column_encoding="DELTA_BINARY_PACKED",
@@ -98,12 +98,12 @@ def parquet(folder: Path, postings: Postings) -> None:
 
 
 class Structure(NamedTuple):
-    """One way to keep postings."""
+    """One structure for postings."""
 
     name: str
     build: object
     find: str
-    """What a process runs: it defines ``find(hash)``, which gives blocks."""
+    """Code of the process: it defines ``find(hash)``, which returns the blocks."""
 
 
 STRUCTURES = (
@@ -182,7 +182,7 @@ def postings_of(log: Path) -> Postings:
 
 
 def measure(structure: Structure, folder: Path, postings: Postings, sought: Postings, size: int) -> None:
-    """One row of the table."""
+    """Measure one structure, and print its row of the table."""
     begun = time.perf_counter()
     assert callable(structure.build)
     structure.build(folder, postings)
@@ -210,7 +210,7 @@ def measure(structure: Structure, folder: Path, postings: Postings, sought: Post
 
 
 def run(folder: Path, code: str) -> str:
-    """What a Python prints."""
+    """The output of a Python process."""
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=folder
     )
@@ -218,7 +218,7 @@ def run(folder: Path, code: str) -> str:
 
 
 def main() -> None:
-    """Build all, and ask all the same."""
+    """Build and measure all structures with the same look-ups."""
     options = argparse.ArgumentParser()
     options.add_argument("--size", type=parse_size, default=parse_size("1GiB"))
     asked = options.parse_args()

@@ -1,12 +1,12 @@
-"""Measure logscan beside its peers, in one run, on generated data; write the table to RESULTS.md.
+"""Compare logscan with other tools, in one run, on generated data; write the table to RESULTS.md.
 
     python benchmarks/run.py                    # 1 GiB, five rounds, all jobs, to RESULTS.md
-    python benchmarks/run.py --size 10GiB       # the large form of the jobs that have one
-    python benchmarks/run.py --quick            # 8 MiB, equality only, no times; for .ci/run
+    python benchmarks/run.py --size 10GiB       # only the jobs that also run on large data
+    python benchmarks/run.py --quick            # 8 MiB, compares answers, no times; for .ci/run
 
-Whole processes with their start-up, warm page cache, alternating rounds. Before a job is timed, all its
-commands must give the same answer. Peers that are missing are installed (``--install``: apt-get and pip, as
-root) or left out, and the table says so.
+Times are those of whole processes with start-up, a warm page cache and alternating rounds. Before a job is
+timed, all its commands must give the same answer. ``--install`` installs missing tools (apt-get and pip, as
+root). Otherwise they are left out, and the table names them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ import polars as pl, sys
  .select(pl.col("line").str.extract_groups(r"{NAMED}")).unnest("line").filter(pl.col("time").is_not_null())
  .sink_parquet(sys.argv[2], compression="zstd"))
 """
-"""Both leave out what stands below an entry's own line: less than logscan writes."""
+"""Both leave out all lines of an entry after the first, so they write less than logscan."""
 
 
 @dataclass
@@ -115,9 +115,9 @@ class Command:
     name: str
     argv: Sequence[str | Path]
     answer: Callable[[bytes], object] = lambda data: len(data.splitlines())
-    """What must be equal among the commands of a job."""
+    """Makes the answer of the output. It must be equal for all commands of a job."""
     asked: Sequence[str | Path] | None = None
-    """What gives the answer, where that is more than the job asks for."""
+    """The command that gives the answer, if it differs from the one that is timed."""
     stdin: Path | None = None
     times: list[float] = field(default_factory=list)
     peak: int = 0
@@ -126,7 +126,7 @@ class Command:
 
 @dataclass
 class Job:
-    """Commands that do the same."""
+    """Commands that do the same work."""
 
     name: str
     size: int
@@ -142,7 +142,7 @@ _, status, usage = os.wait4(process.pid, 0)
 with open(sys.argv[1], "w") as file:
     json.dump([time.perf_counter() - begun, usage.ru_maxrss], file)
 """
-"""Runs a command from a small process: a child's peak memory counts that of its parent at the fork."""
+"""Runs a command from a small process: peak memory of a child includes that of its parent at the fork."""
 
 
 def run(command: Command, asked: bool = False) -> tuple[bytes, float, int]:
@@ -161,13 +161,13 @@ def run(command: Command, asked: bool = False) -> tuple[bytes, float, int]:
 
 
 def aggregated(data: bytes) -> object:
-    """Lines of org, env, proxy, alert and count, as a mapping."""
+    """The counts by org, env, proxy and alert, from lines of text."""
     rows = [line.split() for line in data.decode().splitlines()]
     return {tuple(row[:-1]): int(row[-1]) for row in rows}
 
 
 def from_logscan(data: bytes) -> object:
-    """The same out of logscan's own words: received alerts of channel lines, southbound."""
+    """The same counts from logscan's JSON lines: southbound alerts that channel lines received."""
     counts: Counter[tuple[str, ...]] = Counter()
     for line in data.decode().splitlines():
         row = json.loads(line)
@@ -177,13 +177,13 @@ def from_logscan(data: bytes) -> object:
 
 
 def incidents(data: bytes) -> object:
-    """The counts of a report, without what names files."""
+    """The counts of a report, without the columns that depend on file names."""
     rows = json.loads(data)["incidents"]
     return [[row[name] for name in ("org", "env", "proxy", "alert", "failed_handshakes")] for row in rows]
 
 
 def last_quarter(path: Path) -> str:
-    """A quarter of an hour before the end of a log."""
+    """The time a quarter of an hour before the end of a log."""
     with path.open("rb") as file:
         file.seek(-65536, os.SEEK_END)
         lines = [line for line in file.read().decode().splitlines()[1:] if line.startswith("20")]
@@ -191,12 +191,12 @@ def last_quarter(path: Path) -> str:
 
 
 def other_alerts(data: bytes) -> object:
-    """What a report counts outside its selection."""
+    """The alerts that a report counts outside its selection."""
     return sorted(json.loads(data)["outside_selection"]["alerts"].items())
 
 
 def rows_of(path: Path) -> Callable[[bytes], object]:
-    """Counts of an exported file: rows, values of some columns, and a digest of the texts."""
+    """Counts of an exported file: rows, values of some columns, a hash of the ids, the size of the texts."""
 
     def read(_: bytes) -> object:
         import pyarrow.parquet as pq
@@ -222,7 +222,7 @@ def first_number(data: bytes) -> object:
 def data_file(
     folder: Path, name: str, size: int, *, failing: float, seed: int, milliseconds: float = 2.0
 ) -> Path:
-    """A generated log, made once."""
+    """A generated log, written once."""
     path = folder / name
     if not path.exists():
         with path.open("wb") as log, path.with_name(name + ".truth.jsonl").open("w") as truth:
@@ -231,7 +231,7 @@ def data_file(
 
 
 def packed(path: Path, suffix: str) -> Path:
-    """The same log, packed."""
+    """The packed form of a log."""
     target = path.with_name(path.name + suffix)
     if not target.exists():
         with path.open("rb") as data, open_packed(target, suffix) as out:
@@ -240,7 +240,7 @@ def packed(path: Path, suffix: str) -> Path:
 
 
 def open_packed(path: Path, suffix: str) -> IO[bytes]:
-    """A file to write, packed as its suffix says."""
+    """An open file to write, packed according to the suffix."""
     if suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "wb", 6))
     if suffix == ".zst":
@@ -251,7 +251,7 @@ def open_packed(path: Path, suffix: str) -> IO[bytes]:
 
 
 def split(path: Path, parts: int, suffix: str) -> Path:
-    """The same log as a rotated family of many files."""
+    """The same log as a rotated log of many files."""
     folder = path.with_name(f"{path.stem}-{parts}{suffix}")
     if not folder.exists():
         folder.mkdir()
@@ -264,7 +264,7 @@ def split(path: Path, parts: int, suffix: str) -> Path:
 
 
 def ids_of(path: Path, count: int) -> list[str]:
-    """Some message ids of a log, spread over it."""
+    """Message ids from random places of a log."""
     rnd = random.Random(1)
     found: list[str] = []
     size = path.stat().st_size
@@ -280,7 +280,7 @@ def ids_of(path: Path, count: int) -> list[str]:
 
 
 def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> list[Job]:
-    """All jobs over data of one size."""
+    """All jobs on data of one size."""
     name = f"plain-{size // (1 << 20)}MiB.log" if not large else "plain-10GiB.log"
     plain = data_file(folder, name, size, failing=0.001, seed=7)
     one = ids_of(plain, 1)[0]
@@ -351,7 +351,7 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
         ),
     ]
     if large:
-        slow = ("re loop", "rg -U, whole entries", "lnav")  # minutes each, and gigabytes of memory
+        slow = ("re loop", "rg -U, whole entries", "lnav")  # they take minutes and gigabytes of memory
         for job in everything:
             job.commands = [command for command in job.commands if command.name not in slow]
         return [job for job in everything if len(job.commands) > 1]
@@ -441,7 +441,7 @@ def jobs(folder: Path, size: int, logscan: str, large: bool, python: str) -> lis
 
 
 def tail_throughput(folder: Path, source: Path, logscan: str) -> tuple[float, int]:
-    """MiB/s at which appended lines come out as failures, and how many did."""
+    """MiB/s at which tail reads appended lines, and the number of failures that it prints."""
     truth = source.with_name(source.name + ".truth.jsonl").read_text().count("\n")
     live = folder / "live.log"
     live.write_bytes(b"")
@@ -490,14 +490,14 @@ def quiet_cost(folder: Path, logscan: str) -> float:
 
 
 def install() -> None:
-    """Bring the peers from the registries."""
+    """Install the other tools with apt-get and pip."""
     subprocess.run(["apt-get", "update", "-qq"], check=False)
     subprocess.run(["apt-get", "install", "-y", "-qq", *APT], check=False)
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", *PYPI], check=False)
 
 
 def have(command: Command) -> bool:
-    """Whether a peer is there."""
+    """Whether a tool is installed."""
     program = str(command.argv[0])
     if command.name in ("DuckDB", "polars"):
         load = [program, "-c", f"import {command.name.lower()}"]
@@ -506,7 +506,7 @@ def have(command: Command) -> bool:
 
 
 def machine() -> str:
-    """What this ran on."""
+    """Processor, cores and versions of this machine."""
     model = platform.processor() or platform.machine()
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
         for line in file:
@@ -517,7 +517,7 @@ def machine() -> str:
 
 
 def check(job: Job) -> None:
-    """All commands of a job give the same answer; else the run ends."""
+    """End the run if the commands of a job give different answers."""
     answers = {command.name: command.answer(run(command, asked=True)[0]) for command in job.commands}
     if (
         job.compare
@@ -527,7 +527,7 @@ def check(job: Job) -> None:
 
 
 def measure(job: Job, rounds: int) -> list[str]:
-    """Alternate the commands; rows for the table, ratios to the first."""
+    """Time the commands in alternating rounds; return rows of the table, with ratios to the first."""
     for _ in range(rounds):
         for command in job.commands:
             _, seconds, peak = run(command)
@@ -549,14 +549,14 @@ def measure(job: Job, rounds: int) -> list[str]:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--size", type=generate.parse_size, default=1 << 30)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--data", type=Path, help="where the logs are kept; a temporary folder otherwise")
+    parser.add_argument("--data", type=Path, help="folder of the logs; default: a temporary folder")
     parser.add_argument("--logscan", default=shutil.which("logscan"), help="the command to measure")
-    parser.add_argument("--quick", action="store_true", help="equality only, on little data")
-    parser.add_argument("--install", action="store_true", help="install the peers first")
+    parser.add_argument("--quick", action="store_true", help="compare answers on little data, without times")
+    parser.add_argument("--install", action="store_true", help="install missing tools first")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     args = parser.parse_args()
     if args.install:

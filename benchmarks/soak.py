@@ -1,16 +1,17 @@
-"""Let ``logscan tail`` follow a busy, rotating log: delay, throughput, memory; beside other followers.
+"""Let ``logscan tail`` and other tools follow a busy, rotating log: delay, throughput and memory.
 
     python benchmarks/soak.py --seconds 120 --lines 20000
 
+A writer appends generated entries at a steady rate and rotates by renaming. The message id of every failed
+handshake contains the time at which it was written. So the delay from the writing of its last line to the
+output is known for each reader, on the same file at the same time. The other readers are ``tail -F | grep``
+and, if it is installed, rsyslog (``imfile`` follows files with inotify, a filter keeps lines with the word,
+``ompipe`` writes them). The script also samples the resident memory and the processor time of logscan.
+
     python benchmarks/soak.py --millions 100
 
-follows so many million lines as fast as it can, for memory's sake: the writer is at most 200 blocks of 10,000
-lines ahead. In the first form a writer appends generated entries at a steady rate and rotates by renaming.
-Every failed handshake carries the time at which it was written in its message id, so that the delay from the
-writing of its last line to the reader's output is known, for all readers, on the same file at the same time.
-The other readers are ``tail -F | grep`` and, where it is installed, rsyslog (its ``imfile`` follows files by
-inotify, its filter keeps what contains the word, ``ompipe`` writes it).
-Beside that logscan's resident memory is sampled, and its processor time.
+logscan follows this many million lines as fast as it can, to measure its memory. The writer is at most 200
+blocks of 10,000 lines ahead.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ ruleset(name="failed") {{
 
 
 def rsyslog(folder: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """Start rsyslog beside the others: its process, and what it writes."""
+    """Start rsyslog; return its process and its output."""
     pipe = f"{folder}/rsyslog.pipe"
     os.mkfifo(pipe)
-    # Opened for both ways, the pipe neither waits for its writer nor ends with it.
+    # A pipe that is open for reading and writing neither waits for its writer nor ends with it.
     stream = os.fdopen(os.open(pipe, os.O_RDWR), "rb", buffering=0)
     Path(folder, "rsyslog.conf").write_text(RSYSLOG.format(folder=folder), encoding="utf-8")
     command = ["rsyslogd", "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/rsyslog.pid"]
@@ -65,7 +66,7 @@ def rsyslog(folder: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
 
 
 class Writer(threading.Thread):
-    """Appends so many lines a second, in bursts of ten milliseconds, and rotates now and then."""
+    """Appends lines at a steady rate, in bursts of ten milliseconds, and rotates every few seconds."""
 
     def __init__(self, path: Path, lines: int, failing: float, seconds: float, every: float) -> None:
         super().__init__(daemon=True)
@@ -74,7 +75,7 @@ class Writer(threading.Thread):
         self.lines = self.failures = self.rotations = 0
 
     def run(self) -> None:
-        """Write."""
+        """Append lines until the time is over."""
         rnd = random.Random(1)
         begun = rotated = time.monotonic()
         file = self._path.open("ab", buffering=0)
@@ -103,7 +104,7 @@ class Writer(threading.Thread):
 
 
 def delays(stream: object, found: list[float]) -> None:
-    """Seconds from a stamp in a line to now, for each line that has one."""
+    """Collect the seconds from the stamp in a line to now, for each line that has one."""
     for line in stream:  # type: ignore[attr-defined]
         at = line.find(b"t-")
         if at >= 0:
@@ -112,7 +113,7 @@ def delays(stream: object, found: list[float]) -> None:
 
 
 def flood(logscan: str, millions: int, folder: str) -> None:
-    """Write as fast as it is followed; memory by lines."""
+    """Write as fast as logscan follows; print its memory by lines."""
     log = Path(folder) / "system.log"
     log.write_bytes(b"")
     ours = subprocess.Popen([logscan, "tail", "--checkpoint", f"{folder}/state", log], stdout=subprocess.PIPE)
@@ -148,20 +149,20 @@ def flood(logscan: str, millions: int, folder: str) -> None:
     print(
         f"{blocks * 10_000:,} lines, {size / (1 << 30):.1f} GiB, {rotation} rotations in {seconds:.0f} s:"
         f" {blocks * 10_000 / seconds:,.0f} lines and {size / seconds / (1 << 20):.0f} MiB a second"
-        f" (written and read at once); all {blocks:,} failures told"
+        f" (written and read at once); all {blocks:,} failures reported"
     )
     print("Resident memory (lines: MiB): ", end="")
     print(", ".join(f"{lines:,}: {mebibytes:.0f}" for lines, mebibytes in samples))
 
 
 def memory(pid: int) -> float:
-    """Resident MiB of a process."""
+    """Resident memory of a process in MiB."""
     with open(f"/proc/{pid}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor time of a process."""
+    """Processor time of a process in seconds."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         parts = file.read().rpartition(")")[2].split()
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
@@ -176,14 +177,14 @@ def shown(name: str, found: list[float], expected: int) -> str:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--lines", type=int, default=20_000, help="a second")
-    parser.add_argument("--failing", type=float, default=0.001, help="share of lines")
+    parser.add_argument("--lines", type=int, default=20_000, help="lines per second")
+    parser.add_argument("--failing", type=float, default=0.001, help="share of lines that fail")
     parser.add_argument("--rotate", type=float, default=15, help="seconds between rotations")
     parser.add_argument("--logscan", default="logscan")
-    parser.add_argument("--millions", type=int, help="lines to follow as fast as it can")
+    parser.add_argument("--millions", type=int, help="millions of lines to follow as fast as possible")
     args = parser.parse_args()
     if args.millions:
         with tempfile.TemporaryDirectory() as folder:
@@ -228,13 +229,13 @@ def main() -> None:
     )
     if len(others) > 1:
         print(f"rsyslog used {used[others[1].pid]:.1%} of a core")
-    print("\n| reader | failures told | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|")
+    print("\n| reader | failures reported | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|")
     for name, values in found.items():
         print(shown(name, values, writer.failures))
     print("\nResident memory of logscan (lines written: MiB): ", end="")
     print(", ".join(f"{lines:,}: {size:.0f}" for lines, size in samples))
     if len(found["logscan"]) != writer.failures:
-        sys.exit(f"logscan told {len(found['logscan'])} of {writer.failures} failures")
+        sys.exit(f"logscan reported {len(found['logscan'])} of {writer.failures} failures")
 
 
 if __name__ == "__main__":
