@@ -112,14 +112,15 @@ def measured(command: list[str]) -> tuple[float, float, float, bytes]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     out = process.stdout.read()
-    _, _, usage = os.wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, command
     return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out
 
 
 OURS = """
 import sys
-from logscan._evidence.capture import CaptureCounters, read_capture
-from logscan._evidence.keylog import KeyLog
+from logscan._evidence.capture.keylog import KeyLog
+from logscan._evidence.capture.read_capture import CaptureCounters, read_capture
 found = [c for c in read_capture(sys.argv[1], KeyLog(), CaptureCounters(), print)]
 print(sum(c.request is not None for c in found), sum(c.client_chain == () for c in found),
       sum(a.name != "encrypted" for c in found for a in c.alerts), len(found))

@@ -309,7 +309,7 @@ class Report(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One entry that ``find`` gives: its bytes as they stand, and whether it is only context."""
+    """One entry that ``search`` gives: its bytes as they stand, and whether it is only context."""
 
     span: Span
     matches: bool

@@ -268,11 +268,9 @@ class _Following:
 
     def _save(self) -> None:
         """Write the checkpoint once every failure before it is printed and written."""
-        from logscan._live import checkpoint
-
         if self._flush() and self._checkpoint:
             try:
-                checkpoint.save(self._checkpoint, self.watcher.checkpoint())
+                self.watcher.save(self._checkpoint)
             except LogscanError as error:
                 self.outputs.report(str(error), error.hint or "following goes on; logscan tries again")
 

@@ -37,6 +37,11 @@ def connected(address: str) -> Iterator[Any]:
         raise InputError("distributed is not installed", "pip install 'logscan[cluster]'") from error
     try:
         get_backend(parse_address(address)[0])  # a client of an unknown scheme takes 40 seconds to close
+    except ValueError as error:
+        raise InputError(
+            f"cluster {address}: {first_line(error)}", "write tcp://SCHEDULER:8786 or tls://SCHEDULER:8786"
+        ) from error
+    try:
         connect: Any = Client
         client: Any = connect(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Self, Unpack
@@ -10,7 +11,7 @@ from logscan._failures.frames import failure_id
 from logscan._failures.selection import Selection
 from logscan._jobs._options import Paths, check_names, paths_of
 from logscan._jobs._selecting import Selecting, hosts_of, selection_of
-from logscan._live.checkpoint import Checkpoint
+from logscan._live.checkpoint import Checkpoint, load, save
 from logscan._live.followed_paths import FollowedPaths
 from logscan._live.live_joiner import LiveJoiner
 from logscan._live.options import POLL_INTERVAL, QUIET_TIME, FollowOptions
@@ -39,7 +40,7 @@ def tail(
     poll_interval: float = POLL_INTERVAL,
     quiet_time: float = QUIET_TIME,
     max_entry_bytes: int = DEFAULT_MAX_ENTRY,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     **selecting: Unpack[Selecting],
 ) -> Watcher:
     """Follow logs through rotation and truncation: failed handshakes as soon as their message is complete.
@@ -58,11 +59,13 @@ def tail(
         poll_interval: seconds between two such looks.
         quiet_time: seconds without a new line after which a message is complete.
         max_entry_bytes: bytes kept of one entry.
-        checkpoint: where an earlier run stopped; the failures that it gave are not given again.
+        checkpoint: a file of :meth:`Watcher.save`: begin where that run stopped, and do not give its failures
+            again. Without one that exists, begin as usual; save to it.
         **selecting: which failed handshakes: :class:`logscan.Selecting`.
 
     Raises:
         NoLogsError: no path gave anything to follow.
+        InputError: the checkpoint is damaged or of another version.
         UsageError: an unknown alert, family or side, or a time that cannot be read.
     """
     check_names(selecting, Selecting)
@@ -70,9 +73,10 @@ def tail(
         entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
         quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
+    state = None if checkpoint is None else load(os.fspath(checkpoint)) or Checkpoint()
     return Watcher(
         paths_of(paths), selection_of(selecting), options,
-        host_of=hosts_of(selecting), window=selecting.get("window", DEFAULT_WINDOW), checkpoint=checkpoint,
+        host_of=hosts_of(selecting), window=selecting.get("window", DEFAULT_WINDOW), checkpoint=state,
     )  # fmt: skip
 
 
@@ -177,6 +181,14 @@ class Watcher:
             if place is not None and not self._paths.is_read_again(place, lowest):
                 del self._given[name]
         return Checkpoint(files, tuple(self._given))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write how far this run has come, atomically, for the ``checkpoint`` of a later :func:`tail`.
+
+        Raises:
+            OutputError: it cannot be written; the old one is unchanged.
+        """
+        save(os.fspath(path), self.checkpoint())
 
     def _update(self, spans: list[Span]) -> WatchUpdate:
         if self._gives_entries:

@@ -1,4 +1,4 @@
-"""The library's ``watch``: what it gives, and what it holds while it waits."""
+"""The library's ``tail``: what it gives, and what it holds while it waits."""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ def test_one_path(log: Path) -> None:
     for path in (log, str(log)):
         with logscan.tail(path, from_start=True, quiet_time=0.01, alert="all", host="mp1") as watcher:
             assert given(watcher) == ["m-1"]
+
+
+def test_a_checkpoint(log: Path, tmp_path: Path) -> None:
+    """A later run begins where an earlier one saved, and gives none of its failures again."""
+    place = tmp_path / "checkpoint.json"
+    log.write_text(ONE + ONE.replace("m-1", "last"))
+    with logscan.tail(log, from_start=True, quiet_time=0.01, checkpoint=place) as watcher:
+        assert given(watcher) == ["m-1"]
+        watcher.save(place)
+    append(log, ONE.replace("m-1", "m-2") + ONE.replace("m-1", "last").replace("00:00:0", "00:01:0"))
+    with logscan.tail(log, quiet_time=0.01, checkpoint=place) as watcher:
+        assert given(watcher) == ["m-2"]
+    place.write_text("{")
+    with pytest.raises(logscan.InputError, match="checkpoint"):
+        logscan.tail(log, checkpoint=place)
 
 
 def test_entries(log: Path) -> None:
