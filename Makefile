@@ -11,10 +11,10 @@ check: ## Style and types, as in .pre-commit-config.yaml
 	$(BIN)mypy
 
 test: ## The quick run
-	$(BIN)pytest -q -n logical
+	$(BIN)pytest -q -n auto
 
 thorough: ## Also long tests; ten times the examples
-	$(BIN)pytest -q -n logical --thorough
+	$(BIN)pytest -q -n auto --thorough
 
 bench: ## Times, against benchmarks/RESULTS.md
 	$(BIN)python benchmarks/run.py

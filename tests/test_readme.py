@@ -36,7 +36,7 @@ def test_there_is_one_command_to_install_and_one_to_test() -> None:
     assert len(INSTALLS) == 2
     assert "pip install" in INSTALLS[0]
     assert INSTALLS[0].endswith("logscan report sample_logs/")
-    tests = "pytest -q -n logical"
+    tests = "pytest -q -n auto"
     assert INSTALLS[1].endswith(f"/{tests}")
     assert f"test: ## The quick run\n\t$(BIN){tests}\n" in (ROOT / "Makefile").read_text()
     (pattern,) = re.findall(r"sed -n '(.*)' README.md", (ROOT / ".ci/run").read_text())

@@ -91,11 +91,10 @@ def test_finds_what_a_scan_finds(
             same([name], folder)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Logs of 24 MiB: one that is written, one rotated, one packed."""
-    place = tmp_path / "logs"
-    place.mkdir()
+    place = tmp_path_factory.mktemp("generated")
     for number, name in enumerate(["system-2026-11-21.log", "system-2026-11-22.log", "system.log"]):
         subprocess.run(
             [sys.executable, ROOT / "benchmarks/generate.py", "--size", "8M", "--seed", str(number), "--start",
@@ -106,6 +105,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     first = place / "system-2026-11-21.log"
     (place / f"{first.name}.gz").write_bytes(gzip.compress(first.read_bytes(), 6))
     first.unlink()
+    return place
+
+
+@pytest.fixture
+def folder(generated: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of these logs, to do with as a test likes."""
+    place = Path(shutil.copytree(generated, tmp_path / "logs"))
     yield place
     shutil.rmtree(place, ignore_errors=True)
 

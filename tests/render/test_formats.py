@@ -141,7 +141,7 @@ ATTACKS = {
 FORMATS = ("table", "markdown", "csv", "json", "jsonl", "html", "xlsx", "ecs", "otel", "parquet")
 
 
-@pytest.mark.parametrize(("attack", "form"), sampled([*product(ATTACKS, FORMATS)], 3))
+@pytest.mark.parametrize(("attack", "form"), sampled([*product(ATTACKS, FORMATS)], 7))
 def test_hostile_lines_stay_text(attack: str, form: str, tmp_path: Path) -> None:
     """Attacks × formats: in names and in the text of a failure."""
     text = ATTACKS[attack]

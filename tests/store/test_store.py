@@ -110,13 +110,20 @@ def test_what_comes_out_is_what_went_in(
         same_answers(logs_folder, folder, ids)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample logs in a store."""
-    done = logscan("ingest", ROOT / "sample_logs", "--store", "store", cwd=tmp_path)
+    folder = tmp_path_factory.mktemp("ingested")
+    done = logscan("ingest", ROOT / "sample_logs", "--store", "store", cwd=folder)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr.startswith(b"11 new files, 0 grown, 0 known")
-    return tmp_path / "store"
+    return folder / "store"
+
+
+@pytest.fixture
+def store(ingested: Path, tmp_path: Path) -> Path:
+    """A copy of that store, to do with as a test likes."""
+    return Path(shutil.copytree(ingested, tmp_path / "store"))
 
 
 def test_commands(store: Path) -> None:
