@@ -61,9 +61,8 @@ def slices_of(
         counters.skipped_files += part.skipped_files
         counters.skipped_bytes += part.skipped_bytes
         counters.files += part.start > 0  # a reader counts those that it begins at their first byte
-    sizes = [file.probe.plain_size for part in slices for file in part.stream]
-    if None not in sizes:
-        counters.planned_bytes = sum(filter(None, sizes)) - sum(part.skipped_bytes for part in slices)
+    sizes = [part.size for part in slices]
+    counters.planned_bytes = 0 if None in sizes else sum(filter(None, sizes))
     return slices
 
 

@@ -49,6 +49,15 @@ class StreamSlice(NamedTuple):
     skipped_files: int = 0
     skipped_bytes: int = 0
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of text in it; ``None`` where a file is packed or a pipe."""
+        sizes = [file.probe.plain_size for file in self.stream]
+        if None in sizes:
+            return None
+        after_stop = 0 if self.stop is None else (sizes[-1] or 0) - self.stop
+        return sum(filter(None, sizes)) - self.start - after_stop
+
 
 def slice_of(stream: Stream, times: TimeRange) -> StreamSlice:
     """The part of a stream, oldest file first, that can hold entries of a time range."""

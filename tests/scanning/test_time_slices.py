@@ -106,6 +106,7 @@ def test_most_is_skipped(tmp_path: Path) -> None:
     assert counters.bytes + counters.skipped_bytes <= len(log)
     assert counters.bytes + counters.skipped_bytes > len(log) * 0.99
     assert counters.files == 1
+    assert abs(counters.planned_bytes - counters.bytes) < 4096  # to the end of the last entry
     (tmp_path / "many").mkdir()
     for number in range(10):
         part = log[len(log) * (9 - number) // 10 : len(log) * (10 - number) // 10]
@@ -114,6 +115,8 @@ def test_most_is_skipped(tmp_path: Path) -> None:
     assert counters.skipped_files == 9
     assert counters.files == 1
     early = TimeRange(None, START + timedelta(hours=1), None)
+    counters = found([str(tmp_path / "one")], early, 2)[1]
+    assert 0 < counters.planned_bytes <= counters.bytes
     for where in ("one", "many"):
         counters = found([str(tmp_path / where)], early, 2)[1]
         assert counters.bytes < len(log) // 8
