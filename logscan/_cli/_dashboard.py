@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, RichLog, Sparkline, Static
 
@@ -132,8 +134,12 @@ class Dashboard(App[None]):
         latest.border_title = "Latest"
         latest.add_columns("time", "proxy", "env", "alert", "message id")
         latest.focus()
-        self.set_interval(REFRESH, self.draw)
+        self.set_interval(REFRESH, self._tick)
         self.draw()
+
+    def _tick(self) -> None:
+        with contextlib.suppress(NoMatches):  # the screen is being closed
+            self.draw()
 
     def draw(self) -> None:
         """Update the screen."""
