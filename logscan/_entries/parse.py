@@ -137,7 +137,8 @@ def header_id(data: bytes) -> bytes | None:
     if at < 0 or 0 <= dash < at:
         return None
     value = data[at + len(_ID_KEY) : at + 1024]
-    return None if value[:1] <= b" " else value.split(None, 1)[0]
+    words = value.split(None, 1)  # two, else the id is empty, or longer than what was looked at
+    return words[0] if len(words) == 2 and value[:1] > b" " else None
 
 
 def decode(data: bytes) -> str:

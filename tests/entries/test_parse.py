@@ -245,6 +245,7 @@ def test_the_public_function_takes_text_bytes_and_spans() -> None:
         (FULL.replace(" messageid:m-1", ""), None),
         (FULL.replace(" messageid:m-1", "") + " messageid:m-2", None),  # in the text
         (FULL.replace("org:", "x" * 3000 + " org:"), None),  # too far
+        (FULL.replace("m-1", "m" * 2000), None),  # longer than what is looked at
         ("messageid:", None),
     ],
 )
