@@ -111,10 +111,10 @@ class FollowedFile(FollowedInput):
         """See :attr:`FollowedInput.lag`."""
         return max(0, self._file.size - self._file.position) if self._file else 0
 
-    @property
-    def beside(self) -> Sequence[Identity]:
-        """See :attr:`FollowedInput.beside`."""
-        return self._rotation.seen
+    def beside(self, number: int | None) -> Sequence[Identity]:
+        """See :meth:`FollowedInput.beside`."""
+        later = {each[:2] for at, each in self._identities.items() if number is not None and at > number}
+        return [identity for identity in self._rotation.seen if identity[:2] not in later]
 
     def has_read(self, number: int) -> bool:
         """See :meth:`FollowedInput.has_read`."""

@@ -70,9 +70,9 @@ class FollowedInput(Buffer, ABC):
         """Bytes that are known to be there and were not read yet."""
         return 0
 
-    @property
-    def beside(self) -> Sequence[Identity]:
-        """The rotated files that are known."""
+    def beside(self, number: int | None) -> Sequence[Identity]:  # noqa: ARG002 - standard input has none
+        """The rotated files that a run which begins in the file of a number need not read: those that were
+        not read after it. Without a number: all that are known."""
         return ()
 
     def has_read(self, number: int) -> bool:  # noqa: ARG002 - of a file

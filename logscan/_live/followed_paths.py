@@ -163,7 +163,8 @@ class FollowedPaths:
             known = self._start.files.get(name)
             mark = scanner.source.mark_at(*place) if place else known and known.mark
             if mark is not None and path != STDIN:
-                states[name] = FileState(mark, tuple(scanner.source.beside), time.time())
+                beside = scanner.source.beside(place[0] if place else None)
+                states[name] = FileState(mark, tuple(beside), time.time())
             if place:
                 scanner.source.forget(place[0])
         return states

@@ -301,6 +301,27 @@ def test_killed_while_a_copy_is_joined(tmp_path: Path) -> None:
     run.kill()
 
 
+def test_killed_when_the_marked_file_is_gone(tmp_path: Path) -> None:
+    """A checkpoint stands in a file that was deleted: the copies that were read after it are read again."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    log.touch()
+    run = Run(log, given, tmp_path, clock)
+    log.write_text(ONE.replace("m-1", "m-0"))
+    run.settle()
+    run.save()
+    log.unlink()
+    log.with_name("system.log.2").touch()
+    log.with_name("system.log.1").write_text(ONE)
+    log.touch()
+    run.pump(1)
+    run.save()
+    run.kill()
+    run = Run(log, given, tmp_path, clock)
+    run.settle()
+    assert list(given.values()) == ["m-0", "m-1"]
+    run.kill()
+
+
 TestFollowing = Following.TestCase
 TestFollowing.settings = settings(
     stateful_step_count=25,
