@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from logscan._reading.fingerprint import Identity, Mark, begins_as, identify_path, open_at
+from logscan._reading.fingerprint import LEAST, Identity, Mark, begins_as, identify_path, open_at
 from logscan._reading.paths import LogFile, describe
 from logscan._reading.unpack import ByteStream, open_bytes
 from logscan.errors import InputError
@@ -177,11 +177,14 @@ class RotationSet:
     ) -> tuple[LogFile, ByteStream] | None:
         """The file that holds what was read under the path, opened at the mark.
 
-        It has the mark's inode, or is the oldest unread one with its content: packed, or a copy.
+        It has the mark's inode, or is the oldest unread one with its content: packed, or a copy. Else it is
+        the newest seen one: a copy whose rest was being read when the earlier run ended.
         """
         own = (mark.identity.device, mark.identity.inode)
         candidates = [file for file, inode in listing.files if inode == own]
         candidates += [file for file in unread if file not in candidates]
+        if mark.identity.head_size >= LEAST:
+            candidates += [file for file, _ in reversed(listing.files) if file not in candidates]
         for file in candidates:
             stream = open_at(file.path, mark)
             if stream is not None:

@@ -322,6 +322,25 @@ def test_killed_when_the_marked_file_is_gone(tmp_path: Path) -> None:
     run.kill()
 
 
+def test_killed_while_the_rest_of_a_copy_is_read(tmp_path: Path) -> None:
+    """The file was truncated after half of it was read; the copy with the other half is found again."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    log.touch()
+    run = Run(log, given, tmp_path, clock)
+    run.pump(1)
+    log.write_text(ONE.replace("m-1", "m-0"))
+    run.pump(1)
+    log.with_name("system.log.1").write_text(ONE.replace("m-1", "m-0") + ONE)
+    os.truncate(log, 0)
+    run.pump(1)
+    run.save()
+    run.kill()
+    run = Run(log, given, tmp_path, clock)
+    run.settle()
+    assert list(given.values()) == ["m-0", "m-1"]
+    run.kill()
+
+
 TestFollowing = Following.TestCase
 TestFollowing.settings = settings(
     stateful_step_count=25,
