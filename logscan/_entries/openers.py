@@ -49,7 +49,7 @@ class Openers:
         found = [start] if opens(buffer, start, end) else []
         for line in self._candidates.finditer(buffer, start, end):
             if opens(buffer, at := line.end(), end):
-                found.append(at)  # noqa: PERF401 - twice as fast as a list of all candidates
+                found.append(at)  # noqa: PERF401 - without a list of all candidates
         return found
 
     def enclosing(self, buffer: Buffer, low: int, start: int, end: int) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from logscan._entries.openers import layout_of
-from logscan._failures import catalog
+from logscan._failures.joining import needles_of
 from logscan._live.followed_input import FollowedInput
 from logscan._live.options import FollowOptions
 from logscan._reading.probe import SAMPLE
-from logscan._scanning.needles import EveryEntryFinder, finder_for
+from logscan._scanning.needles import EveryEntryFinder
 from logscan._scanning.scanner import Scanner
 from logscan.values import Counters, Span
 
@@ -77,10 +77,9 @@ class LiveScanner:
         if self._scanner is None:
             options, source = self._options, self.source
             layout = layout_of(source.buffer[: min(source.end, SAMPLE)])
-            needles = catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if options.neighbours else ())
-            finder = EveryEntryFinder(layout) if options.entries else finder_for(needles, rare=True)
+            finder_of = EveryEntryFinder if options.entries else needles_of(options.neighbours)
             self._scanner = Scanner(
-                finder, layout, self._counters, max_entry=options.max_entry_bytes, lines=options.entries,
-                mid_line=not source.at_line_start,
+                finder_of(layout), layout, self._counters, max_entry=options.max_entry_bytes,
+                lines=options.entries, mid_line=not source.at_line_start,
             )  # fmt: skip
         return self._scanner

@@ -282,6 +282,15 @@ def test_truncated_and_then_renamed(tmp_path: Path) -> None:
     run.kill()
 
 
+def resume_after_a_kill(run: Run, log: Path, given: dict[str, str], clock: FakeClock) -> None:
+    """Save, kill, and read all with a new run."""
+    run.save()
+    run.kill()
+    run = Run(log, given, log.parent, clock)
+    run.settle()
+    run.kill()
+
+
 def test_killed_while_a_copy_is_joined(tmp_path: Path) -> None:
     """A checkpoint stands before the copy that is read before the file itself."""
     log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
@@ -293,12 +302,8 @@ def test_killed_while_a_copy_is_joined(tmp_path: Path) -> None:
     while run.watcher.open_messages < 2:
         run.pump(1)
     assert not given
-    run.save()
-    run.kill()
-    run = Run(log, given, tmp_path, clock)
-    run.settle()
+    resume_after_a_kill(run, log, given, clock)
     assert list(given.values()) == ["m-0", "m-1"]
-    run.kill()
 
 
 def test_killed_when_the_marked_file_is_gone(tmp_path: Path) -> None:
@@ -314,12 +319,8 @@ def test_killed_when_the_marked_file_is_gone(tmp_path: Path) -> None:
     log.with_name("system.log.1").write_text(ONE)
     log.touch()
     run.pump(1)
-    run.save()
-    run.kill()
-    run = Run(log, given, tmp_path, clock)
-    run.settle()
+    resume_after_a_kill(run, log, given, clock)
     assert list(given.values()) == ["m-0", "m-1"]
-    run.kill()
 
 
 def test_killed_while_the_rest_of_a_copy_is_read(tmp_path: Path) -> None:
@@ -333,12 +334,8 @@ def test_killed_while_the_rest_of_a_copy_is_read(tmp_path: Path) -> None:
     log.with_name("system.log.1").write_text(ONE.replace("m-1", "m-0") + ONE)
     os.truncate(log, 0)
     run.pump(1)
-    run.save()
-    run.kill()
-    run = Run(log, given, tmp_path, clock)
-    run.settle()
+    resume_after_a_kill(run, log, given, clock)
     assert list(given.values()) == ["m-0", "m-1"]
-    run.kill()
 
 
 TestFollowing = Following.TestCase
