@@ -66,7 +66,7 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
     """
     counters = Counters()
     text = Text(chunk.data)
-    if chunk.orphan or layout is not PLAIN:
+    if chunk.orphan or layout.name != PLAIN.name:
         starts = np.zeros(1, np.int64) if chunk.orphan else openers(text, layout)
         usual = None
     else:

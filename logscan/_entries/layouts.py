@@ -51,6 +51,54 @@ _OPENER = rf"""
 _BELOW = rf"(?:\s|{'|'.join(map(re.escape, NEVER_OPENS))})"
 
 
+GROUPS = (
+    "second", "fraction", "zone", "context", "message_id", "thread", "level", "logger", "method",
+)  # fmt: skip
+"""The groups of a learned header, in their order: the time up to its second, the digits of its fraction, the
+printed zone, the keys before the message id as they stand, and the fields of an entry."""
+
+
+class Blanks(NamedTuple):
+    """What separates two parts of a header."""
+
+    least: int = 1
+    most: int = 1
+    tabs: bool = False
+
+
+class Key(NamedTuple):
+    """A key of the context, as the headers of one file have it."""
+
+    name: str
+    """Field of the entry."""
+    always: bool
+    """Whether every header has it."""
+    empty: bool
+    """Whether its value may be empty."""
+
+
+class Form(NamedTuple):
+    """How the headers of one file look: what of the grammar it uses."""
+
+    prefixes: tuple[str, ...]
+    """What stands before the time, as expressions; none: the line begins with the time."""
+    stamps: tuple[str, ...]
+    """Shapes of the time, ``d`` for a digit: ``dddd-dd-dd dd:dd:dd,ddd``."""
+    zone: bool | None
+    """Whether a zone is printed: ``None`` for some headers."""
+    keys: tuple[Key, ...]
+    after_time: Blanks
+    """Behind the time, or the zone."""
+    after_key: Blanks
+    """Behind the value of a key."""
+    before_level: Blanks
+    after_level: Blanks
+    before_dash: Blanks
+    thread_blanks: bool
+    """Whether blanks stand in the names of threads."""
+    thread_colons: bool
+
+
 class Layout(NamedTuple):
     """One way in which entries stand in a file."""
 
@@ -61,6 +109,11 @@ class Layout(NamedTuple):
     """Finds the line breaks after which an entry may open; skips frames and causes quickly."""
     samples: tuple[bytes, ...]
     """Lines that it must open at, from the evidence."""
+    form: Form | None = None
+    """How the headers of one file look, where that was learned (:mod:`logscan._entries.learned`)."""
+    header: re.Pattern[bytes] | None = None
+    """Matches such a header, from the prefix to the place where the text begins: the groups :data:`GROUPS`. What
+    it matches the grammar reads alike; what it does not match goes through the grammar."""
 
 
 PLAIN = Layout(

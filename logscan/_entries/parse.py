@@ -46,8 +46,8 @@ _USUAL = re.compile(
     re.VERBOSE,
 )
 """What Message Processors write, on one line: a fast way for most entries. It accepts no more than
-:data:`_HEADER` does and gives the same fields (a test holds them together)."""
-_HEADER = re.compile(
+:data:`HEADER` does and gives the same fields (a test holds them together)."""
+HEADER = re.compile(
     rf"""
     [\0\ufeff]*
     (?: (?P<time>{TIME}) (?:\s?(?P<zone>{ZONE}(?=\s+{KEY})|{KNOWN_ZONE}(?=\s)))? \s+
@@ -62,22 +62,31 @@ _HEADER = re.compile(
     """,
     re.VERBOSE,
 )
-_CONTEXT = re.compile(rf"({KEY})(\S*)")
+CONTEXT = re.compile(rf"({KEY})(\S*)")
 _IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s?(\S+)")
 _OWN = STRICT.replace(ANY, NO_TIME)  # an earlier time may be a shipper's: the last one counts
-_PREFIX = re.compile(rf"[^\n]{{1,200}}?(?<!\w)(?={_OWN})", re.VERBOSE)
-_STARTS = re.compile(rf"[\0\ufeff]*(?:org:|{_OWN})", re.VERBOSE)
+PREFIX = re.compile(rf"[^\n]{{1,200}}?(?<!\w)(?={_OWN})", re.VERBOSE)
+STARTS = re.compile(rf"[\0\ufeff]*(?:org:|{_OWN})", re.VERBOSE)
 _PROSE_ENDS = re.compile(
     r"\s*(?:at\s|Caused by:|Suppressed:|Wrapped by:|\.\.\.|(?:[\w$]+\.)+[\w$]*(?:Exception|Error)\b|\Z)"
 )
 
 
-def parse(span: Span, counters: Counters) -> Entry:
+def parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None = None) -> Entry:
     """Understand one span.
 
     What cannot be understood is kept: a header that does not parse gives an entry with ``None`` for its
     fields and the whole text as its body, and is counted; so is a time that does not exist.
+
+    Args:
+        span: the bytes of an entry.
+        counters: takes what cannot be understood.
+        header: the learned expression of its file (:attr:`Layout.header`): a faster way to the same.
     """
+    if header is not None and not span.orphan:
+        learned = _learned(span, header)
+        if learned is not None:
+            return learned
     text = decode(span.data)
     if span.orphan:
         return _unparsed(text, span)
@@ -87,9 +96,9 @@ def parse(span: Span, counters: Counters) -> Entry:
         body = text[usual.end() :]
         zone = odd = None
     else:
-        if not _STARTS.match(text):
+        if not STARTS.match(text):
             text = _without_prefix(text)
-        found = _HEADER.match(text)
+        found = HEADER.match(text)
         if found is None:
             counters.unparsed_entries += 1
             return _unparsed(text, span)
@@ -97,7 +106,7 @@ def parse(span: Span, counters: Counters) -> Entry:
             "time", "zone", "thread", "level", "logger", "method"
         )
         odd = found["odd"] or found["odder"]
-        context = {key: value or None for key, value in _CONTEXT.findall(found["context"])}
+        context = {key: value or None for key, value in CONTEXT.findall(found["context"])}
         org, env, proxy, revision, message_id = map(context.get, KEYS.values())
         body = text[found.end() :]
         if "\n" in found[0].rstrip():
@@ -116,6 +125,28 @@ def parse(span: Span, counters: Counters) -> Entry:
     return Entry(
         time, zone, org, env, proxy, revision, message_id, thread, level, logger, method, body,
         span.place,
+    )  # fmt: skip
+
+
+def _learned(span: Span, header: re.Pattern[bytes]) -> Entry | None:
+    """An entry by the learned expression of its file; ``None`` where the grammar must decide."""
+    found = header.match(span.data)
+    if found is None:
+        return None
+    body = span.data[found.end() :]
+    if found.start(1) and b"\n" in body[:-1]:
+        return None  # a prefix may stand before the lines below, too
+    second, fraction, zone, context, message_id, thread, level, logger, method = (
+        None if part is None else part.decode("ascii") for part in found.groups()
+    )
+    try:
+        time = datetime.fromisoformat(f"{second},{fraction}" if fraction else second or "")
+    except ValueError:
+        return None
+    held = {key: value or None for key, value in CONTEXT.findall(context)} if context else {}
+    return Entry(
+        time, zone, held.get("org:"), held.get("env:"), held.get("api:"), held.get("rev:"),
+        message_id or None, thread, level, logger, method, decode(body), span.place,
     )  # fmt: skip
 
 
@@ -162,7 +193,7 @@ def _unparsed(text: str, span: Span) -> Entry:
 
 def _without_prefix(text: str) -> str:
     """Take off what stands before the first time, from continuation lines too where they have it."""
-    found = _PREFIX.match(text)
+    found = PREFIX.match(text)
     if found is None:
         return text
     # grep marks its context lines with '-' where a match has ':', and line numbers and times differ.

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from logscan._entries.layouts import Layout, layout_named
-from logscan._entries.openers import Openers, layout_of
+from logscan._entries.layouts import Layout
+from logscan._entries.learned import learned_from
+from logscan._entries.openers import Openers
 from logscan._entries.parse import parse
 from logscan._reading.paths import LogFile
 from logscan.values import Counters, Place, Span
@@ -25,21 +26,21 @@ class Sample(NamedTuple):
 
     size: int
     """Bytes of the sample."""
-    layout_name: str
+    layout: Layout
     first: Printed | None
     """The time of the first entry in it that has one."""
 
 
 def judge(sample: bytes) -> Sample:
     """Judge the first bytes of a text: see :data:`logscan._reading.probe.Judge`."""
-    layout = layout_of(sample)
-    return Sample(len(sample), layout.name, next(printed_times(sample, layout), None))
+    layout = learned_from(sample)
+    return Sample(len(sample), layout, next(printed_times(sample, layout), None))
 
 
 def layout_in(file: LogFile) -> Layout | None:
     """How entries stand in a file, by what its probe saw; ``None`` where nothing was read for it."""
     notes = file.probe.notes
-    return layout_named(notes.layout_name) if isinstance(notes, Sample) else None
+    return notes.layout if isinstance(notes, Sample) else None
 
 
 def printed_times(data: bytes, layout: Layout) -> Iterator[Printed]:

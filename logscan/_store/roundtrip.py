@@ -62,7 +62,7 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
     """
     chunk = Span(data, Place(path, offset))
     text = Text(data)
-    header = Header(text) if layout is PLAIN else None
+    header = Header(text) if layout.name == PLAIN.name else None
     if header is not None:
         lines = np.flatnonzero(header.usual | opens(text, header.usual, layout))
         starts = text.starts[lines]

@@ -14,7 +14,7 @@ BAD = b"2026-02-30 00:00:01,006 org:o env:e main INFO L - A.b() : no such day\n"
 def test_lines_before_the_first_entry_and_entries_without_a_time_are_skipped() -> None:
     text = b"\tat a.b.C.d(C.java:1)\n" + BAD + FIRST
     sample = judge(text)
-    assert (sample.size, sample.layout_name) == (len(text), PLAIN.name)
+    assert (sample.size, sample.layout.name) == (len(text), PLAIN.name)
     assert sample.first == (datetime(2026, 11, 23, 0, 0, 1, 6000), "UTC")
 
 
