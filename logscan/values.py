@@ -179,6 +179,7 @@ class Incident:
     family: str
     failed_handshakes: int
     messages: int
+    """Different message ids; see ``approximate``."""
     first_time: datetime | None
     last_time: datetime | None
     keystores: tuple[str, ...]
@@ -194,6 +195,10 @@ class Incident:
     """What the log alone says of the cause, and what to look at next."""
     hours: tuple[tuple[datetime, int], ...] = ()
     """Failed handshakes by the hour in which they happened, in order."""
+    different: tuple[tuple[str, int], ...] = ()
+    """Lists that show only their most frequent values, with the number of all."""
+    approximate: tuple[str, ...] = ()
+    """Which numbers are estimates, because there were too many to count exactly: ``messages``, or a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +257,11 @@ class Counters:
     """Live: bytes that are lost for certain, because a file was truncated before they were read."""
     late_entries: int = 0
     """Live: entries that came after their failure had been reported, and belong to it."""
-    evicted_messages: int = 0
-    """Messages closed while entries might still come, because more than ``--window`` were open."""
+    early_failures: int = 0
+    """Failures that counted as complete while lines might still come, because too many of one message were
+    open."""
     messages: int = 0
-    """Messages with a failure."""
+    """Messages with a failure: different ids, and failures without one. Live: not counted."""
     failures: int = 0
     """Failed handshakes, of all alerts."""
     mentions: int = 0
@@ -268,6 +274,12 @@ class Counters:
             if each.name != "problems":
                 setattr(self, each.name, getattr(self, each.name) + getattr(part, each.name))
         self.problems += [problem for problem in part.problems if problem not in self.problems]
+
+    def remove(self, part: Counters) -> None:
+        """Take counts away that were added; problems stay."""
+        for each in fields(Counters):
+            if each.name != "problems":
+                setattr(self, each.name, getattr(self, each.name) - getattr(part, each.name))
 
 
 class Results(Iterator[T]):

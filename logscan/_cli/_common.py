@@ -13,7 +13,7 @@ from typing import IO, Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from logscan._reading.paths import DEFAULT_PATHS
-from logscan._scanning.plan import DEFAULT_WINDOW
+from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.atomic import atomic_write
 from logscan.errors import ExitCode, LogscanError, UsageError
@@ -53,16 +53,38 @@ Until = Annotated[
 Zone = Annotated[
     str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of the log, if not this machine's.")
 ]
-Window = Annotated[
+JoinTime = Annotated[
+    float,
+    typer.Option(
+        "--join-time",
+        metavar="SECONDS",
+        min=0,
+        max=86_400,
+        help="Entries of one message that follow each other belong together up to this distance in time.",
+    ),
+]
+JoinBytes = Annotated[
     int,
-    typer.Option("--window", min=1, help="Messages kept open at once while their entries are joined."),
+    typer.Option(
+        "--join-bytes",
+        metavar="BYTES",
+        min=1,
+        help="Entries of one message that follow each other belong together up to this distance in the log.",
+    ),
 ]
 MaxEntry = Annotated[
     int,
     typer.Option("--max-entry-bytes", min=1024, help="Bytes kept of one entry. Further bytes are counted."),
 ]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Threads that scan at the same time.")]
-Processes = Annotated[int, typer.Option("--workers", min=1, help="Processes that read at the same time.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Processes that work at the same time. 1: only this one.",
+        show_default="the cores that logscan may use",
+    ),
+]
 Nice = Annotated[
     bool, typer.Option("--nice", help="Run at low priority and drop read data from the page cache.")
 ]
@@ -134,8 +156,7 @@ Output = Annotated[
     ),
 ]
 
-WINDOW = DEFAULT_WINDOW
-WORKERS = 2
+JOIN_SECONDS, JOIN_SIZE = JOIN_TIME.total_seconds(), JOIN_BYTES
 MAX_ENTRY = DEFAULT_MAX_ENTRY
 
 

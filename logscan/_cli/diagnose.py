@@ -96,9 +96,10 @@ def diagnose(
     stats: common.Stats = False,
     max_connections: MaxConnections = 10_000,
     max_open_connections: MaxOpen = 20_000,
-    window: common.Window = common.WINDOW,
+    join_time: common.JoinTime = common.JOIN_SECONDS,
+    join_bytes: common.JoinBytes = common.JOIN_SIZE,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
-    workers: common.Workers = common.WORKERS,
+    workers: common.Workers = None,
     nice: common.Nice = False,
 ) -> None:
     """Find out why the backend refused the client certificate.
@@ -117,7 +118,7 @@ def diagnose(
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
         since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
-        window=window, max_entry_bytes=max_entry_bytes, workers=workers,
+        join_time=join_time, join_bytes=join_bytes, max_entry_bytes=max_entry_bytes, workers=workers or 0,
         max_connections=max_connections, max_open_connections=max_open_connections,
     )  # fmt: skip
     with (

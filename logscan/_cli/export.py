@@ -37,7 +37,7 @@ def export(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print how much was written.")] = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
-    workers: common.Workers = common.WORKERS,
+    workers: common.Workers = None,
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
@@ -64,7 +64,7 @@ def export(
     names = common.paths_or_default(paths)
     common.lower_priority(nice)
     counters = Counters()
-    limits = Limits(max_entry=max_entry_bytes, workers=workers, forget=nice)
+    limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
     with (
         common.progress_line(quiet or output == "-") as progress,
         common.output_file(output) as file,

@@ -26,7 +26,7 @@ def index(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print what was indexed.")] = False,
     stats: common.Stats = False,
-    workers: common.Processes = common.WORKERS,
+    workers: common.Workers = None,
     nice: common.Nice = False,
 ) -> None:
     """Save where the entries of each message are, so that a search for its id reads only those.
@@ -47,7 +47,7 @@ def index(
         return
     common.lower_priority(nice)
     with common.progress_line(quiet) as progress:
-        result = run(names, directory=folder, workers=workers, progress=progress)
+        result = run(names, directory=folder, workers=workers or 0, progress=progress)
     complaints = common.Complaints(result.counters)
     complaints.print_new()
     if not quiet:

@@ -38,7 +38,7 @@ def ingest(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print what was ingested.")] = False,
     stats: common.Stats = False,
     cluster: common.Cluster = None,
-    workers: common.Processes = common.WORKERS,
+    workers: common.Workers = None,
     nice: common.Nice = False,
 ) -> None:
     """Bring a store up to date: add what is new in these logs, and read nothing twice.
@@ -62,7 +62,7 @@ def ingest(
             store=store,
             keep=days,
             host=host or (),
-            workers=workers,
+            workers=workers or 0,
             cluster=cluster,
             progress=progress,
         )

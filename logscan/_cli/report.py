@@ -111,9 +111,10 @@ def report(
     quiet: Quiet = False,
     stats: common.Stats = False,
     color: common.Colour = "auto",
-    window: common.Window = common.WINDOW,
+    join_time: common.JoinTime = common.JOIN_SECONDS,
+    join_bytes: common.JoinBytes = common.JOIN_SIZE,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
-    workers: common.Workers = common.WORKERS,
+    workers: common.Workers = None,
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
@@ -124,7 +125,7 @@ def report(
     """
     from logscan._cli import _history as keeping
     from logscan._failures.selection import HostNames
-    from logscan._jobs._selecting import selection_of
+    from logscan._jobs._selecting import rule, selection_of
     from logscan._jobs.report import report_selected
     from logscan._scanning.plan import Limits
 
@@ -153,10 +154,10 @@ def report(
     names = common.paths_or_default(paths, store)
     common.lower_priority(nice)
     kept = keeping.Keeping(history, compare, selection, shape.what, shape.by)
-    limits = Limits(window=window, max_entry=max_entry_bytes, workers=workers, forget=nice)
+    limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
     with common.progress_line(quiet) as progress:
         result = report_selected(
-            names, selection, by=shape.by, limits=limits, host_of=HostNames(host or ()), each=shape.each,
+            names, selection, by=shape.by, limits=limits, rule=rule(join_time, join_bytes), host_of=HostNames(host or ()), each=shape.each,
             progress=progress, count_lines=stats, cluster=cluster,
         )  # fmt: skip
     complaints = common.Complaints(result.counters)

@@ -105,7 +105,7 @@ def search(
     no_index: NoIndex = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
-    workers: common.Workers = common.WORKERS,
+    workers: common.Workers = None,
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
@@ -140,7 +140,7 @@ def search(
     entries = find(
         ids, paths, counters, prefix=prefix, mentions=mentions, before=before or context,
         after=after or context,
-        limits=Limits(max_entry=max_entry_bytes, workers=workers, forget=nice),
+        limits=Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice),
         lines=line_number or as_json or (stats and no_index),
         index=None if no_index else index, cluster=cluster,
     )  # fmt: skip

@@ -28,7 +28,7 @@ def sql(
     memory: Annotated[
         str, typer.Option("--memory", metavar="SIZE", help="Memory that the query may use.")
     ] = "1GB",
-    workers: common.Workers = common.WORKERS,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads of the query.")] = 2,
 ) -> None:
     """Query a store in SQL (DuckDB), read-only.
 

@@ -138,7 +138,8 @@ def tail(
     quiet_time: QuietTime = 0.2,
     poll_interval: PollInterval = 0.1,
     color: common.Colour = "auto",
-    window: common.Window = common.WINDOW,
+    join_time: common.JoinTime = common.JOIN_SECONDS,
+    join_bytes: common.JoinBytes = common.JOIN_SIZE,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
 ) -> None:
     """Follow logs and print each failed handshake as one line as soon as it is complete.
@@ -147,7 +148,7 @@ def tail(
     Ctrl-C or SIGTERM ends it. SIGHUP reopens the output file and looks for new logs.
     """
     from logscan._failures.selection import HostNames
-    from logscan._jobs._selecting import selection_of
+    from logscan._jobs._selecting import rule, selection_of
     from logscan._jobs.tail import Watcher
     from logscan._live.options import FollowOptions
     from logscan.atomic import Lock
@@ -183,7 +184,7 @@ def tail(
         quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
     with Watcher(
-        names, selection, options, host_of=HostNames(host or ()), window=window,
+        names, selection, options, host_of=HostNames(host or ()), rule=rule(join_time, join_bytes),
         checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
     ) as watcher:  # fmt: skip
         open_outputs(outputs, request, watcher.counters, lambda: _gauges(watcher))

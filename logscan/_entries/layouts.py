@@ -112,8 +112,8 @@ class Layout(NamedTuple):
     form: Form | None = None
     """How the headers of one file look, where that was learned (:mod:`logscan._entries.learned`)."""
     header: re.Pattern[bytes] | None = None
-    """Matches such a header, from the prefix to the place where the text begins: the groups :data:`GROUPS`. What
-    it matches the grammar reads alike; what it does not match goes through the grammar."""
+    """Matches such a header, from the prefix to the place where the text begins: the groups :data:`GROUPS`.
+    What it matches the grammar reads alike; what it does not match goes through the grammar."""
 
 
 PLAIN = Layout(

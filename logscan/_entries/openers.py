@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logscan._entries.layouts import LAYOUTS, PLAIN, Layout
+from logscan._entries.layouts import LAYOUTS, PLAIN, Layout, begins_entry
 
 Buffer = bytes | bytearray
 
@@ -74,7 +74,12 @@ def has_entry(data: bytes) -> bool:
 
 
 def layout_of(head: bytes | bytearray | memoryview) -> Layout:
-    """The layout of a stream, judged by its first bytes; plain where nothing speaks for another."""
+    """The layout of a stream, judged by its first bytes: plain, unless another opens more than twice as many lines."""
     text = bytes(head)
-    found = (layout for layout in LAYOUTS if Openers(layout).next(text, 0, len(text)) is not None)
-    return next(found, PLAIN)
+    first = Openers(PLAIN).next(text, 0, len(text))
+    if first is not None and begins_entry(text, first, len(text)):
+        return PLAIN
+    # Some lines of another layout may look like plain ones, as lines of a plain log may quote others.
+    opened = [len(Openers(layout).all(text, 0, len(text))) for layout in LAYOUTS]
+    best = opened.index(max(opened))
+    return LAYOUTS[best] if opened[best] > 2 * opened[0] else PLAIN

@@ -196,8 +196,13 @@ def _without_prefix(text: str) -> str:
     found = PREFIX.match(text)
     if found is None:
         return text
-    # grep marks its context lines with '-' where a match has ':', and line numbers and times differ.
-    similar = re.escape(found[0]).replace(":", "[:-]")
-    similar = re.sub(r"\d+", r"\\d+", similar)
+    similar = similar_to(found[0])
     first, line_break, rest = text[found.end() :].partition("\n")
     return first + line_break + re.sub(rf"(?m)^{similar}", "", rest)
+
+
+def similar_to(prefix: str) -> str:
+    """An expression for what stands before the further lines of an entry that has a prefix: grep marks its
+    context lines with '-' where a match has ':', and line numbers and times differ."""
+    similar = re.escape(prefix).replace(":", "[:-]")
+    return re.sub(r"\d+", r"\\d+", similar)

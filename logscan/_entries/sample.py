@@ -37,10 +37,11 @@ def judge(sample: bytes) -> Sample:
     return Sample(len(sample), layout, next(printed_times(sample, layout), None))
 
 
-def layout_in(file: LogFile) -> Layout | None:
-    """How entries stand in a file, by what its probe saw; ``None`` where nothing was read for it."""
-    notes = file.probe.notes
-    return notes.layout if isinstance(notes, Sample) else None
+def layout_in(*files: LogFile) -> Layout | None:
+    """How entries stand in a file, or in the files of a stream, by what their probes saw: by the first in which one
+    stands. ``None`` where nothing was read for it."""
+    layouts = [file.probe.notes.layout for file in files if isinstance(file.probe.notes, Sample)]
+    return next((layout for layout in layouts if layout.form is not None), next(iter(layouts), None))
 
 
 def printed_times(data: bytes, layout: Layout) -> Iterator[Printed]:

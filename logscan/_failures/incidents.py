@@ -1,8 +1,7 @@
 """Incidents: failed handshakes counted by org, env, proxy, alert and side, and by more on request.
 
-Counts merge in any order: two partial tallies give the same incidents as one over all, which parallel
-workers rely on. What is kept of a group is bounded, so memory grows with the number of *incidents*, not
-of failures. :func:`to_frame` is the one place where pandas enters.
+Counts merge in any order: partial tallies give the same incidents as one over all, which units of work rely
+on. What is kept of a group is bounded, so memory grows with the number of *incidents*, not of failures.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from logscan._failures.distinct import Distinct, Values, hash_of
 from logscan._failures.hints import NO_KEYSTORE, hint_for
+from logscan._failures.members import EPOCH, MICROSECOND
 from logscan.errors import UsageError
-from logscan.values import FailedHandshake, Incident, SslInfo
+from logscan.values import FailedHandshake, Incident
 
 SAMPLES = 3
 """Sample message ids kept of an incident."""
-MAX_DISTINCT = 200
-"""Distinct combinations of keystore, alias, truststore, target, revision and host counted of an
-incident; those beyond are left out of its lists."""
 MAX_HOURS = 24 * 366
-"""Hours counted one by one of an incident; failures in others count in its sum only."""
+"""Hours counted one by one of an incident, the earliest; failures in others count in its sum only."""
 SHOWN = 10
 """How many of them an incident lists."""
 
@@ -52,86 +50,121 @@ class _Key(NamedTuple):
     by: tuple[str | None, ...]
 
 
-_Shape = tuple[tuple[str, ...], SslInfo | None, str | None, str | None, str]
+LISTED = ("keystores", "key_aliases", "truststores", "targets", "revisions", "hosts")
+"""The columns of an incident that list different values."""
+_HOUR = 3_600_000_000
+_LATEST = 1 << 63
+_EARLIEST = -_LATEST
 
 
-class _Tally:
-    """The running counts of one incident."""
+class Seen:
+    """The running counts of failed handshakes that agree in all but their times and message ids."""
 
-    __slots__ = ("_latest", "first", "handshakes", "hours", "last", "messages", "samples", "shapes")
+    __slots__ = ("_latest", "count", "first", "hours", "ids", "last", "samples", "unnamed")
 
     def __init__(self) -> None:
-        self.handshakes = 0
-        self.messages = 0
-        self.first: datetime | None = None
-        self.last: datetime | None = None
+        self.count = 0
+        self.first = _LATEST
+        """Microseconds since 1970, as all times here."""
+        self.last = _EARLIEST
         self.hours: dict[int, int] = {}
-        """Hours since the first day of the calendar → failed handshakes."""
-        self.shapes: Counter[_Shape] = Counter()
-        """What came together with what: families, SSLInfo, target, revision, host."""
-        self.samples: dict[str, datetime] = {}
+        """Hours since 1970 → failed handshakes."""
+        self.ids = Distinct()
+        self.unnamed = 0
+        """Those without a message id: each counts as a message of its own."""
+        self.samples: dict[bytes, int] = {}
         """Message ids with their earliest time."""
-        self._latest = datetime.max
+        self._latest = _LATEST
         """Of the samples worth keeping; later ones need not be looked at."""
 
-    def add(self, failure: FailedHandshake) -> None:
-        self.handshakes += 1
-        time = failure.time
-        if time is not None:
-            if self.first is None or time < self.first:
-                self.first = time
-            if self.last is None or time > self.last:
-                self.last = time
-            hour = time.toordinal() * 24 + time.hour
-            if hour in self.hours or len(self.hours) < MAX_HOURS:
-                self.hours[hour] = self.hours.get(hour, 0) + 1
-        shape = (failure.families, failure.ssl_info, failure.target, failure.revision, failure.host)
-        if shape in self.shapes or len(self.shapes) < MAX_DISTINCT:
-            self.shapes[shape] += 1
-        if failure.message_id is not None:
-            self._sample(failure.message_id, time or datetime.max)
+    def add(self, moment: int | None, message_id: bytes | None, hash_: int) -> None:
+        """Count one.
 
-    def merge(self, other: _Tally) -> None:
-        self.handshakes += other.handshakes
-        self.messages += other.messages
-        self.first = min(filter(None, (self.first, other.first)), default=None)
-        self.last = max(filter(None, (self.last, other.last)), default=None)
-        self.shapes.update(other.shapes)
+        Args:
+            moment: of the failure, in microseconds since 1970.
+            message_id: its message id.
+            hash_: of the message id.
+        """
+        self.count += 1
+        if moment is None:
+            moment = _LATEST
+        else:
+            if moment < self.first:
+                self.first = moment
+            if moment > self.last:
+                self.last = moment
+            hour = moment // _HOUR
+            hours = self.hours
+            if hour in hours:
+                hours[hour] += 1
+            else:
+                self._hour(hour, 1)
+        if message_id is None:
+            self.unnamed += 1
+            return
+        self.ids.add(hash_)
+        if moment <= self._latest:
+            self._sample(message_id, moment)
+
+    def merge(self, other: Seen) -> None:
+        """Add what another has counted."""
+        self.count += other.count
+        self.first = min(self.first, other.first)
+        self.last = max(self.last, other.last)
         for hour, number in other.hours.items():
-            self.hours[hour] = self.hours.get(hour, 0) + number
-        for name, time in other.samples.items():
-            self._sample(name, time)
+            self._hour(hour, number)
+        self.ids.merge(other.ids)
+        self.unnamed += other.unnamed
+        for name, moment in other.samples.items():
+            self._sample(name, moment)
 
-    def earliest(self) -> list[str]:
+    def earliest(self) -> list[bytes]:
         """The first few message ids by time."""
         return heapq.nsmallest(SAMPLES, self.samples, key=lambda name: (self.samples[name], name))
 
-    def families(self) -> tuple[str, ...]:
-        """The families of most of its failures."""
-        counts: Counter[tuple[str, ...]] = Counter()
-        for shape, number in self.shapes.items():
-            counts[shape[0]] += number
-        return min(counts, key=lambda families: (-counts[families], families))
+    def _hour(self, hour: int, number: int) -> None:
+        self.hours[hour] = self.hours.get(hour, 0) + number
+        if len(self.hours) > 2 * MAX_HOURS:
+            # What is counted once more of a later hour is dropped again: the earliest ones are right.
+            self.hours = {hour: self.hours[hour] for hour in heapq.nsmallest(MAX_HOURS, self.hours)}
 
-    def distinct(self) -> tuple[Counter[str], ...]:
-        """How often each keystore, alias, truststore, target, revision and host was seen."""
-        seen: tuple[Counter[str], ...] = tuple(Counter() for _ in range(6))
-        for (_, info, target, revision, host), number in self.shapes.items():
-            values = (*(info or (None, None, None)), target, revision, host)
-            for counter, value in zip(seen, values, strict=True):
-                if value is not None:
-                    counter[value] += number
-        return seen
-
-    def _sample(self, name: str, time: datetime) -> None:
-        if time > self._latest:
+    def _sample(self, name: bytes, moment: int) -> None:
+        if moment > self._latest:
             return
         held = self.samples.get(name)
-        if held is None or time < held:
-            self.samples[name] = time
+        if held is None or moment < held:
+            self.samples[name] = moment
         if len(self.samples) > 4 * SAMPLES:
             self.samples = {name: self.samples[name] for name in self.earliest()}
             self._latest = max(self.samples.values())
+
+
+class _Tally(Seen):
+    """The running counts of one incident."""
+
+    __slots__ = ("families", "values")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.families: Counter[tuple[str, ...]] = Counter()
+        self.values = {name: Values() for name in LISTED}
+
+    def take(self, failure: FailedHandshake, seen: Seen) -> None:
+        """Count what was seen of failures like this one."""
+        Seen.merge(self, seen)
+        self.families[failure.families] += seen.count
+        info = failure.ssl_info or (None, None, None)
+        for name, value in zip(LISTED, (*info, failure.target, failure.revision, failure.host), strict=True):
+            if value is not None:
+                self.values[name].add(value, seen.count)
+
+    def merge(self, other: Seen) -> None:
+        """Add what another has counted."""
+        super().merge(other)
+        assert isinstance(other, _Tally)
+        self.families.update(other.families)
+        for name, values in other.values.items():
+            self.values[name].merge(values)
 
 
 class Incidents:
@@ -154,23 +187,34 @@ class Incidents:
         self._tallies: dict[_Key, _Tally] = {}
 
     def feed(self, failures: Iterable[FailedHandshake]) -> None:
-        """Count the failed handshakes of one message (each its own, where they have no id)."""
-        touched: set[_Key] = set()
+        """Count failed handshakes one by one."""
         for failure in failures:
-            key = _Key(
-                failure.org, failure.env, failure.proxy, failure.alert, failure.side,
-                tuple(BY[name](failure) for name in self._by),
-            )  # fmt: skip
-            tally = self._tallies.get(key)
-            if tally is None:
-                tally = self._tallies[key] = _Tally()
-            tally.add(failure)
-            if key not in touched or failure.message_id is None:
-                touched.add(key)
-                tally.messages += 1
+            seen = Seen()
+            name = failure.message_id
+            encoded = None if name is None else name.encode("utf-8", "surrogateescape")
+            moment = None if failure.time is None else (failure.time - EPOCH) // MICROSECOND
+            seen.add(moment, encoded, hash_of(encoded or b""))
+            self.take(failure, seen)
+
+    def take(self, failure: FailedHandshake, seen: Seen) -> None:
+        """Count what was seen of failures like this one: they differ from it in time and message id only,
+        and agree in what ``by`` says of their time."""
+        key = _Key(
+            failure.org, failure.env, failure.proxy, failure.alert, failure.side,
+            tuple(BY[name](failure) for name in self._by),
+        )  # fmt: skip
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        tally.take(failure, seen)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether ``by`` asks for the time of failures."""
+        return bool({"day", "hour"} & set(self._by))
 
     def merge(self, other: Incidents) -> None:
-        """Add the counts of another part of the input (of other messages)."""
+        """Add the counts of another part of the input."""
         for key, tally in other._tallies.items():
             self._tallies.setdefault(key, _Tally()).merge(tally)
 
@@ -186,16 +230,19 @@ class Incidents:
         return done
 
     def _incident(self, key: _Key, tally: _Tally) -> Incident:
-        seen = tally.distinct()
-        keystores, aliases, truststores, targets, revisions, hosts = map(_most, seen)
-        families = tally.families()
+        lists = {name: values.most(SHOWN) for name, values in tally.values.items()}
+        numbers = {name: values.number() for name, values in tally.values.items()}
+        keystores, targets = lists["keystores"], lists["targets"]
+        families = min(tally.families, key=lambda families: (-tally.families[families], families))
+        messages = tally.ids.number()
+        approximate = () if messages.exact else ("messages",)
         configured = [name for name in keystores if name != "null"]
         hint = hint_for(
             key.alert, families[0], configured[0] if configured else next(iter(keystores), None),
             targets[0] if targets else None, families=families, side=key.side,
         )  # fmt: skip
         if configured and "null" in keystores:
-            hint = f"{NO_KEYSTORE} in {seen[0]['null']:,} of them; elsewhere {hint}"
+            hint = f"{NO_KEYSTORE} in {tally.values['keystores'].counts['null']:,} of them; elsewhere {hint}"
         return Incident(
             key.org,
             key.env,
@@ -204,25 +251,26 @@ class Incidents:
             key.side,
             tuple(zip(self._by, key.by, strict=True)),
             families[0],
-            tally.handshakes,
-            tally.messages,
-            tally.first,
-            tally.last,
+            tally.count,
+            messages.total + tally.unnamed,
+            _time(tally.first),
+            _time(tally.last),
             keystores,
-            aliases,
-            truststores,
+            lists["key_aliases"],
+            lists["truststores"],
             targets,
-            revisions,
-            hosts,
-            tuple(tally.earliest()),
+            lists["revisions"],
+            lists["hosts"],
+            tuple(name.decode("utf-8", "surrogateescape") for name in tally.earliest()),
             hint,
             tuple(
-                (datetime.fromordinal(hour // 24) + timedelta(hours=hour % 24), number)
-                for hour, number in sorted(tally.hours.items())
+                (EPOCH + timedelta(hours=hour), tally.hours[hour])
+                for hour in heapq.nsmallest(MAX_HOURS, tally.hours)
             ),
+            tuple((name, number.total) for name, number in numbers.items() if number.total > SHOWN),
+            (*approximate, *(name for name, number in numbers.items() if not number.exact)),
         )
 
 
-def _most(counter: Counter[str]) -> tuple[str, ...]:
-    """Values, most frequent first, ties by name: the same whatever the order of counting."""
-    return tuple(sorted(counter, key=lambda value: (-counter[value], value))[:SHOWN])
+def _time(moment: int) -> datetime | None:
+    return None if moment in {_LATEST, _EARLIEST} else EPOCH + moment * MICROSECOND

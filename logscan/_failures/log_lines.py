@@ -49,9 +49,8 @@ _EPHEMERAL = 32768
 
 
 class Line(NamedTuple):
-    """What one entry says of a failed handshake."""
+    """What the text of one entry says of a failed handshake."""
 
-    entry: Entry
     side: str = "southbound"
     opens: bool = False
     """The line with which a failed handshake begins: it never continues another."""
@@ -73,15 +72,15 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
     if "SSLInfo:" in body:
         info = _SSL_INFO.search(body)
         if info is not None:
-            return Line(entry, ssl_info=SslInfo(*(part or "null" for part in info.groups())))
+            return Line(ssl_info=SslInfo(*(part or "null" for part in info.groups())))
     if method.endswith("handshakeFailed"):
         usual = _USUAL.match(body)
         if usual is not None:
             usual_channel, reason = _usual(usual)
             naming = named((reason,), True)
-            return Line(entry, "southbound", True, usual_channel, reason, None, _quoted(reason), naming)
+            return Line("southbound", True, usual_channel, reason, None, _quoted(reason), naming)
     side = "northbound" if "HTTPServer" in method or body.startswith("Message id:") else "southbound"
-    channel = _read_channel(body) if "ClientChannel[" in body else None
+    channel = read_channel(body) if "ClientChannel[" in body else None
     said = _MESSAGE.search(body) if "handshake" in body else None
     if "handshakeFailed" in method or "handshakeTimeout" in method or (channel and said):
         if channel is None and said is None:
@@ -90,7 +89,7 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
         if not message and "imeout" in method + body:
             message = "handshake timeout"
         return Line(
-            entry, side, True, channel, message, None, _thrown_with(message, body),
+            side, True, channel, message, None, _thrown_with(message, body),
             named((message,), True),
         )  # fmt: skip
     exception = _read_exception(body)
@@ -101,7 +100,7 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
         naming = named(texts, tls)
         if naming is None and not method.endswith(("onException", "onError")):
             return None
-        return Line(entry, side, False, channel, "", None, exception, naming, tls, objects)
+        return Line(side, False, channel, "", None, exception, naming, tls, objects)
     # Prose may only mention a failure; a listener that reports one does it as a warning or worse.
     if entry.level not in _SEVERE:
         return None
@@ -109,7 +108,7 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
     naming = named((entry.text,), tls) if tls or neighbours else None
     if naming is None:
         return None
-    return Line(entry, side, False, channel, "", None, None, naming, tls, objects)
+    return Line(side, False, channel, "", None, None, naming, tls, objects)
 
 
 @lru_cache(maxsize=4096)
@@ -143,7 +142,8 @@ def chain_of(exception: ThrownException) -> tuple[str, ...]:
     return (f"{exception.type}: {exception.message}", *exception.causes)
 
 
-def _read_channel(body: str) -> Channel | None:
+def read_channel(body: str) -> Channel | None:
+    """The first connection that a text describes."""
     found = _CHANNEL.search(body)
     if found is None:
         return None

@@ -1,8 +1,9 @@
-"""Counting: failed handshakes out of logs, message by message, and what a report counts of them.
+"""Counting: what a report counts of failed handshakes, by what they have in common.
 
-The work can be shared out among processes by message id (:mod:`logscan._distribute.count_processes`). So that
-the result does not depend on how many there are, messages always belong to one of
-:data:`SHARDS` shards by their id, and each shard has a window and counts of its own."""
+In a storm the same failure happens thousands of times. So failures that agree in their meaning, place,
+backend and keystore are counted in one :class:`~logscan._failures.incidents.Seen`; only the first of them
+becomes a :class:`~logscan.values.FailedHandshake`, by which all are selected and put under their incident.
+"""
 
 from __future__ import annotations
 
@@ -10,102 +11,176 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from logscan._failures.incidents import Incidents
-from logscan._failures.joining import SHARDS, shard_of
+from logscan._failures.distinct import Distinct, hash_of
+from logscan._failures.handshakes import DEFAULT_RULE, Rule
+from logscan._failures.incidents import Incidents, Seen
+from logscan._failures.members import EPOCH, MICROSECOND, Member, Template
 from logscan._failures.selection import Selection
-from logscan._scanning.plan import Inputs, Limits
 from logscan.times import in_zone
 from logscan.values import Counters, FailedHandshake
+
+MOST_CELLS = 20_000
+"""Kinds of failures that are counted apart before they are put under their incidents."""
+MOST_MESSAGES = 65_536
+"""Messages of a run that are counted exactly."""
+_HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class CountRequest:
+    """What is to be counted."""
+
+    selection: Selection
+    by: tuple[str, ...]
+    horizon: datetime
+    """Later failures are in the future."""
+    host_of: Callable[[str], str]
+    each: bool = False
+    """Also keep every selected failed handshake."""
+    rule: Rule = DEFAULT_RULE
+    all_failures: bool = False
+    """Count nothing, but keep every failed handshake, selected or not."""
 
 
 @dataclass
 class Counted:
-    """What a report counts, of all messages or of a share of them."""
+    """What a report counts, of all of a log or of a part."""
 
-    incidents: list[Incidents]
-    """By shard."""
+    incidents: Incidents
     failures: list[FailedHandshake] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     elsewhere: int = 0
     counters: Counters = field(default_factory=Counters)
+    ids: Distinct = field(default_factory=lambda: Distinct(MOST_MESSAGES))
+    """Message ids with a failure."""
+    unnamed: int = 0
+    """Failures without a message id."""
+
+    def merge(self, other: Counted) -> None:
+        """Add what another part has counted."""
+        self.incidents.merge(other.incidents)
+        self.failures += other.failures
+        self.others.update(other.others)
+        self.elsewhere += other.elsewhere
+        self.counters.add(other.counters)
+        self.ids.merge(other.ids)
+        self.unnamed += other.unnamed
+
+
+_SELECTED, _OTHER, _ELSEWHERE = range(3)
+
+
+class _Cell(NamedTuple):
+    """Failures of one kind."""
+
+    failure: FailedHandshake
+    """The first of them."""
+    verdict: int
+    seen: Seen
 
 
 class Tally:
     """Failed handshakes in, counts out.
 
     Attributes:
-        done: what was counted so far.
+        counted: what was counted so far; complete with :meth:`done`.
 
     Args:
-        selection: which are asked for.
-        by: further columns of incidents.
-        horizon: later failures are in the future.
-        each: also keep every selected failed handshake.
+        request: what is to be counted.
 
     Raises:
         UsageError: an unknown column in ``by``.
     """
 
-    def __init__(self, selection: Selection, by: Sequence[str], horizon: datetime, each: bool) -> None:
-        self.done = Counted([Incidents(by) for _ in range(SHARDS)])
-        self._selection = selection
-        self._horizon = horizon
-        self._each = each
+    def __init__(self, request: CountRequest) -> None:
+        self.counted = Counted(Incidents(request.by))
+        self._request = request
+        self._selection = request.selection
+        times = request.selection.times
+        self._ranged = times.since is not None or times.until is not None
+        self._period = 0 if not self.counted.incidents.by_time else _HOUR
+        self._horizon = (request.horizon - EPOCH) // MICROSECOND
+        self._cells: dict[tuple[object, ...], _Cell] = {}
+        self._hosts: dict[str, str] = {}
 
-    def feed(self, failures: list[FailedHandshake]) -> None:
-        """Count the failed handshakes of one message."""
-        done, selection = self.done, self._selection
-        times, counters = selection.times, done.counters
-        selected: list[FailedHandshake] = []
-        for failure in failures:
-            held = times.holds(failure.time, failure.zone)
-            if held is None:
-                counters.untimed += 1
-            if not held:
+    def feed(self, members: list[Member], templates: Sequence[Template]) -> None:
+        """Count the failed handshakes of a group."""
+        done = self.counted
+        name = members[0].message_id
+        number = 0 if name is None else hash_of(name)
+        for template in templates:
+            first = members[template.first]
+            moment = first.moment
+            done.counters.failures += 1
+            if self._request.all_failures:
+                done.failures.append(template.failure(members, self._host(first.path)))
                 continue
-            when = failure.time
-            if when and in_zone(when, failure.zone, times.zone) > self._horizon:
-                counters.future_times += 1
-            if not selection.covers(failure):
-                done.elsewhere += 1
-            elif selection.names(failure):
-                selected.append(failure)
+            if name is None:
+                done.unnamed += 1
+            if self._ranged or first.zone is not None or moment is None or moment > self._horizon:
+                if not self._in_time(first):
+                    continue
+            info, channel = template.ssl_info, template.channel
+            host = self._hosts.get(first.path) or self._host(first.path)
+            key = (
+                first.context, template, first.zone, host,
+                None if channel is None else members[channel].target,
+                None if info is None else members[info].ssl_info,
+                moment // self._period if self._period and moment is not None else None,
+            )  # fmt: skip
+            cell = self._cells.get(key)
+            if cell is None:
+                cell = self._cell(key, template.failure(members, host, brief=True))
+            if cell.verdict == _SELECTED:
+                cell.seen.add(moment, name, number)
+                if self._request.each:
+                    done.failures.append(template.failure(members, host))
             else:
-                done.others[failure.alert] += 1
-        if selected:
-            done.incidents[shard_of(selected[0].message_id)].feed(selected)
-            if self._each:
-                done.failures += selected
+                cell.seen.count += 1
+        if templates and name is not None:
+            done.ids.add(number)
 
+    def done(self) -> Counted:
+        """What was counted."""
+        self._flush()
+        return self.counted
 
-def merge(done: Counted, other: Counted) -> None:
-    """Add the counts of other messages."""
-    for ours, theirs in zip(done.incidents, other.incidents, strict=True):
-        ours.merge(theirs)
-    done.failures += other.failures
-    done.others.update(other.others)
-    done.elsewhere += other.elsewhere
-    done.counters.add(other.counters)
+    def _in_time(self, first: Member) -> bool:
+        """Whether a failure lies in the time range; a time in the future is counted."""
+        times, counters, when = self._selection.times, self.counted.counters, first.time
+        held = times.holds(when, first.zone)
+        if held is None:
+            counters.untimed += 1
+        if held and when and in_zone(when, first.zone, times.zone) > self._request.horizon:
+            counters.future_times += 1
+        return bool(held)
 
+    def _cell(self, key: tuple[object, ...], failure: FailedHandshake) -> _Cell:
+        """A new kind of failures."""
+        if len(self._cells) >= MOST_CELLS:
+            self._flush()
+        selection = self._selection
+        if not selection.covers(failure):
+            verdict = _ELSEWHERE
+        else:
+            verdict = _SELECTED if selection.names(failure) else _OTHER
+        cell = self._cells[key] = _Cell(failure, verdict, Seen())
+        return cell
 
-Share = tuple[int, int]
-"""A process's number, and how many there are: shard ``n`` is counted by process ``n % processes``. Entries
-without an id belong to shard 0."""
-ALONE: Share = (0, 1)
+    def _flush(self) -> None:
+        """Put what was counted under its incidents."""
+        for failure, verdict, seen in self._cells.values():
+            if verdict == _SELECTED:
+                self.counted.incidents.take(failure, seen)
+            elif verdict == _OTHER:
+                self.counted.others[failure.alert] += seen.count
+            else:
+                self.counted.elsewhere += seen.count
+        self._cells.clear()
 
-
-@dataclass(frozen=True)
-class CountRequest:
-    """What is to be counted: the arguments of :func:`logscan._jobs._counting.count`."""
-
-    inputs: Inputs
-    planned: Counters
-    """What was counted while the inputs were found."""
-    selection: Selection
-    by: tuple[str, ...]
-    limits: Limits
-    horizon: datetime
-    host_of: Callable[[str], str] | None
-    each: bool
-    count_lines: bool
+    def _host(self, path: str) -> str:
+        """The Message Processor that wrote a file."""
+        host = self._hosts[path] = self._request.host_of(path)
+        return host

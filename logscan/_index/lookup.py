@@ -23,7 +23,7 @@ from logscan._reading.remote import is_remote
 from logscan._reading.unpack import ByteStream, open_bytes
 from logscan._scanning.plan import no_entries
 from logscan._scanning.scanner import Scanner
-from logscan._scanning.spans import Scan
+from logscan._scanning.spans import Scan, SpanSource
 from logscan._scanning.time_slices import StreamSlice
 from logscan._scanning.units import Plan, Unit, UnitScan
 from logscan.errors import InputError, problem_of
@@ -44,10 +44,12 @@ class Lookup:
     Args:
         ids: the message ids.
         index: the directory of the index; "": the indexes beside the logs.
-        scan: scans the files that no index covers, and the blocks that an index names.
+        scan: what is looked for in the blocks that an index names.
+        others: gives the spans of files that no index covers.
     """
 
-    def __init__(self, ids: Sequence[bytes], index: str, scan: Scan) -> None:
+    def __init__(self, ids: Sequence[bytes], index: str, scan: Scan, others: SpanSource) -> None:
+        self._others = others
         self._ids = ids
         self._index = index
         self._scan = scan
@@ -62,14 +64,14 @@ class Lookup:
                 if not files:
                     unknown.append(part)
                     continue
-                yield from self._scan.spans(unknown)
+                yield from self._others.spans(unknown)
                 unknown = []
                 files_left: Stream = part.stream
                 while files_left:
                     stream = _CoveredStream(files_left, part.layout or PLAIN, files, self._scan)
                     yield from stream.spans()
                     files_left = stream.remaining
-            yield from self._scan.spans(unknown)
+            yield from self._others.spans(unknown)
         finally:
             for database in self._databases.values():
                 if database is not None:

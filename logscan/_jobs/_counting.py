@@ -1,84 +1,182 @@
-"""Counting: the failed handshakes of some paths, and what a report counts of them."""
+"""Counting: the failed handshakes of some inputs, and what a report counts of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from zlib import crc32
+import contextlib
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
 
-from logscan._entries.parse import header_id, parse
-from logscan._failures.joining import SHARDS, Joining, needles_of, shard_of
+from logscan._distribute.executors import Executor, Inline, executor_for
+from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_count
+from logscan._entries.layouts import PLAIN
+from logscan._entries.learned import learned
+from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount
+from logscan._failures.incidents import Incidents
+from logscan._failures.reader import MemberReader
 from logscan._failures.selection import HostNames
-from logscan._failures.tally import ALONE, Counted, CountRequest, Share, Tally
-from logscan._jobs._spans import spans_of_inputs
+from logscan._failures.tally import Counted, CountRequest
+from logscan._jobs._spans import streams_of_inputs
 from logscan._scanning.plan import Inputs, Limits, Progress
-from logscan._scanning.spans import Scan
-from logscan._store.inputs import failures_in, hosts_of
-from logscan.times import TimeRange
-from logscan.values import Counters, Entry, FailedHandshake, Span
+from logscan._store.inputs import failing_entries, hosts_of
+from logscan.values import Counters, FailedHandshake
+
+
+def count(
+    inputs: Inputs,
+    request: CountRequest,
+    counters: Counters,
+    *,
+    limits: Limits = Limits(),
+    progress: Progress | None = None,
+    lines: bool = False,
+    cluster: str | None = None,
+) -> Counted:
+    """Count the selected failed handshakes, and what lies outside the selection.
+
+    Args:
+        inputs: what is read.
+        request: what is counted.
+        counters: takes what is counted on the way; those of the result are in it, too.
+        limits: how it is read.
+        progress: called now and then.
+        lines: also count lines.
+        cluster: address of a Dask scheduler whose workers read.
+
+    Raises:
+        UsageError: an unknown column.
+        InputError: a store is damaged, or the cluster cannot be used.
+    """
+    request = _with_hosts(request, inputs)
+    total = Counted(Incidents(request.by))
+    with _executor(inputs, request, limits, lines=lines, cluster=cluster) as executor, less_collection():
+        for part in _store_parts(inputs, request, counters, by_rows=not lines):
+            total.merge(part)
+        run = _run(
+            executor,
+            inputs,
+            request,
+            counters,
+            limits=limits,
+            progress=progress,
+            lines=lines,
+            cluster=cluster,
+        )
+        for stream in run.streams():
+            total.merge(_sum(stream, request))
+    messages = total.ids.number()
+    total.counters.messages = messages.total + total.unnamed
+    counters.add(total.counters)
+    total.counters = counters
+    return total
 
 
 def failures_of(
     inputs: Inputs,
+    request: CountRequest,
     counters: Counters,
     *,
     limits: Limits = Limits(),
-    host_of: Callable[[str], str] | None = None,
-    neighbours: bool = False,
     progress: Progress | None = None,
-    count_lines: bool = False,
-    times: TimeRange = TimeRange(None, None, None),
-    share: Share = ALONE,
-) -> Iterator[list[FailedHandshake]]:
-    """The failed handshakes of each message that has any.
-
-    Faults of single inputs are added to ``counters.problems``; the rest is read. With ``times`` failures
-    outside that range may still come. With ``share`` only the messages of that share come, and only they are
-    counted (bytes, files and what else is not a message's are counted in the first).
-    """
-    hosts = host_of or HostNames()
-    of_store = None
-    if inputs.stores:
-        of_store = None if count_lines else failures_in(neighbours, times)
-        hosts = hosts.knowing(hosts_of(inputs.stores)) if isinstance(hosts, HostNames) else hosts
-    joining = Joining(hosts, neighbours, limits.window, counters)
-    read = counters if share[0] == 0 else Counters()
-    scan = Scan(needles_of(neighbours), read, limits, progress, count_lines)
-    for spans in spans_of_inputs(inputs, scan, of_store=of_store):
-        for span in spans:
-            entry = _mine(span, share, counters)
-            if entry is not None:
-                counters.candidates += 1
-                yield from joining.feed(entry)
-    yield from joining.drain()
+) -> Iterator[FailedHandshake]:
+    """Every failed handshake as soon as its lines are complete, in bounded memory; also outside the
+    selection."""
+    request = replace(_with_hosts(request, inputs), all_failures=True)
+    with less_collection():
+        for part in _store_parts(inputs, request, counters, by_rows=True):
+            counters.failures += part.counters.failures
+            yield from part.failures
+        run = _run(Inline(), inputs, request, counters, limits=limits, progress=progress)
+        for piece in run.pieces():
+            counters.failures += piece.counted.counters.failures
+            yield from piece.counted.failures
 
 
-def _mine(span: Span, share: Share, counters: Counters) -> Entry | None:
-    """The entry, when it belongs to this share; ``None`` otherwise."""
-    number, of = share
-    if of == 1:
-        return parse(span, counters)
-    name = header_id(span.data)
-    if name is not None and name.isascii():
-        return parse(span, counters) if crc32(name) % SHARDS % of == number else None
-    entry = parse(span, Counters())
-    return parse(span, counters) if shard_of(entry.message_id) % of == number else None
+@contextlib.contextmanager
+def less_collection() -> Iterator[None]:
+    """Python's search for cycles costs a fifth of the time where millions of values are made, and finds
+    none."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
-def count(request: CountRequest, share: Share = ALONE, progress: Progress | None = None) -> Counted:
-    """Count the selected failed handshakes of a share of the messages, and what lies outside the selection.
+def _sum(stream: StreamRun, request: CountRequest) -> Counted:
+    """What is counted of a stream."""
+    seams = Seams(request)
+    for piece in stream.pieces():
+        if not seams.add(piece):
+            seams = Seams(request)
+            for whole in stream.whole():
+                seams.add(whole)
+            break
+    return seams.end()
 
-    Raises:
-        UsageError: an unknown column in ``by``.
-    """
-    selection = request.selection
-    tally = Tally(selection, request.by, request.horizon, request.each)
-    counters = tally.done.counters
-    if share[0] == 0:
-        counters.add(request.planned)
-    for failures in failures_of(
-        request.inputs, counters,
-        limits=request.limits, host_of=request.host_of, neighbours=selection.neighbours, progress=progress,
-        count_lines=request.count_lines, times=selection.times, share=share,
-    ):  # fmt: skip
-        tally.feed(failures)
-    return tally.done
+
+def _with_hosts(request: CountRequest, inputs: Inputs) -> CountRequest:
+    hosts = request.host_of
+    if inputs.stores and isinstance(hosts, HostNames):
+        return replace(request, host_of=hosts.knowing(hosts_of(inputs.stores)))
+    return request
+
+
+@contextlib.contextmanager
+def _executor(
+    inputs: Inputs, request: CountRequest, limits: Limits, *, lines: bool, cluster: str | None
+) -> Iterator[Executor]:
+    if cluster is not None:
+        from logscan._distribute.dask_executor import on_cluster
+
+        with on_cluster(cluster) as executor:
+            yield executor
+        return
+    workers = 1 if lines or not isinstance(request.host_of, HostNames) else limits.workers
+    size = text_size(inputs.slices)
+    with executor_for(workers, unit_count(inputs.slices, workers), size) as executor:
+        yield executor
+
+
+def _run(
+    executor: Executor,
+    inputs: Inputs,
+    request: CountRequest,
+    counters: Counters,
+    *,
+    limits: Limits,
+    progress: Progress | None,
+    lines: bool = False,
+    cluster: str | None = None,
+) -> UnitRun:
+    slices = [*inputs.slices, *(streams_of_inputs(inputs) if lines else ())]
+    return UnitRun(
+        executor, CountTask(request), slices,
+        limits=limits, counters=counters, progress=progress, lines=lines, remote=cluster is not None,
+    )  # fmt: skip
+
+
+def _store_parts(
+    inputs: Inputs, request: CountRequest, counters: Counters, *, by_rows: bool
+) -> Iterator[Counted]:
+    """What is counted of stores, by the entries that they keep apart."""
+    for folder in inputs.stores if by_rows else ():
+        unit = UnitCount(request, is_first=True, is_last=True)
+        reader: MemberReader | None = None
+        entries = failing_entries(
+            folder, request.selection.neighbours, request.selection.times, counters, request.rule.size + 1
+        )
+        for some in entries:
+            if reader is None and some:
+                layout = learned(PLAIN, (span.data[: span.data.find(b"\n") + 1] for _, span in some[:64]))
+                reader = MemberReader(layout, unit.readings, counters)
+            for at, span in some:
+                assert reader is not None
+                member = reader.of_span(span, at)
+                if member is not None:
+                    unit.feed(member)
+            for piece in unit.take([], PLAIN):
+                yield piece.counted
+        part: CountedPart = unit.part(0)
+        yield part.counted

@@ -35,6 +35,7 @@ from logscan._evidence.kinds import (
     read_whole,
 )
 from logscan._failures.catalog import CLIENT_CERTIFICATE
+from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import HostNames, Selection
 from logscan._reading.remote import expand, is_remote
 from logscan._reading.unpack import first_bytes
@@ -73,6 +74,7 @@ class EvidenceRequest:
     ask_password: Callable[[str], str | None] | None = None
     """Asks a person for the password of a file."""
     hosts: HostNames = field(default_factory=HostNames)
+    rule: Rule = DEFAULT_RULE
     limits: Limits = field(default_factory=Limits)
     management: Management | None = None
     """Client of the management API; missing evidence is fetched with it."""

@@ -38,7 +38,7 @@ class Reading(TypedDict, total=False):
     max_entry_bytes: int
     """Bytes kept of one entry; the rest is counted."""
     workers: int
-    """Threads or processes that work at the same time."""
+    """Processes that work at the same time; 0: as many as this one may use cores."""
     progress: Progress | None
     """Called with the counters now and then."""
     cluster: str | None
@@ -87,7 +87,7 @@ def times_of(given: Times) -> TimeRange:
 
 def limits_of(given: Reading) -> Limits:
     """The limits of a run."""
-    named = {"window": "window", "max_entry": "max_entry_bytes", "workers": "workers"}
+    named = {"max_entry": "max_entry_bytes", "workers": "workers"}
     return Limits(**{field: given[name] for field, name in named.items() if name in given})  # type: ignore[literal-required]
 
 

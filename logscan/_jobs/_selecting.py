@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from logscan._failures import catalog
+from logscan._failures.handshakes import Rule
 from logscan._failures.selection import HostNames, Selection, select_alerts
 from logscan._jobs._options import Names, Reading, Times, several, times_of
 from logscan.errors import UsageError
@@ -26,8 +27,11 @@ class Selecting(Times, total=False):
     """``southbound`` or ``northbound``."""
     host: Names
     """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
-    window: int
-    """Messages open at once while their entries are joined."""
+    join_time: float
+    """Seconds between two entries of one message that follow each other, at most, so that they belong
+    together."""
+    join_bytes: int
+    """Bytes of text between them, at most."""
 
 
 class Choosing(Selecting, Reading, total=False):
@@ -66,3 +70,30 @@ def hosts_of(given: Selecting) -> HostNames:
         UsageError: a rule without a name.
     """
     return HostNames(several(given.get("host")))
+
+
+def rule_of(given: Selecting) -> Rule:
+    """When two entries of one message belong together.
+
+    Raises:
+        UsageError: a limit that is no limit.
+    """
+    return rule(given.get("join_time"), given.get("join_bytes"))
+
+
+def rule(seconds: float | None = None, size: int | None = None) -> Rule:
+    """The rule of some limits; ``None``: the default.
+
+    Raises:
+        UsageError: a limit that is no limit.
+    """
+    made = Rule()
+    if seconds is not None:
+        if not 0 <= seconds <= 86_400:
+            raise UsageError(f"{seconds}: not between 0 and 86,400 seconds", argument="join_time")
+        made = made._replace(time=round(seconds * 1_000_000))
+    if size is not None:
+        if size < 1:
+            raise UsageError(f"{size}: less than one byte", argument="join_bytes")
+        made = made._replace(size=size)
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from logscan._distribute.scanned_spans import ScannedSpans
 from logscan._scanning.plan import Inputs, slices_of
 from logscan._scanning.spans import Scan, SpanSource
 from logscan._scanning.time_slices import StreamSlice
@@ -24,6 +25,15 @@ def inputs_of(
     return Inputs(tuple(folders), tuple(slices_of(files, counters, times)) if files or not folders else ())
 
 
+def streams_of_inputs(inputs: Inputs) -> list[StreamSlice]:
+    """The text of the stores among inputs, as streams.
+
+    Raises:
+        InputError: a store is damaged or of another version.
+    """
+    return [StreamSlice(stream) for folder in inputs.stores for stream in streams_of(folder)]
+
+
 def spans_of_inputs(
     inputs: Inputs, scan: Scan, *, of_store: OfStore | None = None, source: SpanSource | None = None
 ) -> Iterator[list[Span]]:
@@ -38,11 +48,10 @@ def spans_of_inputs(
     Raises:
         InputError: a store is damaged or of another version.
     """
-    for folder in inputs.stores:
-        if of_store is None:
-            streams = streams_of(folder)
-            yield from scan.in_turn([StreamSlice(stream) for stream in streams])
-        else:
+    if of_store is None:
+        yield from ScannedSpans(scan).in_turn(streams_of_inputs(inputs))
+    else:
+        for folder in inputs.stores:
             yield from spans_of(folder, of_store, scan.counters)
     if inputs.slices:
-        yield from (source or scan).spans(inputs.slices)
+        yield from (source or ScannedSpans(scan)).spans(inputs.slices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
 from logscan._diagnosis.cases import Groups, cases_of
@@ -17,6 +18,7 @@ from logscan._evidence.distinguished_names import Name
 from logscan._evidence.keystores.keystore import Keystore
 from logscan._failures.catalog import CLIENT_CERTIFICATE
 from logscan._failures.selection import HostNames, Selection, select_alerts
+from logscan._failures.tally import CountRequest
 from logscan._jobs._counting import failures_of
 from logscan._jobs._evidence_reader import EvidenceReader, EvidenceRequest
 from logscan._jobs._options import (
@@ -30,6 +32,7 @@ from logscan._jobs._options import (
     several,
     times_of,
 )
+from logscan._jobs._selecting import rule
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Progress
 from logscan.errors import InputError, NoLogsError
@@ -60,8 +63,11 @@ class Diagnosing(Times, Reading, total=False):
     proxy: Names
     host: Names
     """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
-    window: int
-    """Messages open at once while their entries are joined."""
+    join_time: float
+    """Seconds between two entries of one message that follow each other, at most, so that they belong
+    together."""
+    join_bytes: int
+    """Bytes of text between them, at most."""
     max_connections: int
     """Connections kept of all captures; others are counted."""
     max_open_connections: int
@@ -124,6 +130,7 @@ def request_of(
         ask_password=ask_password,
         hosts=HostNames(several(given.get("host"))),
         limits=replace(limits_of(given), forget=forget),
+        rule=rule(given.get("join_time"), given.get("join_bytes")),
         management=management,
         org=org,
         env=env,
@@ -190,17 +197,13 @@ def _group_failures(
     selection = request.selection
     try:
         inputs = inputs_of(logs, counters, selection.times)
-        found = failures_of(
-            inputs, counters,
-            limits=request.limits, host_of=request.hosts, progress=progress, times=selection.times,
-        )  # fmt: skip
-        for failures in found:
-            for failure in failures:
-                inside = selection.times.holds(failure.time, failure.zone)
-                if inside is None:
-                    counters.untimed += 1
-                elif inside and selection.covers(failure):
-                    groups.feed((failure,))
+        asked = CountRequest(selection, (), datetime.max, request.hosts, rule=request.rule)
+        for failure in failures_of(inputs, asked, counters, limits=request.limits, progress=progress):
+            inside = selection.times.holds(failure.time, failure.zone)
+            if inside is None:
+                counters.untimed += 1
+            elif inside and selection.covers(failure):
+                groups.feed((failure,))
     except NoLogsError as error:
         counters.problems.append(Problem(", ".join(logs[:3]), str(error), error.hint))
 

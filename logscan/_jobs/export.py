@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+import contextlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from logscan._distribute.column_task import ColumnTask
+from logscan._distribute.executors import Executor, executor_for
+from logscan._distribute.run_units import UnitRun, text_size, unit_count
 from logscan._entries.parse import parse
 from logscan._jobs._options import (
     Paths,
@@ -22,7 +24,6 @@ from logscan._jobs._options import (
 from logscan._jobs._spans import inputs_of, spans_of_inputs
 from logscan._scanning.needles import EveryEntryFinder
 from logscan._scanning.plan import Limits, Progress, slices_of
-from logscan._scanning.scanner import WholeScanner
 from logscan._scanning.spans import Scan
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, Results
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 BLOCK = 2 << 20
 """Bytes turned into columns at once: enough that what each step costs by itself does not count, little
 enough for the processor's cache (measured: 1, 2, 4, 8 MiB)."""
-AHEAD = 16
-"""Blocks that may be under way, so that columns are made while others are written."""
+RANGE = 8 << 20
+"""Bytes of a plain file in one unit: its columns are in memory together."""
 
 
 class Exporting(Times, Reading, total=False):
@@ -71,11 +72,12 @@ def entries(paths: Paths, **exporting: Unpack[Exporting]) -> Results[Entry]:
     counters, times = Counters(), times_of(exporting)
     inputs = inputs_of(paths_of(paths), counters, times)
     scan = Scan(EveryEntryFinder, counters, limits_of(exporting), exporting.get("progress"))
+    headers = {file.path: part.layout.header for part in inputs.slices if part.layout for file in part.stream}
 
     def within_times() -> Iterator[Entry]:
         for spans in spans_of_inputs(inputs, scan):
             for span in spans:
-                entry = parse(span, counters)
+                entry = parse(span, counters, headers.get(span.place.path))
                 if times.holds(entry.time, entry.zone):
                     yield entry
 
@@ -107,38 +109,22 @@ def entry_batches(
     progress: Progress | None = None,
     cluster: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """:func:`export`, with counters that others may look at meanwhile.
-
-    One thread reads and unpacks while ``limits.workers`` others make columns; or the workers of a cluster do
-    it, by the address of its Dask scheduler.
-    """
-    if cluster is not None:
-        from logscan._distribute.dask_units import batches_on_cluster
-
-        yield from batches_on_cluster(cluster, paths, counters, times=times, limits=limits, progress=progress)
-        return
-    from logscan._entries.arrow import to_columns, within
-
+    """:func:`export`, with counters that others may look at meanwhile."""
     limits = replace(limits, block=max(limits.block, BLOCK))
     slices = slices_of(paths, counters, times)
-    scan = Scan(EveryEntryFinder, counters, limits, progress)
-    under_way: deque[Future[tuple[pa.RecordBatch, Counters]]] = deque()
+    task = ColumnTask(limits.max_entry, times)
+    with contextlib.ExitStack() as stack:
+        executor: Executor
+        if cluster is not None:
+            from logscan._distribute.dask_executor import check_paths, on_cluster
 
-    def finished() -> pa.RecordBatch:
-        batch, counted = under_way.popleft().result()
-        counters.add(counted)
-        return within(batch, times, counters)
-
-    pool = ThreadPoolExecutor(limits.workers)
-    try:
-        for layout, spans in scan.scanned(
-            slices, lambda layout: WholeScanner(layout, counters, limits.max_entry)
-        ):
-            for span in spans:
-                under_way.append(pool.submit(to_columns, span, layout, limits.max_entry))
-                if len(under_way) > AHEAD:
-                    yield finished()
-        while under_way:
-            yield finished()
-    finally:
-        pool.shutdown(cancel_futures=True)
+            check_paths(paths)
+            executor = stack.enter_context(on_cluster(cluster))
+        else:
+            units = unit_count(slices, limits.workers, RANGE)
+            executor = stack.enter_context(executor_for(limits.workers, units, text_size(slices)))
+        run = UnitRun(
+            executor, task, slices,
+            limits=limits, counters=counters, progress=progress, most_range=RANGE, remote=cluster is not None,
+        )  # fmt: skip
+        yield from run.pieces()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logscan._distribute.processes import executor_of
+from logscan._distribute.executors import executor_for, in_order
 from logscan._entries.layouts import PLAIN, begins_entry
 from logscan._entries.sample import judge, layout_in
 from logscan._index.database import IndexDatabase
@@ -80,7 +80,7 @@ def index(
     paths: Paths,
     *,
     directory: str | os.PathLike[str] = "",
-    workers: int = 2,
+    workers: int = 0,
     progress: Progress | None = None,
 ) -> Indexed:
     """Bring the index of some logs up to date. Text that is indexed is not read again.
@@ -88,7 +88,7 @@ def index(
     Args:
         paths: one or more files, directories or patterns, on the disks of this machine.
         directory: the directory of the index; "": beside the logs.
-        workers: number of processes.
+        workers: number of processes; 0: as many as this process may use cores.
         progress: called after each file.
 
     Raises:
@@ -114,16 +114,13 @@ def index(
         plans = [_plan(place, logs_there, counters) for place, logs_there in logs.items()]
         tasks = [task for plan in plans for task in plan.tasks]
         size = sum(task.file.probe.size for task in tasks)
-        executor = stack.enter_context(executor_of(len(tasks), size, workers))
-        futures: dict[Future[Counters], _Task] = {
-            executor.submit(index_file, task.database, task.file, task.known): task for task in tasks
-        }
-        for future in as_completed(futures):
-            counted = future.result()
+        executor = stack.enter_context(executor_for(workers, len(tasks), size))
+        calls = ((task.database, task.file, task.known) for task in tasks)
+        for task, counted in zip(tasks, in_order(executor, index_file, calls), strict=True):
             counters.add(counted)
             if not counted.problems:
-                new += futures[future].known is None
-                grown += futures[future].known is not None
+                new += task.known is None
+                grown += task.known is not None
             if progress:
                 progress(counters)
     return Indexed(

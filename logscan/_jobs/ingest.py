@@ -7,16 +7,13 @@ in the store.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import date
 
-from logscan._distribute.processes import executor_of
+from logscan._distribute.executors import Executor, executor_for, in_order
 from logscan._entries.layouts import PLAIN, layout_named
 from logscan._entries.sample import judge, layout_in
 from logscan._failures.selection import HostNames
@@ -45,7 +42,7 @@ from logscan._store.split_entries import SplitEntries
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
 from logscan.values import Counters, Problem
 
-TASK_BYTES = 256 << 20
+TASK_BYTES = 64 << 20
 """Bytes of a plain file that one task ingests."""
 
 
@@ -91,7 +88,7 @@ def ingest(
     store: str | os.PathLike[str],
     keep: int | None = None,
     host: Names = (),
-    workers: int = 2,
+    workers: int = 0,
     cluster: str | None = None,
     today: date | None = None,
     progress: Progress | None = None,
@@ -104,7 +101,7 @@ def ingest(
         store: the store's directory; made if there is none.
         keep: days to keep; older dates are removed. ``None``: all.
         host: names of the Message Processors, as ``NAME`` or ``NAME=PATTERN``.
-        workers: number of processes.
+        workers: number of processes; 0: as many as this process may use cores.
         cluster: address of a Dask scheduler whose workers run the tasks; default: processes of this machine.
         today: the day from which ``keep`` is counted; default: the machine's.
         progress: called after each task.
@@ -123,9 +120,9 @@ def ingest(
     hosts = HostNames(several(host))
     folder = os.fspath(store)
     with contextlib.ExitStack() as stack:
-        executor = None
+        executor: Executor | None = None
         if cluster is not None:
-            from logscan._distribute.dask_connection import on_cluster
+            from logscan._distribute.dask_executor import on_cluster
 
             executor = stack.enter_context(on_cluster(cluster))
             folder = os.path.abspath(folder)  # workers may have another working directory
@@ -138,7 +135,7 @@ def ingest(
             streams = without_copies(discover(names, counters.problems, judge), counters) if names else []
             plans = [plan for stream in streams for plan in run.plan(stream)]
             with _executor(executor, plans, workers) as pool:
-                run.read(plans, pool, workers)
+                run.read(plans, pool)
             if keep is not None:
                 run.dropped = upkeep.drop(folder, run.manifest, keep, today or date.today())
             run.merged = upkeep.merge(folder, run.manifest)
@@ -294,29 +291,22 @@ class _Ingest:
 
     # Reading it.
 
-    def read(self, plans: Sequence[_Plan], pool: Executor, workers: int) -> None:
+    def read(self, plans: Sequence[_Plan], executor: Executor) -> None:
         """Run the tasks, a few ahead, and commit source by source in their order."""
-        tasks = (task for plan in plans for task in plan.tasks)
-        under_way: deque[Future[TaskResult]] = deque()
-
-        def submit(count: int) -> None:
-            for task in itertools.islice(tasks, count):
-                under_way.append(pool.submit(run_task, task))
-
-        submit(2 * workers)
+        results = in_order(executor, _tried, ((task,) for plan in plans for task in plan.tasks))
         for plan in plans:
-            results: list[TaskResult] = []
+            done: list[TaskResult] = []
             for _ in plan.tasks:
-                try:
-                    results.append(under_way.popleft().result())
-                except LogscanError as error:
-                    self.counters.problems.append(problem_of(plan.file.path, error))
-                submit(1)
-                self.counters.bytes += results[-1].size if results else 0
+                result = next(results)
+                if isinstance(result, LogscanError):
+                    self.counters.problems.append(problem_of(plan.file.path, result))
+                else:
+                    done.append(result)
+                self.counters.bytes += done[-1].size if done else 0
                 if self._progress:
                     self._progress(self.counters)
-            if results:
-                self._commit(plan, results)
+            if done:
+                self._commit(plan, done)
 
     def _commit(self, plan: _Plan, results: list[TaskResult]) -> None:
         source = plan.source
@@ -378,6 +368,14 @@ def _seen(stamp: Stamp, source: Source) -> tuple[int, int, int, int, int]:
     return stamp.device, stamp.inode, stamp.modified, stamp.size, source.id
 
 
+def _tried(task: IngestTask) -> TaskResult | LogscanError:
+    """Run a task; a source that cannot be read does not end the others."""
+    try:
+        return run_task(task)
+    except LogscanError as error:
+        return error
+
+
 @contextlib.contextmanager
 def _executor(given: Executor | None, plans: Sequence[_Plan], workers: int) -> Iterator[Executor]:
     """The executor that was given, or one of this machine."""
@@ -385,5 +383,5 @@ def _executor(given: Executor | None, plans: Sequence[_Plan], workers: int) -> I
         yield given
         return
     size = sum(plan.file.probe.size - (plan.tasks[0].begin if plan.tasks[0].end else 0) for plan in plans)
-    with executor_of(sum(len(plan.tasks) for plan in plans), size, workers) as executor:
+    with executor_for(workers, sum(len(plan.tasks) for plan in plans), size) as executor:
         yield executor

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Unpack
 
-from logscan._distribute.count_processes import count_shared
 from logscan._failures.frames import failures_to_frame, to_frame
+from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.incidents import Incidents
-from logscan._failures.selection import Selection
+from logscan._failures.selection import HostNames, Selection
 from logscan._failures.tally import CountRequest
 from logscan._jobs._counting import count, failures_of
 from logscan._jobs._options import (
@@ -21,7 +21,7 @@ from logscan._jobs._options import (
     several,
     with_counters,
 )
-from logscan._jobs._selecting import Choosing, hosts_of, selection_of
+from logscan._jobs._selecting import Choosing, hosts_of, rule_of, selection_of
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Limits, Progress
 from logscan.values import Counters, FailedHandshake, Incident, Report, Results
@@ -58,7 +58,7 @@ def report(
     check_names(choosing, Choosing)
     return report_selected(
         paths_of(paths), selection_of(choosing),
-        by=several(by), each=each, now=now, limits=limits_of(choosing), host_of=hosts_of(choosing),
+        by=several(by), each=each, now=now, limits=limits_of(choosing), rule=rule_of(choosing), host_of=hosts_of(choosing),
         progress=choosing.get("progress"), cluster=choosing.get("cluster"),
     )  # fmt: skip
 
@@ -79,16 +79,11 @@ def failures(paths: Paths, **choosing: Unpack[Choosing]) -> Results[FailedHandsh
     check_names(choosing, Choosing)
     selection, counters = selection_of(choosing), Counters()
     inputs = inputs_of(paths_of(paths), counters, selection.times)
-
-    def selected() -> Iterator[FailedHandshake]:
-        for message in failures_of(
-            inputs, counters,
-            limits=limits_of(choosing), host_of=hosts_of(choosing), neighbours=selection.neighbours,
-            progress=choosing.get("progress"), times=selection.times,
-        ):  # fmt: skip
-            yield from filter(selection.selects, message)
-
-    return Results(selected(), counters)
+    request = CountRequest(selection, (), datetime.max, hosts_of(choosing), rule=rule_of(choosing))
+    found = failures_of(
+        inputs, request, counters, limits=limits_of(choosing), progress=choosing.get("progress")
+    )
+    return Results(filter(selection.selects, found), counters)
 
 
 def read_failures(paths: Paths, **choosing: Unpack[Choosing]) -> pd.DataFrame:
@@ -123,6 +118,7 @@ def report_selected(
     *,
     by: Sequence[str] = (),
     limits: Limits = Limits(),
+    rule: Rule = DEFAULT_RULE,
     host_of: Callable[[str], str] | None = None,
     each: bool = False,
     progress: Progress | None = None,
@@ -133,27 +129,25 @@ def report_selected(
     """:func:`report`, for a selection that was made already.
 
     Args:
+        rule: which entries of one message belong together.
         count_lines: also count the lines that were read.
     """
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
-    merged = Incidents(by)
+    request = CountRequest(selection, tuple(by), horizon, host_of or HostNames(), each, rule)
+    Incidents(by)  # an unknown column is named before anything is read
     if cluster is not None:
-        from logscan._distribute.dask_connection import check_paths
+        from logscan._distribute.dask_executor import check_paths
 
         check_paths(paths)
-    planned = Counters()
-    inputs = inputs_of(paths, planned, selection.times)
-    request = CountRequest(inputs, planned, selection, tuple(by), limits, horizon, host_of, each, count_lines)
-    if cluster is None:
-        counted = count_shared(request, count, progress)
-    else:
-        from logscan._distribute.count_dask import count_on_cluster
-
-        counted = count_on_cluster(cluster, request, progress)
-    for part in counted.incidents:
-        merged.merge(part)
+    counters = Counters()
+    inputs = inputs_of(paths, counters, selection.times)
+    counted = count(
+        inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster
+    )
     counted.failures.sort(key=_by_time)
-    return Report(merged.emit(), counted.failures, counted.others, counted.elsewhere, counted.counters)
+    return Report(
+        counted.incidents.emit(), counted.failures, counted.others, counted.elsewhere, counted.counters
+    )
 
 
 def _by_time(failure: FailedHandshake) -> tuple[datetime, str, int]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from logscan._distribute.scanned_spans import ScannedSpans
 from logscan._entries.layouts import Layout
 from logscan._entries.parse import header_id, parse
 from logscan._index.lookup import Lookup
@@ -151,19 +152,20 @@ def _spans(
     def of_store(store: Store, counters: Counters) -> Iterator[list[Span]]:
         yield store.find([name.decode("utf-8", "surrogateescape") for name in whole_ids], counters)
 
-    lookup = Lookup(whole_ids, index, scan) if index is not None and len(whole_ids) <= MANY else None
+    lookup = None
+    if index is not None and len(whole_ids) <= MANY:
+        lookup = Lookup(whole_ids, index, scan, ScannedSpans(scan))
     yield from spans_of_inputs(inputs, scan, of_store=of_store, source=lookup)
 
 
 def _spans_on_cluster(paths: Sequence[str], scan: Scan, address: str) -> Iterator[list[Span]]:
-    from logscan._distribute.dask_connection import check_paths, connected
-    from logscan._distribute.dask_units import ClusterScan
+    from logscan._distribute.dask_executor import check_paths, on_cluster
 
     check_paths(paths)
     if scan.count_lines:
         raise UsageError("counts no lines", "search without line numbers", argument="cluster")
-    with connected(address) as client:
-        source = ClusterScan(client, scan)
+    with on_cluster(address) as executor:
+        source = ScannedSpans(scan, executor)
         yield from spans_of_inputs(inputs_of(paths, scan.counters), scan, source=source)
 
 

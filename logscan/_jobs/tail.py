@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import NamedTuple, Self, Unpack
 
 from logscan._failures.frames import failure_id
+from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import Selection
 from logscan._jobs._options import Paths, check_names, paths_of
-from logscan._jobs._selecting import Selecting, hosts_of, selection_of
+from logscan._jobs._selecting import Selecting, hosts_of, rule_of, selection_of
 from logscan._live.checkpoint import Checkpoint, load, save
 from logscan._live.followed_paths import FollowedPaths
 from logscan._live.live_joiner import LiveJoiner
 from logscan._live.options import POLL_INTERVAL, QUIET_TIME, FollowOptions
-from logscan._scanning.plan import DEFAULT_WINDOW
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.values import Counters, FailedHandshake, Place, Problem, Span
 
@@ -76,7 +76,7 @@ def tail(
     state = None if checkpoint is None else load(os.fspath(checkpoint)) or Checkpoint()
     return Watcher(
         paths_of(paths), selection_of(selecting), options,
-        host_of=hosts_of(selecting), window=selecting.get("window", DEFAULT_WINDOW), checkpoint=state,
+        host_of=hosts_of(selecting), rule=rule_of(selecting), checkpoint=state,
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ class Watcher:
         selection: which failed handshakes to give.
         options: how the files are followed.
         host_of: names the Message Processor of a file path.
-        window: messages open at once.
+        rule: which entries of one message belong together.
         checkpoint: where an earlier run stopped.
     """
 
@@ -101,7 +101,7 @@ class Watcher:
         options: FollowOptions,
         *,
         host_of: Callable[[str], str],
-        window: int = DEFAULT_WINDOW,
+        rule: Rule = DEFAULT_RULE,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self.counters = Counters()
@@ -112,7 +112,7 @@ class Watcher:
         self._given: dict[str, Place | None] = dict.fromkeys(start.given)
         """Ids of the failures that were given, with their places; ``None`` for those of an earlier run."""
         options = replace(options, neighbours=selection.neighbours)
-        self._joiner = LiveJoiner(self.counters, host_of, window, options)
+        self._joiner = LiveJoiner(self.counters, host_of, rule, options)
         self._paths = FollowedPaths(paths, self.counters, options, start)
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> Generator[WatchUpdate]:
@@ -125,8 +125,6 @@ class Watcher:
             for spans in self._paths.look():
                 yield self._update(spans)
             failures = self._joiner.release()
-            if not self._paths.is_busy and not len(self._joiner):
-                failures += self._joiner.release_without_id()
             yield WatchUpdate(self._new(failures), [])
             if self._paths.has_ended:
                 break

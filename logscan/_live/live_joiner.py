@@ -6,108 +6,218 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from logscan._entries.parse import parse
+from logscan._entries.layouts import PLAIN
 from logscan._failures.frames import failure_id
-from logscan._failures.handshakes import Joiner
-from logscan._failures.message_window import MAX_ENTRIES, MessageWindow
+from logscan._failures.groups import Group, Groups, Key, follows, key_of
+from logscan._failures.handshakes import Rule
+from logscan._failures.members import Member, Template
+from logscan._failures.reader import MemberReader
+from logscan._failures.readings import Readings
+from logscan._failures.shapes import Shapes
 from logscan._live.options import FollowOptions
-from logscan.values import Counters, Entry, FailedHandshake, Message, Place, Span
+from logscan.values import Counters, FailedHandshake, Place, Span
 
 LATE = 10.0
 """Seconds for which a message whose failure was given still takes entries."""
 RECENT = 1_000
 """Messages that are kept for that."""
 
+_Name = tuple[str, Key]
+"""Path and key of a group: entries of different paths never belong together."""
+
+
+class _Given(NamedTuple):
+    """What was given of a group."""
+
+    failure_ids: frozenset[str] = frozenset()
+    entries: int = 0
+    """How many entries it had."""
+
 
 class _Recent(NamedTuple):
-    """A message whose failures were given."""
+    """A group whose failures were given."""
 
-    entries: tuple[Entry, ...]
-    failure_ids: set[str]
+    group: Group
+    given: _Given
     since: float
 
 
-class LiveJoiner:
-    """Entries in, failed handshakes out, message by message.
+class _Stream:
+    """What is known of one path that is followed."""
 
-    :class:`logscan._failures.joining.Joining` cannot serve here. It is done with a message once it is
-    complete, but a live message is only quiet: late lines are joined with it again. Its window is cut into
-    shards, which would change the order in which messages become complete, and which of them leave early.
+    def __init__(self, reader: MemberReader, groups: Groups) -> None:
+        self.reader = reader
+        self.groups = groups
+        self._file = 0
+        self._begin = 0
+        """Where the file begins in the stream."""
+        self._end = 0
+
+    def at(self, span: Span) -> int:
+        """Where in the stream an entry begins."""
+        place = span.place
+        if place.file != self._file:
+            self._file, self._begin = place.file, self._end - place.offset
+        at = self._begin + place.offset
+        self._end = max(self._end, at + len(span.data) + span.cut)
+        return at
+
+
+class LiveJoiner:
+    """Entries in, failed handshakes out.
+
+    What belongs together is decided as in a report (:mod:`logscan._failures.groups`). But a live group is only quiet,
+    not over: it is given after a moment, and when more of its entries come later, it is joined with them again.
 
     Args:
-        counters: takes candidates, late entries and messages that leave early.
+        counters: takes candidates and late entries.
         host_of: names the Message Processor of a file path.
-        window: messages open at once.
+        rule: which entries of one message belong together.
         options: how files are followed.
     """
 
     def __init__(
-        self, counters: Counters, host_of: Callable[[str], str], window: int, options: FollowOptions
+        self, counters: Counters, host_of: Callable[[str], str], rule: Rule, options: FollowOptions
     ) -> None:
         self._counters = counters
         self._options = options
-        self._window = MessageWindow(counters, window)
-        self._joiner = Joiner(host_of, options.neighbours)
-        self._recent: OrderedDict[str, _Recent] = OrderedDict()
+        self._host_of = host_of
+        self._rule = rule
+        self._readings = Readings(options.neighbours)
+        self._shapes = Shapes(rule, options.neighbours)
+        self._streams: dict[str, _Stream] = {}
+        self._seen: OrderedDict[_Name, float] = OrderedDict()
+        """Open groups, with the moment of their newest entry, oldest first."""
+        self._given: dict[_Name, _Given] = {}
+        """Open groups of which failures were given already."""
+        self._recent: OrderedDict[_Name, _Recent] = OrderedDict()
+        self._new: list[FailedHandshake] = []
 
     def __len__(self) -> int:
         """Messages that are open."""
-        return len(self._window)
+        return len(self._seen)
 
     def feed(self, spans: Iterable[Span]) -> list[FailedHandshake]:
         """The failures that some entries complete."""
-        messages: list[Message] = []
+        now = self._options.clock.monotonic()
         for span in spans:
-            self._counters.candidates += 1
-            entry = parse(span, self._counters)
-            messages += self._window.feed(entry, self._options.clock.monotonic())
-        return self._join(messages)
+            stream = self._streams.get(span.place.path) or self._stream(span.place.path)
+            member = stream.reader.of_span(span, stream.at(span))
+            if member is not None:
+                self._add(stream, member, now)
+        return self._taken()
 
     def release(self) -> list[FailedHandshake]:
         """Those of the messages that have been quiet for long enough."""
-        return self._join(self._window.release(self._options.clock.monotonic() - self._options.quiet_time))
-
-    def release_without_id(self) -> list[FailedHandshake]:
-        """Those of entries without a message id, in a quiet moment."""
-        return self._joiner.drain()
-
-    def drain(self) -> list[FailedHandshake]:
-        """Those of all messages that are still open."""
-        return self._join(self._window.drain()) + self._joiner.drain()
-
-    def firsts(self) -> Iterator[Place]:
-        """The place of the first entry of each message that is open or may take late lines."""
-        yield from self._window.firsts()
-        yield from self._joiner.firsts()
-        for recent in self._recent.values():
-            yield recent.entries[0].place
-
-    def _join(self, messages: Iterable[Message]) -> list[FailedHandshake]:
-        new: list[FailedHandshake] = []
         now = self._options.clock.monotonic()
-        for message in messages:
-            name = message.message_id
-            recent = self._recent.pop(name, None) if name is not None else None
-            entries = (*recent.entries, *message.entries) if recent else message.entries
-            message = Message(name, _latest(entries))
-            failures = self._joiner.feed(message)
-            ids = [failure_id(failure) for failure in failures]
-            given = recent.failure_ids if recent else set()
-            fresh = [failure for failure, key in zip(failures, ids, strict=True) if key not in given]
-            if recent and not fresh:
-                self._counters.late_entries += len(message.entries) - len(recent.entries)
-            if name is not None and failures and len(message.entries) < MAX_ENTRIES:
-                self._recent[name] = _Recent(message.entries, set(ids), now)
-            new += fresh
+        while self._seen:
+            name, seen = next(iter(self._seen.items()))
+            if seen > now - self._options.quiet_time:
+                break
+            self._release(name, now)
         while self._recent:
             name, oldest = next(iter(self._recent.items()))
             if len(self._recent) <= RECENT and now - oldest.since < LATE:
                 break
             del self._recent[name]
+        return self._taken()
+
+    def drain(self) -> list[FailedHandshake]:
+        """Those of all messages that are still open."""
+        for name in list(self._seen):
+            self._release(name, self._options.clock.monotonic())
+        return self._taken()
+
+    def firsts(self) -> Iterator[Place]:
+        """The place of the first entry of each message that is open or may take late lines."""
+        for stream in self._streams.values():
+            for group in stream.groups.open():
+                yield group.members[0].place
+        for recent in self._recent.values():
+            yield recent.group.members[0].place
+
+    def _stream(self, path: str) -> _Stream:
+        groups = Groups(self._rule, self._options.neighbours, self._ended, self._joined)
+        reader = MemberReader(PLAIN, self._readings, self._counters)
+        stream = self._streams[path] = _Stream(reader, groups)
+        return stream
+
+    def _add(self, stream: _Stream, member: Member, now: float) -> None:
+        """Add an entry to its group."""
+        name = member.path, key_of(member)
+        recent = self._recent.pop(name, None)
+        if recent is not None and name not in self._seen:
+            group = recent.group
+            if _replaces(group, member) or follows(self._rule, group.last, member):
+                stream.groups.take(group)
+                self._given[name] = recent.given
+        group_now = stream.groups.get(name[1])
+        if group_now is None or not _replace(group_now, member):
+            stream.groups.feed(member)
+        self._seen[name] = now
+        self._seen.move_to_end(name)
+
+    def _release(self, name: _Name, now: float) -> None:
+        """Give the failures of a group, and keep it for late entries."""
+        path, key = name
+        del self._seen[name]
+        groups = self._streams[path].groups
+        group = groups.remove(key)
+        if group is None:
+            return
+        if group.records is not None:
+            groups.end(group)
+            self._given.pop(name, None)
+            return
+        given = self._give(group)
+        if group.members[0].message_id is not None and given.failure_ids:
+            self._recent[name] = _Recent(group, given, now)
+
+    def _ended(self, group: Group) -> None:
+        """A group is over because another entry of its message came that does not belong to it."""
+        self._give(group)
+
+    def _joined(self, group: Group, templates: list[Template]) -> None:
+        """Some failures of a long group are complete."""
+        name = group.last.path, group.key
+        self._failures(group.members, templates, self._given.get(name, _Given()).failure_ids)
+
+    def _give(self, group: Group) -> _Given:
+        """Give the failures of a group that were not given; what was given of it then."""
+        given = self._given.pop((group.last.path, group.key), _Given())
+        before = len(self._new)
+        ids = self._failures(group.members, self._shapes.templates(group.members), given.failure_ids)
+        if given.entries and len(self._new) == before:
+            self._counters.late_entries += len(group.members) - given.entries
+        return _Given(ids | given.failure_ids, len(group.members))
+
+    def _failures(
+        self, members: list[Member], templates: Iterable[Template], given: frozenset[str]
+    ) -> frozenset[str]:
+        ids = []
+        for template in templates:
+            failure = template.failure(members, self._host_of(members[template.first].path))
+            ids.append(failure_id(failure))
+            if ids[-1] not in given:
+                self._new.append(failure)
+        return frozenset(ids)
+
+    def _taken(self) -> list[FailedHandshake]:
+        new, self._new = self._new, []
         return new
 
 
-def _latest(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Of an entry that was given again with more lines, the last: in the place of the first."""
-    places = {entry.place: entry for entry in entries}
-    return tuple(places.values()) if len(places) < len(entries) else entries
+def _replaces(group: Group, member: Member) -> bool:
+    """Whether an entry is one of a group that is given again, with more lines."""
+    return any(held.place == member.place for held in group.members)
+
+
+def _replace(group: Group, member: Member) -> bool:
+    """Put an entry that was given again in the place of what it was; whether it was."""
+    for number, held in enumerate(group.members):
+        if held.place == member.place:
+            group.members[number] = member
+            if group.last.place == member.place:
+                group.last = member
+            return True
+    return False

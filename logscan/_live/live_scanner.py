@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from logscan._entries.openers import layout_of
-from logscan._failures.joining import needles_of
+from logscan._failures.count_unit import needles_of
 from logscan._live.followed_input import FollowedInput
 from logscan._live.options import FollowOptions
 from logscan._reading.probe import SAMPLE

@@ -24,7 +24,7 @@ _COUNTS = {
     "orphan_lines": "Lines that belong to no entry",
     "bad_times": "Entries whose time cannot be read",
     "cut_entries": "Entries longer than the limit",
-    "evicted_messages": "Messages closed early because too many were open",
+    "early_failures": "Failures counted before their lines were complete",
     "nul_bytes": "NUL bytes that a truncation left",
     "gap_bytes": "Bytes that a truncation removed before they were read",
 }

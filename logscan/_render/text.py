@@ -79,10 +79,10 @@ def warnings(counters: Counters) -> list[str]:
         )
     if counters.unparsed_entries:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
-    if counters.evicted_messages:
+    if counters.early_failures:
         lines.append(
-            f"{counted(counters.evicted_messages, 'message')} closed early because more messages were open"
-            " than --window allows: a failure may be counted twice; raise --window"
+            f"{counted(counters.early_failures, 'failure')} counted before their lines were complete, because"
+            " more of one message were open: a failure may be counted twice"
         )
     if counters.cut_entries:
         lines.append(
@@ -111,7 +111,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries with an unreadable time", counters.bad_times),
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
-        ("messages closed early (--window)", counters.evicted_messages),
+        ("failures counted before they were complete", counters.early_failures),
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from logscan._entries.sample import judge
@@ -18,22 +19,23 @@ from logscan.values import Counters, Problem
 Progress = Callable[[Counters], None]
 """Called now and then while a run goes on."""
 
-DEFAULT_WINDOW = 10_000
-"""Messages open at once. With a failure of three entries each they take about 40 MB."""
+
+JOIN_TIME = timedelta(seconds=1)
+"""Two entries of one message that follow each other belong together if they are no further apart."""
+JOIN_BYTES = 16 << 20
+"""The same in bytes of text of their stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a run. Each has an option and a counter."""
 
-    window: int = DEFAULT_WINDOW
-    """Messages open at once."""
     max_entry: int = DEFAULT_MAX_ENTRY
     """Bytes kept of one entry."""
     block: int = BLOCK
     """Bytes read at once."""
-    workers: int = 2
-    """Threads that scan at the same time."""
+    workers: int = 0
+    """Processes that work at the same time; 0: as many as this process may use cores."""
     forget: bool = False
     """Tell the kernel that what was read is not needed again, so that it keeps what others need."""
 

@@ -61,7 +61,7 @@ class StreamSlice(NamedTuple):
 
 def slice_of(stream: Stream, times: TimeRange) -> StreamSlice:
     """The part of a stream, oldest file first, that can hold entries of a time range."""
-    layout = layout_in(stream[0])
+    layout = layout_in(*stream)
     whole = StreamSlice(stream, layout=layout)
     if (times.since is None and times.until is None) or not all(file.probe.is_file for file in stream):
         return whole

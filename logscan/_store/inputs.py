@@ -37,11 +37,29 @@ def hosts_of(paths: Sequence[str]) -> dict[str, str]:
     return {source.path: source.host for folder in folders for source in _opened(folder).ordered}
 
 
-def failures_in(neighbours: bool, times: TimeRange) -> OfStore:
-    """Gives the entries that hold a needle, of the dates that a time range touches."""
+def failing_entries(
+    folder: str, neighbours: bool, times: TimeRange, counters: Counters, gap: int
+) -> Iterator[list[tuple[int, Span]]]:
+    """The entries of a store that hold a needle, of the dates that a time range touches, each with its
+    place in its stream. Between two streams lie so many bytes more.
+
+    Raises:
+        InputError: it is damaged or of another version.
+    """
     first = None if times.since is None else f"{times.since - SLACK - timedelta(days=1):%Y-%m-%d}"
     last = None if times.until is None else f"{times.until + SLACK + timedelta(days=1):%Y-%m-%d}"
-    return lambda store, counters: store.failures(neighbours, (first, last), counters)
+    store = _opened(folder)
+    begins: dict[int, int] = {}
+    end = 0
+    previous: int | None = None
+    for source in store.ordered:
+        begins[source.id] = end if source.after is not None and source.after == previous else end + gap
+        end = begins[source.id] + source.size
+        previous = source.id
+    counters.files += len(store.sources)
+    counters.bytes += sum(source.size for source in store.sources.values())
+    for some in store.failures(neighbours, (first, last), counters):
+        yield [(begins[source] + span.place.offset, span) for source, span in some]
 
 
 def _opened(folder: str) -> Store:

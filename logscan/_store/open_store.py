@@ -58,8 +58,8 @@ class Store:
 
     def failures(
         self, neighbours: bool, dates: tuple[str | None, str | None], counters: Counters
-    ) -> Iterator[list[Span]]:
-        """The entries that hold a needle, in the order of the log.
+    ) -> Iterator[list[tuple[int, Span]]]:
+        """The entries that hold a needle, in the order of the log, each with its source.
 
         Args:
             neighbours: also the needles of faults next to TLS.
@@ -76,17 +76,17 @@ class Store:
         ]
         pending: tuple[int, Span] | None = None
         for batch in self._merged(files, self._adds_to(counters)):
-            spans: list[Span] = []
+            spans: list[tuple[int, Span]] = []
             for row in batch.to_pylist():
                 place = Place(row["file"], row["offset"])
                 # Of several rows of one entry, the last is whole.
                 if pending is not None and (pending[0] != row["source"] or pending[1].place != place):
-                    spans.append(pending[1])
+                    spans.append(pending)
                 span = Span(row["raw"], place, 0, row["orphan"], row["beyond"])
                 pending = (row["source"], span) if row["needles"] & bits else None
             yield spans
         if pending is not None:
-            yield [pending[1]]
+            yield [pending]
 
     def find(self, ids: Sequence[str], counters: Counters) -> list[Span]:
         """The entries of some messages, whole, in the order of the log. Uses the bloom filters.

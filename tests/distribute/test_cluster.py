@@ -22,9 +22,7 @@ from hypothesis import strategies as st
 
 import logscan as package
 from logscan import InputError, UsageError
-from logscan._distribute import count_dask as chains
-from logscan._distribute import dask_connection
-from logscan._distribute import dask_units as fleet
+from logscan._distribute import dask_executor, run_units
 from logscan._jobs.export import entry_batches
 from logscan._jobs.ingest import ingest
 from logscan._jobs.report import report_selected as report
@@ -120,7 +118,7 @@ def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
             "failures",
             "messages",
             "orphan_lines",
-            "evicted_messages",
+            "early_failures",
             "nul_bytes",
         )
     ]
@@ -169,11 +167,9 @@ def test_answers_are_those_of_one_machine(
     list(grown(FIRST + data, folder, rnd))
     (folder / "notes.log").write_text("nothing of ours\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fleet, "LEAST_UNIT_BYTES", unit)
-        patch.setattr(fleet, "UNIT_BYTES", unit)
-        patch.setattr(fleet, "RESULT_BYTES", most)
-        patch.setattr(chains, "ROUND_UNITS", rnd.choice([1, 64]))
-        patch.setattr(chains, "WAITING_BYTES", rnd.choice([1, 64 << 20]))
+        patch.setattr(run_units, "LEAST_RANGE", unit)
+        patch.setattr(run_units, "MOST_RANGE", unit)
+        patch.setattr(run_units, "RESULT_BYTES", most)
         ids = ["m-1"]
         for ours, theirs in zip(answers(folder, threads, ids), answers(folder, None, ids), strict=True):
             assert ours == theirs
@@ -186,9 +182,8 @@ def test_a_report_loses_a_worker(tmp_path: Path) -> None:
     expected = report([str(tmp_path / "logs")], ALL, each=True)
     assert len(expected.failures) > 500
     with running(tmp_path) as (address, pids), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fleet, "UNIT_BYTES", 2 << 20)
-        patch.setattr(fleet, "LEAST_UNIT_BYTES", 2 << 20)
-        patch.setattr(chains, "ROUND_UNITS", 8)
+        patch.setattr(run_units, "MOST_RANGE", 2 << 20)
+        patch.setattr(run_units, "LEAST_RANGE", 2 << 20)
         reports: list[int] = []
 
         def progress(counters: Counters) -> None:
@@ -276,8 +271,8 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
             running(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as (address, pids),
             pytest.MonkeyPatch.context() as patch,
         ):
-            patch.setattr(fleet, "UNIT_BYTES", 2 << 20)
-            patch.setattr(fleet, "LEAST_UNIT_BYTES", 2 << 20)
+            patch.setattr(run_units, "MOST_RANGE", 2 << 20)
+            patch.setattr(run_units, "LEAST_RANGE", 2 << 20)
             victims = pids[-1:] if scheduler else pids[:-1]
 
             def progress(_: Counters, victims: list[int] = victims) -> None:
@@ -290,7 +285,7 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
 
 def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to do, and nothing of Dask's own is printed."""
-    monkeypatch.setattr(dask_connection, "TIMEOUT", 1)
+    monkeypatch.setattr(dask_executor, "TIMEOUT", 1)
     with socket.socket() as bound:  # nobody listens
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(InputError, match="the scheduler does not answer") as error:

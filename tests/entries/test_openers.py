@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan._entries.layouts import PLAIN
+from logscan._entries.layouts import PLAIN, PREFIXED
 from logscan._entries.openers import Openers, has_entry, layout_of
 from support.logs import logs
 
@@ -44,3 +44,14 @@ def test_the_same_as_line_by_line(data: bytes, draw: st.DataObject) -> None:
 def test_a_text_without_entries_is_plain() -> None:
     assert layout_of(b"nothing\nof\nours") is PLAIN
     assert not has_entry(b"nothing\nof\nours")
+
+
+def test_a_prefix_that_is_short_once() -> None:
+    """Some lines behind a short prefix look like entries of a plain log: the layout that opens more is right."""
+    entry = "2026-11-23 05:28:57,813 org:o env:e api:a rev:1 messageid:m main ERROR L - text"
+    lines = [f"logs/edge-message-processor/system.log:{number}:{entry}\n" for number in range(1, 30)]
+    assert layout_of("".join(lines).encode()) is PREFIXED
+    untimed = "Nov 23 mp01 org:o env:e api:a rev:1 messageid:m main ERROR L - text\n"
+    assert layout_of((untimed + "".join(lines)).encode()) is PREFIXED
+    quoted = f"{entry}\n\tit said {entry}\n"
+    assert layout_of(f"\tlost\n{quoted * 5}".encode()) is PLAIN

@@ -9,33 +9,23 @@ from typing import Any
 
 import pytest
 
-from logscan._entries.parse import parse
 from logscan._failures import catalog
 from logscan._failures import log_lines as lines
 from logscan._failures.catalog import NEEDLES, NEIGHBOUR_NEEDLES, name_failure, name_neighbour
-from logscan._failures.handshakes import Joiner
-from logscan._failures.joining import Joining
 from logscan._failures.log_lines import _address
-from logscan._failures.message_window import MessageWindow
-from logscan.values import Counters, FailedHandshake, Message
+from logscan.values import FailedHandshake
 from support.command import DATA
 from support.lines import BAD, CHANNEL, HEAD, JAVA, channel, info, thrown
-from support.reference import split_entries
+from support.reference import joined, member_of, split_entries
 
 
 def failures(text: str | bytes, neighbours: bool = False) -> list[FailedHandshake]:
     data = text.encode() if isinstance(text, str) else text
     needles = NEEDLES + (NEIGHBOUR_NEEDLES if neighbours else ())
-    counters = Counters()
-    window, joiner = MessageWindow(counters), Joiner(lambda path: path, neighbours)
-    found: list[FailedHandshake] = []
-    for span in split_entries(data)[0]:
-        if any(needle in span.data for needle in needles):
-            for message in window.feed(parse(span, counters)):
-                found += joiner.feed(message)
-    for message in window.drain():
-        found += joiner.feed(message)
-    return found + joiner.drain()
+    spans = [span for span in split_entries(data)[0] if any(needle in span.data for needle in needles)]
+    return joined(
+        (member for span in spans if (member := member_of(span, neighbours))), neighbours=neighbours
+    )
 
 
 TRUTH: dict[str, Any] = json.loads((DATA / "client_logs/truth.json").read_text())
@@ -330,38 +320,6 @@ def test_two_alerts_are_two_failures() -> None:
     first, second = failures(channel(BAD) + thrown(JAVA.replace("bad_certificate", "unknown_ca")))
     assert (first.alert, second.alert) == ("bad_certificate", "unknown_ca")
     assert first.exception is None
-
-
-@pytest.mark.parametrize("threads", [1, 2000])
-def test_lines_without_ids_that_wait_are_bounded(threads: int) -> None:
-    """Many threads, or many lines of one at the same moment: the oldest leave, nothing is lost."""
-    counters = Counters()
-    joiner = Joiner(lambda path: path)
-    line = channel(BAD).replace("messageid:m-1 ", "")
-    joined = 0
-    for number in range(2000):
-        text = line.replace("NIOThread@0", f"NIOThread@{number % threads}").encode()
-        (span,) = split_entries(text)[0]
-        joined += len(joiner.feed(Message(None, (parse(span, counters),))))
-        assert len(list(joiner.firsts())) <= 1000
-    assert joined >= 999
-    assert joined + len(joiner.drain()) == 2000
-    assert joiner.drain() == []
-
-
-def test_what_is_joined_is_counted() -> None:
-    """Messages and failures, with an id and without."""
-    counters = Counters()
-    joining = Joining(lambda path: path, False, 100, counters)
-    text = (
-        channel(BAD) + channel(BAD, c=8) + channel(BAD, m="m-2") + channel(BAD).replace("messageid:m-1 ", "")
-    )
-    joined = [
-        done for span in split_entries(text.encode())[0] for done in joining.feed(parse(span, counters))
-    ]
-    joined += joining.drain()
-    assert (len(joined), sum(map(len, joined))) == (3, 4)
-    assert (counters.messages, counters.failures) == (3, 4)
 
 
 def test_another_exception_is_another_failure() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import logscan
 from logscan._failures.frames import COLUMNS, FAILURE_COLUMNS, as_dict, to_frame
-from logscan._failures.incidents import BY, MAX_DISTINCT, SHOWN, Incidents
+from logscan._failures.incidents import BY, SHOWN, Incidents
 from logscan.values import Channel, FailedHandshake, Place, SslInfo
 
 START = datetime(2026, 11, 23)
@@ -73,14 +73,21 @@ def test_messages_are_counted_once_a_message() -> None:
 
 
 def test_what_is_kept_of_an_incident_is_bounded() -> None:
-    """However many targets, ids and keystores there are."""
+    """However many targets, ids and keystores there are; how many is said, exactly or about."""
     incidents = Incidents()
-    for number in range(3 * MAX_DISTINCT):
+    for number in range(600):
         incidents.feed([failure(number, keystore=f"K@{number}")])
     (incident,) = incidents.emit()
     assert len(incident.keystores) == SHOWN
-    assert incident.failed_handshakes == 3 * MAX_DISTINCT
-    assert incident.sample_message_ids == ("m-0", "m-100", "m-120")
+    assert incident.failed_handshakes == incident.messages == 600
+    assert incident.different == (("keystores", 600),)
+    assert incident.approximate == ()
+    for number in range(600, 5000):
+        incidents.feed([failure(number, keystore=f"K@{number}")])
+    (incident,) = incidents.emit()
+    assert incident.approximate == ("keystores",)
+    assert 4500 < dict(incident.different)["keystores"] < 5500
+    assert incident.sample_message_ids == ("m-0", "m-100", "m-1000")
 
 
 def test_by_takes_every_documented_column() -> None:

@@ -1,15 +1,18 @@
-"""Counting by a selection: each failed handshake is in exactly one count, and shares add up to the whole."""
+"""Counting by a selection: each failed handshake is in exactly one count, and parts add up to the whole."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan._failures.joining import SHARDS, shard_of
+from logscan._failures import tally as counting_module
+from logscan._failures.log_lines import Line
+from logscan._failures.members import EPOCH, MICROSECOND, Context, Member, Reading, Template
 from logscan._failures.selection import HostNames, Selection
-from logscan._failures.tally import Counted, Tally, merge
+from logscan._failures.tally import Counted, CountRequest, Tally
 from logscan.times import TimeRange
 from logscan.values import FailedHandshake
 from support.lines import failure
@@ -18,21 +21,34 @@ NIGHT = datetime(2026, 11, 23)
 HORIZON = NIGHT + timedelta(days=1)
 
 
-def tally(failures: list[FailedHandshake], selection: Selection | None = None) -> Counted:
+def tally(
+    failures: list[FailedHandshake], selection: Selection | None = None, *, each: bool = True
+) -> Counted:
     """Count failures, each of a message of its own."""
-    counting = Tally(selection or Selection(), (), HORIZON, each=True)
+    counting = Tally(CountRequest(selection or Selection(), (), HORIZON, HostNames(["mp"]), each))
     for one in failures:
-        counting.feed([one])
-    return counting.done
+        moment = None if one.time is None else (one.time - EPOCH) // MICROSECOND
+        name = (one.message_id or "").encode()
+        context = Context(one.org, one.env, one.proxy, one.revision)
+        reading = Reading(Line())
+        member = Member(
+            moment, 0, None, context, name, b"t", reading, None, None, None, (), "x", one.place.offset, 0
+        )
+        template = Template(
+            0, None, None, one.alert, one.families, one.side, one.refused_by, one.reason, None
+        )
+        counting.feed([member], [template])
+    return counting.done()
 
 
 def counts(counted: Counted) -> object:
     return (
-        [incidents.emit() for incidents in counted.incidents],
+        counted.incidents.emit(),
         sorted(counted.failures, key=repr),
         counted.others,
         counted.elsewhere,
         counted.counters,
+        counted.ids.number(),
     )
 
 
@@ -50,7 +66,7 @@ def test_each_failure_is_in_one_count() -> None:
     assert done.failures == [selected]
     assert done.others == {"unknown_ca": 1}
     assert (done.elsewhere, done.counters.untimed, done.counters.future_times) == (2, 1, 0)
-    (incident,) = done.incidents[shard_of(selected.message_id)].emit()
+    (incident,) = done.incidents.emit()
     assert incident.failed_handshakes == 1
 
 
@@ -62,24 +78,30 @@ def test_times_after_the_horizon_are_counted() -> None:
 
 
 def test_single_failures_are_kept_only_if_asked() -> None:
-    counting = Tally(Selection(), (), HORIZON, each=False)
-    counting.feed([failure()])
-    assert counting.done.failures == []
-    assert sum(bool(incidents.emit()) for incidents in counting.done.incidents) == 1
+    done = tally([failure()], each=False)
+    assert done.failures == []
+    assert len(done.incidents.emit()) == 1
+
+
+def test_many_kinds_are_put_together_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More kinds of failures than are counted apart: the counts are the same."""
+    failures = [failure(f"p{number % 7}", number=number) for number in range(100)]
+    expected = counts(tally(failures))
+    monkeypatch.setattr(counting_module, "MOST_CELLS", 3)
+    assert counts(tally(failures)) == expected
 
 
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["bad_certificate", "unknown_ca"])), max_size=20),
     st.integers(0, 20),
 )  # fmt: skip
-def test_shares_add_up(kinds: list[tuple[str, str]], cut: int) -> None:
+def test_parts_add_up(kinds: list[tuple[str, str]], cut: int) -> None:
     """Two parts of the failures, merged, are the whole."""
     failures = [failure(proxy, alert, number) for number, (proxy, alert) in enumerate(kinds)]
     selection = Selection(proxies=("a",))
     first, second = tally(failures[:cut], selection), tally(failures[cut:], selection)
-    merge(first, second)
+    first.merge(second)
     assert counts(first) == counts(tally(failures, selection))
-    assert len(first.incidents) == SHARDS
 
 
 def test_names_of_hosts() -> None:

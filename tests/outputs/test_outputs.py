@@ -190,7 +190,7 @@ def test_metrics_over_http_and_as_a_file(follow: list[Tail], log: Path, tmp_path
     text = scraped()
     assert 'alert="unknown_ca"' in text
     for name in ("lag_bytes", "lag_seconds", "open_messages", "files", "bytes_total", "unparsed_entries_total",
-                 "evicted_messages_total", "gap_bytes_total"):  # fmt: skip
+                 "early_failures_total", "gap_bytes_total"):  # fmt: skip
         assert f"\nlogscan_{name} " in text
     assert f"logscan_bytes_total {float(log.stat().st_size)}" in text
     assert "\nlogscan_files 1.0" in text

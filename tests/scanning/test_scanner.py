@@ -5,8 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,14 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logscan._failures.handshakes import Rule
+from logscan._jobs.report import report_selected
 from logscan._jobs.search import find
 from logscan._scanning import needles as finders
-from logscan._scanning import units as workers
+from logscan._scanning import units
 from logscan._scanning.plan import Limits
 from logscan.values import Counters, FailedHandshake
 from support.command import zstd_compress
-from support.engine import scan
-from support.logs import CHANNEL, HEAD, INFO, REASONS, THROWN, logs, shared_out
+from support.layouts import LAYOUTS, PREFIXED, printed
+from support.logs import ALL, CHANNEL, HEAD, INFO, REASONS, THROWN, logs, shared_out, storms
 from support.reference import entries_of, failures_of, split_entries
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -34,10 +34,9 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 }  # fmt: skip
 
 
-def engine(paths: list[str], limits: Limits) -> tuple[list[FailedHandshake], Counters]:
-    counters = Counters()
-    found = [failure for failures in scan(paths, counters, limits) for failure in failures]
-    return found, counters
+def engine(paths: list[str], limits: Limits, rule: Rule = Rule()) -> tuple[list[FailedHandshake], Counters]:
+    done = report_selected(paths, ALL, limits=limits, rule=rule, each=True)
+    return done.failures, done.counters
 
 
 def comparable(failures: list[FailedHandshake]) -> list[Any]:
@@ -48,33 +47,39 @@ def comparable(failures: list[FailedHandshake]) -> list[Any]:
 
 
 @given(
-    data=logs(),
+    data=st.one_of(logs(), storms()),
+    layout=st.sampled_from(["single", *LAYOUTS]),
     block=st.integers(1, 3000),
     cuts=st.lists(st.floats(0, 1), max_size=3),
     packs=st.lists(st.sampled_from(sorted(PACK)), min_size=4, max_size=4),
     share=st.sampled_from([(1, 0), (2, 40), (2, 333), (3, 1000), (2, 1 << 20)]),
+    rule=st.sampled_from([Rule(), Rule(50_000), Rule(5_000_000), Rule(size=700), Rule(3_700_000_000, 3000)]),
 )
 def test_the_engine_equals_the_reference(
     tmp_path_factory: pytest.TempPathFactory,
     data: bytes,
+    layout: str,
     block: int,
     cuts: list[float],
     packs: list[str],
     share: tuple[int, int],
+    rule: Rule,
 ) -> None:
-    """Any block size, rotation, packing, and any number of workers over ranges of any size: the failures
+    """Any layout, block size, rotation, packing, and any number of workers over ranges of any size: the failures
     of a plain reading, line by line."""
     folder = tmp_path_factory.mktemp("family")
-    places = sorted({int(cut * len(data)) for cut in cuts})
+    data = printed(data, layout)
+    # By half a header, or a single one, nobody can say whether something stands before the time.
+    places = sorted({int(cut * len(data)) for cut in cuts}) if layout not in PREFIXED else []
     pieces = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
     for age, piece in enumerate(reversed(pieces)):
         name = "system.log" if not age else f"system.log.{age}"
         (folder / name).write_bytes(PACK[packs[age]](piece))
     with shared_out(*share):
-        found, counters = engine([str(folder)], Limits(block=block, workers=share[0]))
+        found, counters = engine([str(folder)], Limits(block=block, workers=share[0]), rule)
     problems = [problem for problem in counters.problems if problem.fatal]
     assert not problems
-    expected = failures_of(data)
+    expected = failures_of(data, rule=rule)
     orphans = [failure for failure in found if failure.thread is None]
     assert comparable([f for f in found if f.thread is not None]) == comparable(expected)
     assert len(orphans) <= 1
@@ -223,16 +228,12 @@ def test_workers_and_a_fault_in_the_middle(tmp_path: Path, fault: str) -> None:
 
 
 def test_a_worker_that_fails_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unforeseen error in a thread reaches the caller, and no thread is left behind."""
+    """An unforeseen error in a task reaches the caller."""
     (tmp_path / "a.log").write_bytes(HEAD.format(s=1, ms=1, a=1, m=1, t=0).encode() + INFO.encode() * 50)
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(workers, "BlockReader", broken)
+    monkeypatch.setattr(units, "BlockReader", broken)
     with shared_out(2, 100), pytest.raises(RuntimeError, match="boom"):
         engine([str(tmp_path)], Limits(workers=2))
-    deadline = time.monotonic() + 10
-    while any(thread.name.startswith("scan-") for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 LEVEL = re.compile(rb" (TRACE|DEBUG|INFO|WARN|ERROR|FATAL) ")
+TIMED = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 Printed = Callable[[bytes], bytes]
 
 LAYOUTS: dict[str, Printed] = {
@@ -31,11 +32,14 @@ LAYOUTS: dict[str, Printed] = {
 }
 """By name; each takes a line as :data:`support.logs.HEADERS` begins with."""
 
+PREFIXED = ("syslog", "grep", "shipper")
+
 
 def printed(data: bytes, name: str) -> bytes:
-    """A log with each line that begins with a time printed in a layout."""
+    """A log with each line that begins with a time printed in a layout. Where something stands before the time, what
+    has no time opens no entry."""
     how = LAYOUTS[name]
     lines = data.splitlines(keepends=True) if b"\r" not in data else re.findall(rb"[^\n]*\n|[^\n]+", data)
-    return b"".join(
-        how(line) if re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", line) else line for line in lines
-    )
+    if name in PREFIXED:
+        lines = [b"\t" + line if line.startswith(b"org:") else line for line in lines]
+    return b"".join(how(line) if TIMED.match(line) else line for line in lines)

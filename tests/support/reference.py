@@ -1,7 +1,7 @@
-"""The slow reference: one page that does line by line what the engine does by blocks.
+"""The slow reference: one page that does line by line what the engine does by blocks, units and shapes.
 
-It shares the grammar and the join with the engine, and nothing of the scanning: no needles over blocks,
-no widening, no buffer. What both give must be equal.
+It shares the grammar, what a line says, and the join with the engine, and nothing of the rest: no needles over blocks,
+no learned layouts, no remembered shapes, no units, no seams. What both give must be equal.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from logscan._entries.openers import layout_of
 from logscan._entries.parse import parse
 from logscan._failures.catalog import NEEDLES
-from logscan._failures.handshakes import Joiner
-from logscan._failures.message_window import MessageWindow
+from logscan._failures.handshakes import Records, Rule
+from logscan._failures.log_lines import read_line
+from logscan._failures.members import EPOCH, MICROSECOND, Context, Member, Reading
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.values import Counters, FailedHandshake, Place, Span
 
@@ -45,19 +46,54 @@ def _limited(span: Span, limit: int) -> Span:
     return span._replace(data=span.data[: len(span.data) - beyond], cut=beyond)
 
 
-def failures_of(data: bytes, path: str = "x", limit: int = DEFAULT_MAX_ENTRY) -> list[FailedHandshake]:
+def failures_of(
+    data: bytes,
+    path: str = "x",
+    limit: int = DEFAULT_MAX_ENTRY,
+    rule: Rule = Rule(),  # noqa: B008
+) -> list[FailedHandshake]:
     """All failed handshakes of one log."""
-    counters = Counters()
     whole, _ = split_entries(data, path, 1 << 60)
     spans = [_limited(span, limit) for span in whole if any(needle in span.data for needle in NEEDLES)]
-    window, joiner = MessageWindow(counters), Joiner(lambda path: path)
+    return joined([member for span in spans if (member := member_of(span))], rule)
+
+
+def member_of(span: Span, neighbours: bool = False) -> Member | None:
+    """An entry as a member, by the grammar alone."""
+    entry = parse(span, Counters())
+    line = read_line(entry, neighbours)
+    if line is None:
+        return None
+    moment = None if entry.time is None else (entry.time - EPOCH) // MICROSECOND
+    name, thread = (
+        None if text is None else text.encode("utf-8", "surrogateescape")
+        for text in (entry.message_id, entry.thread)
+    )  # fmt: skip
+    context = Context(entry.org, entry.env, entry.proxy, entry.revision)
+    return Member(
+        moment, span.place.offset, entry.zone, context, name, thread, Reading(line), None, None, line.ssl_info,
+        line.objects, *span.place,
+    )  # fmt: skip
+
+
+def joined(members: Iterable[Member], rule: Rule = Rule(), neighbours: bool = False) -> list[FailedHandshake]:  # noqa: B008
+    """The failed handshakes of the entries of one stream: each pair of entries of one id (or, without one, of one
+    thread) that follow each other belongs to one group if the rule holds for it."""
+    groups: list[list[Member]] = []
+    latest: dict[object, list[Member]] = {}
+    for member in members:
+        key: object = (member.thread,) if member.message_id is None else member.message_id
+        own = rule if member.message_id is not None else rule._replace(time=min(rule.time, 50_000))
+        if key not in latest or not own.holds(latest[key][-1], member):
+            groups.append([])
+            latest[key] = groups[-1]
+        latest[key].append(member)
     found: list[FailedHandshake] = []
-    for span in spans:
-        for message in window.feed(parse(span, counters)):
-            found += joiner.feed(message)
-    for message in window.drain():
-        found += joiner.feed(message)
-    return found + joiner.drain()
+    for group in groups:
+        records = Records(rule, neighbours)
+        templates = [template for n, member in enumerate(group) for template in records.add(n, member)]
+        found += [template.failure(group, group[0].path) for template in [*templates, *records.end()]]
+    return found
 
 
 def entries_of(data: bytes, ids: Iterable[bytes]) -> list[bytes]:

@@ -1,10 +1,9 @@
-"""The connection to a running Dask cluster: it is checked, and its errors become logscan's."""
+"""A running Dask cluster executes tasks: the connection is checked, and its errors become logscan's."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import logscan
@@ -57,17 +56,32 @@ def connected(address: str) -> Iterator[Any]:
         client.close()
 
 
+class Cluster:
+    """The workers of a cluster. See :class:`logscan._distribute.executors.Executor`."""
+
+    is_inline = False
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.workers = max(1, sum(client.nthreads().values()))
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        """See :class:`logscan._distribute.executors.Executor`. The scheduler repeats lost tasks."""
+        return self._client.submit(function, *arguments, retries=RETRIES, pure=False)
+
+    def close(self) -> None:
+        """The connection is closed with its context."""
+
+
 @contextlib.contextmanager
-def on_cluster(address: str) -> Iterator[Executor]:
+def on_cluster(address: str) -> Iterator[Cluster]:
     """An executor that runs tasks on a cluster.
 
     Raises:
         InputError: as :func:`connected`.
     """
     with connected(address) as client:
-        executor: Executor = client.get_executor(retries=RETRIES, pure=False)
-        yield executor
-        executor.shutdown(wait=False)
+        yield Cluster(client)
 
 
 @contextlib.contextmanager

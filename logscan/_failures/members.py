@@ -1,0 +1,144 @@
+"""Members: entries that say something of a failed handshake, with the few values that joining and counting
+need.
+
+A member is made of an entry by the learned expression of its file, or by the grammar; nobody can see the
+difference later. What its text says is a :class:`Reading`, which many members share.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from logscan._failures.log_lines import Line, read_channel
+from logscan.values import Channel, FailedHandshake, Place, SslInfo
+
+EPOCH = datetime(1970, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
+
+_CONNECTION = re.compile(rb"\]@(\d+)")
+
+OPENING, INFO, THROWN, OTHER = range(4)
+"""Kinds of readings: the three lines of a usual failure in their order, and all others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """Where entries belong. Equal contexts of a run are one object."""
+
+    org: str | None
+    env: str | None
+    proxy: str | None
+    revision: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What entries of one shape say. Equal readings of a run are one object, as long as it is remembered."""
+
+    line: Line
+    """Of one of them. Its channel, SSLInfo and objects are that entry's own, if a member says others."""
+    kind: int = OTHER
+
+
+class Member(NamedTuple):
+    """An entry that says something of a failed handshake."""
+
+    moment: int | None
+    """Microseconds from 1970 to its time, both without a zone."""
+    at: int
+    """Where it begins: bytes of text before it in its stream."""
+    zone: str | None
+    context: Context
+    message_id: bytes | None
+    thread: bytes | None
+    reading: Reading
+    target: str | None
+    """The other end of its own connection, ``host:port``."""
+    channel: bytes | None
+    """Its own connection, as the text describes it; ``None``: the reading's."""
+    ssl_info: SslInfo | None
+    """Its own SSLInfo; ``None``: the reading's."""
+    objects: tuple[tuple[str, str], ...]
+    """The request or response objects that it names."""
+    path: str
+    offset: int
+    file: int
+    """See :class:`logscan.values.Place`."""
+
+    @property
+    def time(self) -> datetime | None:
+        """Its time as printed."""
+        return None if self.moment is None else EPOCH + self.moment * MICROSECOND
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return Place(self.path, self.offset, self.file)
+
+    @property
+    def connection(self) -> int | None:
+        """The number of its connection in its JVM."""
+        if self.channel is None:
+            channel = self.reading.line.channel
+            return None if channel is None else channel.id
+        found = _CONNECTION.search(self.channel)
+        return None if found is None else int(found[1])
+
+    @property
+    def line(self) -> Line:
+        """All that its own text says."""
+        line = self.reading.line
+        channel = line.channel if self.channel is None else read_channel(self.channel.decode())
+        return line._replace(channel=channel, ssl_info=self.ssl_info or line.ssl_info, objects=self.objects)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """A failed handshake without what differs between failures of one shape: which members give the rest."""
+
+    first: int
+    """The member with which it begins."""
+    channel: int | None
+    """The member that describes its connection."""
+    ssl_info: int | None
+    alert: str
+    families: tuple[str, ...]
+    side: str
+    refused_by: str
+    reason: str
+    exception: int | None
+
+    def failure(self, members: list[Member], host: str, *, brief: bool = False) -> FailedHandshake:
+        """The failed handshake of some members; a brief one says nothing of its connection but the target."""
+        first = members[self.first]
+        context = first.context
+        channel = None
+        if self.channel is not None:
+            member = members[self.channel]
+            channel = _to(member.target) if brief else member.line.channel
+        info = None if self.ssl_info is None else members[self.ssl_info]
+        return FailedHandshake(
+            first.time, first.zone, context.org, context.env, context.proxy, context.revision,
+            _text(first.message_id), _text(first.thread), self.alert, self.families, self.side, self.refused_by,
+            self.reason,
+            channel,
+            None if info is None else info.ssl_info or info.reading.line.ssl_info,
+            None if self.exception is None else members[self.exception].reading.line.exception,
+            host, first.place,
+        )  # fmt: skip
+
+
+def _to(target: str | None) -> Channel | None:
+    """A connection of which only the target is known."""
+    if target is None:
+        return None
+    host, colon, port = target.rpartition(":")
+    ends = (host, int(port)) if colon and port.isdigit() else (target, None)
+    return Channel("", 0, ends[0], ends[1], None, None, None, None, None, None, None, None)
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "surrogateescape")
