@@ -17,11 +17,11 @@ lines.
 ``--layout`` and ``--java`` say how the file is printed (:mod:`printing`, :mod:`faults`). The truth holds for
 each of them: a value that a layout does not print is null.
 
-``--irregular`` makes a share of the failing messages irregular, in the ways of :data:`IRREGULAR`. Rows of
-such messages name the way (``"irregular": "logged-twice"``) and say what happened: one row per handshake that
-failed, or per exception where nothing but exceptions is logged; a value that no line names is null, and so is
-the time of an entry without one. How many failed handshakes a reader counts there depends on its rules. All
-other rows stay exact.
+``--irregular`` makes a share of the failing messages irregular, in the ways of :data:`IRREGULAR` or those of
+``--ways``. Rows of such messages name the way (``"irregular": "logged-twice"``) and say what happened: one row
+per handshake that failed, or per exception where nothing but exceptions is logged; a value that no line names
+is null, and so is the time of an entry without one. How many failed handshakes a reader counts there depends
+on its rules. All other rows stay exact.
 
 ``--one-id`` adds one message of so many entries: endless retries, each a regular failed handshake, in the
 truth. ``--exceptions-of-one-id`` adds one message of so many exceptions alone; their rows are irregular. As
@@ -84,6 +84,7 @@ class Recipe:
     root_first: bool = False
     """The root cause first, and ``Wrapped by:`` in place of ``Caused by:``."""
     irregular: float = 0.0
+    ways: tuple[str, ...] = IRREGULAR
     one_id: int = 0
     exceptions_of_one_id: int = 0
     concurrent: int = 40
@@ -115,7 +116,7 @@ class Traffic:
         self.odd = random.Random(f"irregular {seed}")
         self.irregular = recipe.irregular
         prefixed = printing.layout_of(recipe.layout, seed).prefix
-        self.kinds = [kind for kind in IRREGULAR if not (prefixed and kind == "untimed")]
+        self.kinds = [kind for kind in recipe.ways if not (prefixed and kind == "untimed")]
         self.faults = faults_of(recipe.java, root_first=recipe.root_first)
         self.whole = [
             fault
@@ -510,18 +511,22 @@ def main() -> None:
     parser.add_argument(
         "--irregular", type=float, default=0.0, metavar="SHARE", help="of the failing messages"
     )
+    parser.add_argument("--ways", default=",".join(IRREGULAR), metavar="WAY,…", help="default: %(default)s")
     parser.add_argument("--one-id", type=int, default=0, metavar="N", help="add a message of N entries")
     parser.add_argument(
         "--exceptions-of-one-id", type=int, default=0, metavar="N", help="add a message of N exceptions"
     )
     parser.add_argument("--concurrent", type=int, default=USUAL.concurrent, help="messages open at once")
     args = parser.parse_args()
+    if unknown := set(args.ways.split(",")) - set(IRREGULAR):
+        parser.error(f"no way to be irregular: {', '.join(sorted(unknown))}")
     drawn = random.Random(f"java {args.seed}").choice([*JAVAS])
     recipe = Recipe(
         layout=args.layout,
         java=drawn if args.java == "random" else int(args.java) if args.java else None,
         root_first=args.root_first,
         irregular=args.irregular,
+        ways=tuple(args.ways.split(",")),
         one_id=args.one_id,
         exceptions_of_one_id=args.exceptions_of_one_id,
         concurrent=args.concurrent,

@@ -182,3 +182,21 @@ def test_one_message_of_many_exceptions() -> None:
     assert log.data.count(b" - AbstractResponseListener.onException() :") == 70
     assert [row["irregular"] for row in log.truth] == ["exceptions-of-one-id"] * 70
     assert len({row["message_id"] for row in log.truth}) == 1
+
+
+@pytest.mark.parametrize("way", IRREGULAR)
+def test_one_way_to_be_irregular(way: str, run: Run) -> None:
+    """Each can be asked for alone; every such message is found."""
+    log = made(150_000, seed=10, failing=0.5, recipe=Recipe(irregular=1.0, ways=(way,)))
+    assert {row["irregular"] for row in log.truth} == {way}
+    assert {row["message_id"] for row in found_by(run, log.data)} == {row["message_id"] for row in log.truth}
+
+
+def test_an_unknown_way_is_named(tmp_path: Path) -> None:
+    """Also among known ones."""
+    script = ROOT / "benchmarks" / "generate.py"
+    argv = [sys.executable, str(script), str(tmp_path / "log"), "--ways", "untimed,sideways"]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "sideways" in done.stderr
+    assert "untimed" not in done.stderr.splitlines()[-1]
