@@ -18,10 +18,10 @@ lines.
 each of them: a value that a layout does not print is null.
 
 ``--irregular`` makes a share of the failing messages irregular, in the ways of :data:`IRREGULAR` or those of
-``--ways``. Rows of such messages name the way (``"irregular": "logged-twice"``) and say what happened: one row
-per handshake that failed, or per exception where nothing but exceptions is logged; a value that no line names
-is null, and so is the time of an entry without one. How many failed handshakes a reader counts there depends
-on its rules. All other rows stay exact.
+``--ways``. Rows of such messages name the way (``"irregular": "logged-twice"``) and say what happened: one
+row per handshake that failed, or per exception where nothing but exceptions is logged; a value that no line
+names is null, and so is the time of an entry without one. How many failed handshakes a reader counts there
+depends on its rules. All other rows stay exact.
 
 ``--one-id`` adds one message of so many entries: endless retries, each a regular failed handshake, in the
 truth. ``--exceptions-of-one-id`` adds one message of so many exceptions alone; their rows are irregular. As

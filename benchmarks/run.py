@@ -74,9 +74,10 @@ def tailing(jobs: Comparisons) -> Iterator[str]:
         jobs.folder, f"wide-{size // 1024}k.log", size, failing=1.0, milliseconds=0.08,
         recipe=Recipe(concurrent=300),
     )  # fmt: skip
+    quiet = "5" if jobs.scale == 1 else "1"
     cases = (
         ("catching up", dense, ()),
-        ("catching up, --quiet-time 5 (all messages stay open)", dense, ("--quiet-time", "5")),
+        (f"catching up, --quiet-time {quiet} (many open messages)", dense, ("--quiet-time", quiet)),
         ("catching up, 300 messages at once", wide, ()),
     )
     for name, log, more in cases:
