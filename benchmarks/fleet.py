@@ -25,7 +25,10 @@ from functools import partial
 from pathlib import Path
 
 import generate
-from run import HERE, POLARS_EXPORT, Command, ids_of, machine, packed, run
+from inputs import ids_of, packed
+from measuring import Command, machine, run
+from peers import polars_export
+from printing import LAYOUTS
 
 INSIDE = """
 import sys, time
@@ -93,7 +96,7 @@ class Bench:
 
     def timed(self, *argv: str | Path) -> float:
         """Seconds that a command takes."""
-        return run(Command("", argv))[1]
+        return run(Command("", argv))[1].wall
 
     def ingest(self) -> Path:
         """Measure ingest, polars and the sizes."""
@@ -104,7 +107,9 @@ class Bench:
             return self.timed(self.logscan, "ingest", "-q", "--store", store, self.plain)
 
         def polars() -> float:
-            return self.timed(sys.executable, "-c", POLARS_EXPORT, f"{self.plain}/*.log", parquet)
+            return self.timed(
+                sys.executable, "-c", polars_export(LAYOUTS["single"]), f"{self.plain}/*.log", parquet
+            )
 
         medians = self.alternate({"logscan ingest": ours, "polars": polars, "wc -l": self._counted})
         for name, seconds in medians.items():
@@ -147,8 +152,8 @@ class Bench:
             answers: dict[str, bytes] = {}
             for name, argv in ways.items():
                 paths = [] if name == "store" else [where.get(name, self.gz)]
-                answers[name], seconds, _ = run(Command(name, [*argv, one, *paths]))
-                times[name].append(seconds)
+                answers[name], use = run(Command(name, [*argv, one, *paths]))
+                times[name].append(use.wall)
             answers.pop("rg -z -F")
             if len(set(answers.values())) != 1 or not answers["store"]:
                 raise SystemExit(f"{one}: the answers differ")
@@ -218,7 +223,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the logs; default: a temporary folder")
     parser.add_argument("--logscan", default=shutil.which("logscan"), help="the command to measure")
     parser.add_argument("--cluster", action="store_true", help="only reports of files and the cluster")
-    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "RESULTS.md")
     args = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed logscan is compiled
     with tempfile.TemporaryDirectory() as temporary:

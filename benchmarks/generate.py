@@ -1,27 +1,48 @@
 """Write a realistic Message Processor log of any size, and the list of its failed handshakes.
 
     python benchmarks/generate.py system.log --size 1GiB --seed 7 --failing 0.001
+    python benchmarks/generate.py storm.log --failing 0.1 --irregular 0.6 --layout random --java 17
+    python benchmarks/generate.py one.log --size 0 --one-id 1000000
 
 writes ``system.log`` and, beside it, ``system.log.truth.jsonl``: one JSON object per failed handshake, in
 the order of their first lines. The same arguments always give the same bytes. The script needs only the
-standard library, so it runs before anything is installed.
+standard library, so it runs before anything is installed. It streams: memory does not grow with the size.
 
 The entries of many messages alternate, on several threads. Failing messages are chosen at random from
-:data:`FAULTS`: the three generations of Java's wording, retries (two failed handshakes in one message),
-lines without channel or SSLInfo, and northbound failures. All other messages are noise: stack traces that
-are no TLS failure, text that mentions the needles, entries without context, several-line messages.
+:data:`faults.FAULTS`: the three generations of Java's wording, retries (two failed handshakes in one
+message), lines without channel or SSLInfo, and northbound failures. All other messages are noise: stack
+traces that are no TLS failure, text that mentions the needles, entries without context, messages of several
+lines.
+
+``--layout`` and ``--java`` say how the file is printed (:mod:`printing`, :mod:`faults`). The truth holds for
+each of them: a value that a layout does not print is null.
+
+``--irregular`` makes a share of the failing messages irregular, in the ways of :data:`IRREGULAR` or those of
+``--ways``. Rows of such messages name the way (``"irregular": "logged-twice"``) and say what happened: one
+row per handshake that failed, or per exception where nothing but exceptions is logged; a value that no line
+names is null, and so is the time of an entry without one. How many failed handshakes a reader counts there
+depends on its rules. All other rows stay exact.
+
+``--one-id`` adds one message of so many entries: endless retries, each a regular failed handshake, in the
+truth. ``--exceptions-of-one-id`` adds one message of so many exceptions alone; their rows are irregular. As
+long as there is other traffic, its entries stand between those of such a message.
 """
 
 from __future__ import annotations
 
 import argparse
+import heapq
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO
+
+import printing
+from faults import DECOYS, JAVAS, NOISE, NOISE_TRACE, Fault, faults_of
 
 ORGS = ("acme", "globex", "initech")
 ENVS = ("prod", "test", "dr")
@@ -34,155 +55,43 @@ TARGETS = (
     ("203.0.113.25", 443), ("198.51.100.77", 8443),
 )  # fmt: skip
 ALIASES = ("partner-client-2026", "mtls-key", "nonprod-api.mycompany.com", "backend client")
-
-APIGEE_FRAMES = """\
-at com.apigee.nio.NIOSelector$SelectedIterator.findNext(NIOSelector.java:496) [nio-1.0.0.jar:na]
-at com.apigee.nio.util.NonNullIterator.computeNext(NonNullIterator.java:21) [nio-1.0.0.jar:na]
-at com.apigee.nio.util.AbstractIterator.hasNext(AbstractIterator.java:47) [nio-1.0.0.jar:na]
-at com.apigee.nio.NIOSelector$2.findNext(NIOSelector.java:312) [nio-1.0.0.jar:na]
-at com.apigee.nio.handlers.NIOThread.run(NIOThread.java:59) [nio-1.0.0.jar:na]
-"""
-JAVA8_ALERT_FRAMES = """\
-at sun.security.ssl.Alerts.getSSLException(Alerts.java:208) ~[na:1.8.0_101]
-at sun.security.ssl.SSLEngineImpl.fatal(SSLEngineImpl.java:1666) ~[na:1.8.0_101]
-at sun.security.ssl.SSLEngineImpl.recvAlert(SSLEngineImpl.java:1800) ~[na:1.8.0_101]
-at sun.security.ssl.SSLEngineImpl.readRecord(SSLEngineImpl.java:1083) ~[na:1.8.0_101]
-at javax.net.ssl.SSLEngine.unwrap(SSLEngine.java:624) ~[na:1.8.0_101]
-"""
-JAVA17_ALERT_FRAMES = """\
-at java.base/sun.security.ssl.Alert.createSSLException(Alert.java:131)
-at java.base/sun.security.ssl.Alert.createSSLException(Alert.java:117)
-at java.base/sun.security.ssl.TransportContext.fatal(TransportContext.java:370)
-at java.base/sun.security.ssl.Alert$AlertConsumer.consume(Alert.java:293)
-at java.base/sun.security.ssl.SSLEngineImpl.readRecord(SSLEngineImpl.java:691)
-at java.base/javax.net.ssl.SSLEngine.unwrap(SSLEngine.java:679)
-"""
-IO_FRAMES = """\
-at java.base/sun.nio.ch.FileDispatcherImpl.write0(Native Method)
-at java.base/sun.nio.ch.SocketDispatcher.write(SocketDispatcher.java:62)
-at java.base/sun.nio.ch.SocketChannelImpl.write(SocketChannelImpl.java:532)
-"""
-
-
-def indented(frames: str, indent: str = "\t") -> str:
-    """Frames as one block of continuation lines."""
-    return "".join(f"{indent}{line}\n" for line in frames.splitlines())
-
-
-class Fault(NamedTuple):
-    """One kind of failure: its text in the log, and the values that a reader must find."""
-
-    weight: int
-    alert: str
-    refused_by: str
-    message: str
-    exception: str
-    frames: str
-    southbound_lines: bool = True
-    """Whether handshakeFailed() and SSLInfo are logged (not for a TLS 1.3 failure seen on read)."""
-    side: str = "southbound"
-
-
-_PKIX = (
-    "PKIX path building failed: sun.security.provider.certpath.SunCertPathBuilderException: "
-    "unable to find valid certification path to requested target"
-)
-_EXPIRED = "PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed"
-
-
-def _received(weight: int, alert: str, generation: int, **more: Any) -> Fault:
-    text = f"Received fatal alert: {alert}"
-    if generation == 8:
-        return Fault(
-            weight, alert, "peer", text, f"javax.net.ssl.SSLException: {text}",
-            indented(JAVA8_ALERT_FRAMES, "") + indented(APIGEE_FRAMES, ""), **more,
-        )  # fmt: skip
-    if generation == 21:
-        text = f"({alert}) {text}"
-    return Fault(
-        weight, alert, "peer", text, f"javax.net.ssl.SSLHandshakeException: {text}",
-        indented(JAVA17_ALERT_FRAMES) + indented(APIGEE_FRAMES), **more,
-    )  # fmt: skip
-
-
-FAULTS = (
-    _received(40, "bad_certificate", 8),
-    _received(20, "bad_certificate", 17),
-    _received(10, "bad_certificate", 21),
-    _received(12, "handshake_failure", 17),
-    _received(5, "certificate_unknown", 17),
-    _received(5, "unknown_ca", 21),
-    _received(4, "certificate_required", 17, southbound_lines=False),
-    _received(2, "protocol_version", 21),
-    _received(2, "certificate_expired", 8),
-    _received(1, "certificate_unknown", 17, side="northbound"),
-    Fault(
-        5, "broken_pipe", "unknown", "Broken pipe", "java.io.IOException: Broken pipe",
-        indented(IO_FRAMES),
-    ),
-    Fault(
-        3, "connection_reset", "unknown", "Connection reset by peer",
-        "java.io.IOException: Connection reset by peer", indented(IO_FRAMES),
-    ),
-    Fault(
-        6, "untrusted_certificate", "us", _PKIX, f"javax.net.ssl.SSLHandshakeException: {_PKIX}",
-        indented(JAVA17_ALERT_FRAMES)
-        + f"Caused by: sun.security.validator.ValidatorException: {_PKIX}\n"
-        + "\t... 20 common frames omitted\n",
-    ),
-    Fault(
-        3, "certificate_past_validity", "us", "General SSLEngine problem",
-        "javax.net.ssl.SSLHandshakeException: General SSLEngine problem",
-        indented(JAVA8_ALERT_FRAMES)
-        + "Caused by: javax.net.ssl.SSLHandshakeException: General SSLEngine problem\n"
-        + "\t... 12 common frames omitted\n"
-        + f"Caused by: sun.security.validator.ValidatorException: {_EXPIRED}\n"
-        + "\t... 12 common frames omitted\n"
-        + "Caused by: java.security.cert.CertificateExpiredException: "
-        + "NotAfter: Thu Nov 20 00:41:37 UTC 2025\n"
-        + "\t... 20 common frames omitted\n",
-    ),
-    Fault(
-        2, "hostname_mismatch", "us",
-        "(certificate_unknown) No subject alternative DNS name matching api.partner.example found.",
-        "javax.net.ssl.SSLHandshakeException: (certificate_unknown) "
-        "No subject alternative DNS name matching api.partner.example found.",
-        indented(JAVA17_ALERT_FRAMES),
-    ),
-    Fault(2, "handshake_timeout", "nobody", "", "", ""),
+IRREGULAR = (
+    "no-sslinfo", "unique-text", "logged-twice", "six-lines", "exception-alone", "two-threads",
+    "several-exceptions", "later-retry", "untimed", "interleaved",
 )  # fmt: skip
+"""The ways in which a failing message is irregular:
 
-NOISE = (
-    "INFO HTTP.SERVER - HTTPServer$Context.onRequest() : Keep alive is {flag} Request Connection"
-    " Header [close] from {client} path /{proxy}/v1/items/{n}",
-    "INFO MESSAGING.RUNTIME - RoutingService.route() : route selected default for {proxy} in {n} us",
-    "INFO HTTP.CLIENT - HTTPClient$Context.onConnect() : SSLClientChannel[Connected: "
-    "Remote:10.20.30.40:443 Local:10.1.1.5]@{n} useCount={k} bytesRead=0 bytesWritten=0 age={k}ms"
-    " lastIO={k}ms isOpen=true connected",
-    "INFO ADAPTORS.HTTP.FLOW - ResponseListener.onResponse() : status 200 for /{proxy}/v1/items/{n}"
-    " in {k} ms",
-    "WARN POLICY.QUOTA - QuotaStep.execute() : quota {k} of 1000 used by app {client}",
-    "DEBUG MESSAGING.FLOW - FlowRunner.next() : step {k} of PreFlow request for /{proxy}/v1/items/{n}"
-    " done, next policy is VerifyAPIKey-{k}",
-)
-DECOYS = (
-    "INFO MESSAGING.RUNTIME - ConfigPrinter.print() : fault rule for handshakeFailed is not configured\n",
-    "WARN HTTP.CLIENT - SSLInfo: KeyStore reloaded for {proxy}\n",
-    "INFO MESSAGING.FLOW - FaultRules.match() : no rule matches 'Received fatal alert' in {proxy}\n",
-)
-"""Entries that mention the needles and are no failure."""
-NOISE_TRACE = (
-    "ERROR MESSAGING.RUNTIME - Application.sync() :  Actual Error\n"
-    "com.apigee.expressions.parser.ParseException: Both the operands for EQUALS expression should be"
-    " data expressions\n"
-    + indented(APIGEE_FRAMES, "        ")
-    + "Caused by: java.lang.NullPointerException\n\t... 20 common frames omitted\n",
-    "ERROR ADAPTORS.HTTP.FLOW - RequestWriteListener.onException() :"
-    " RequestWriteListener.onException(HTTPRequest@6071a73d)\n"
-    "java.lang.IllegalStateException: request already sent\n" + indented(APIGEE_FRAMES),
-    "WARN MESSAGING.RUNTIME - ConfigPrinter.print() : effective settings are\n"
-    "  Ciphers: default\n\n  note: SSLInfo of the target is read at deploy time\n  end of settings\n",
-)
+no-sslinfo          its second line is absent
+unique-text         its exception ends with a text that no other has
+logged-twice          a second layer logs the same exception again
+six-lines           a retry whose lines mix with those of the first try, on one thread
+exception-alone     neither of the first two lines
+two-threads         a retry on another thread at the same time
+several-exceptions  further exceptions, of other failures, without lines of their own
+later-retry         a retry more than a second later
+untimed             entries without a time; not in layouts with a prefix, which would make them part of others
+interleaved         its entries alternate with those of another message on the same thread
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a log is made of, beside its size, seed and share of failing messages."""
+
+    layout: str = "single"
+    java: int | None = None
+    """8, 11, 17 or 21; None mixes the generations."""
+    root_first: bool = False
+    """The root cause first, and ``Wrapped by:`` in place of ``Caused by:``."""
+    irregular: float = 0.0
+    ways: tuple[str, ...] = IRREGULAR
+    one_id: int = 0
+    exceptions_of_one_id: int = 0
+    concurrent: int = 40
+    """Messages that are open at once."""
+
+
+USUAL = Recipe()
 
 
 class Line(NamedTuple):
@@ -192,17 +101,35 @@ class Line(NamedTuple):
     rest: str
     begins: dict[str, Any] | None = None
     """The failed handshake that begins with this line."""
+    context: str | None = None
+    """The context, if it is not that of its message."""
+    wait: float = 0.0
+    """Milliseconds of the log that pass before this entry, at least."""
+    untimed: bool = False
 
 
 class Traffic:
     """Makes messages, at random, from one seed."""
 
-    def __init__(self, seed: int, failing: float) -> None:
+    def __init__(self, seed: int, failing: float, recipe: Recipe = USUAL) -> None:
         self.random = random.Random(seed)
+        self.odd = random.Random(f"irregular {seed}")
+        self.irregular = recipe.irregular
+        prefixed = printing.layout_of(recipe.layout, seed).prefix
+        self.kinds = [kind for kind in recipe.ways if not (prefixed and kind == "untimed")]
+        self.faults = faults_of(recipe.java, root_first=recipe.root_first)
+        self.whole = [
+            fault
+            for fault in self.faults
+            if fault.southbound_lines and fault.exception and fault.side == "southbound"
+        ]
+        """Those that are logged with three lines."""
+        self.alone = [fault for fault in self.whole if fault.refused_by != "unknown"]
+        """Those whose exception alone shows that TLS failed."""
         self.failing = failing
         self.sequence = 100_000
         self.channel = 400_000
-        self.weights = [fault.weight for fault in FAULTS]
+        self.weights = [fault.weight for fault in self.faults]
         self.pid = self.random.randrange(2_000, 30_000)
         self.stores = {name: f"{self.random.getrandbits(30):x}" for name in (*ALIASES, "trust")}
         self.targets: dict[tuple[str, str, str], tuple[tuple[str, int], str, bool]] = {}
@@ -212,18 +139,14 @@ class Traffic:
         rnd = self.random
         if rnd.random() < 0.02:
             return "", "", [self._without_context()]
-        self.sequence += 1
-        router = ("router01.example.com", "router02.example.com")[self.sequence & 1]
-        mid = f"{router}-{self.pid}-{self.sequence}-1"
-        proxy = rnd.choice(PROXIES)
-        org, env = rnd.choice(ORGS), rnd.choice(ENVS)
-        revision = str(1 + len(proxy) % 17)
-        context = f"org:{org} env:{env} api:{proxy} rev:{revision} messageid:{mid} "
+        about, context = self._names()
+        mid, proxy = about["message_id"], about["proxy"]
         thread = f"NIOThread@{rnd.randrange(8)}"
         lines = [Line(thread, self._noise(proxy))]
         if rnd.random() < self.failing:
-            about = {"message_id": mid, "org": org, "env": env, "proxy": proxy, "revision": revision}
-            fault = rnd.choices(FAULTS, self.weights)[0]
+            if self.irregular and self.odd.random() < self.irregular:
+                return context, mid, lines + self._irregular(about, context, thread)
+            fault = rnd.choices(self.faults, self.weights)[0]
             lines += self._failure(fault, about, thread)
             if rnd.random() < 0.1:  # a retry: a second failed handshake of the same message
                 lines += self._failure(fault, about, thread)
@@ -234,6 +157,18 @@ class Traffic:
             if rnd.random() < 0.01:
                 lines.append(Line(thread, rnd.choice(NOISE_TRACE)))
         return context, mid, lines
+
+    def _names(self) -> tuple[dict[str, Any], str]:
+        """What the lines of a new message name, and their context."""
+        rnd = self.random
+        self.sequence += 1
+        router = ("router01.example.com", "router02.example.com")[self.sequence & 1]
+        mid = f"{router}-{self.pid}-{self.sequence}-1"
+        proxy = rnd.choice(PROXIES)
+        org, env = rnd.choice(ORGS), rnd.choice(ENVS)
+        revision = str(1 + len(proxy) % 17)
+        about = {"message_id": mid, "org": org, "env": env, "proxy": proxy, "revision": revision}
+        return about, f"org:{org} env:{env} api:{proxy} rev:{revision} messageid:{mid} "
 
     def _noise(self, proxy: str) -> str:
         rnd = self.random
@@ -330,6 +265,165 @@ class Traffic:
             ),
         ]
 
+    def _irregular(self, about: dict[str, Any], context: str, thread: str) -> list[Line]:
+        """The lines of a message that fails in one of the irregular ways."""
+        kind = self.odd.choice(self.kinds)
+        return [
+            line if line.begins is None else line._replace(begins=line.begins | {"irregular": kind})
+            for line in self._irregular_lines(kind, about, context, thread)
+        ]
+
+    def _irregular_lines(self, kind: str, about: dict[str, Any], context: str, thread: str) -> list[Line]:
+        odd = self.odd
+        fault = odd.choice(self.whole)
+        first = self._failure(fault, about, thread)
+        failed, info, exception = first
+        match kind:
+            case "no-sslinfo":
+                assert failed.begins is not None
+                nothing = dict.fromkeys(("keystore", "key_alias", "truststore"))
+                return [failed._replace(begins=failed.begins | nothing), exception]
+            case "unique-text":
+                text = f"{fault.exception} (request {odd.getrandbits(40):x}, attempt {odd.randrange(9)})"
+                return [
+                    failed,
+                    info,
+                    exception._replace(rest=exception.rest.replace(fault.exception, text, 1)),
+                ]
+            case "logged-twice":
+                return [*first, self._exception(fault, thread)]
+            case "six-lines":
+                again = self._failure(fault, about, thread)
+                return _woven(first, again) if odd.random() < 0.5 else [*first, *again]
+            case "exception-alone":
+                return [self._exception(odd.choice(self.alone), thread, about)]
+            case "two-threads":
+                number = (int(thread.rpartition("@")[2]) + 1) % 8
+                return _woven(first, self._failure(fault, about, f"NIOThread@{number}"))
+            case "several-exceptions":
+                others = odd.choices(self.alone, k=odd.randrange(2, 6))
+                return [*first, *(self._exception(other, thread, about) for other in others)]
+            case "later-retry":
+                again = self._failure(fault, about, thread)
+                return [*first, again[0]._replace(wait=1_000 + odd.random() * 4_000), *again[1:]]
+            case "untimed":
+                chosen = odd.choice(((0,), (1,), (2,), (1, 2), (0, 1, 2)))
+                return [line._replace(untimed=at in chosen) for at, line in enumerate(first)]
+        other, other_context = self._names()
+        with_it = self._failure(odd.choice(self.whole), other, thread)
+        return _woven(
+            [line._replace(context=context) for line in first],
+            [line._replace(context=other_context) for line in with_it],
+        )
+
+    def _exception(self, fault: Fault, thread: str, about: dict[str, Any] | None = None) -> Line:
+        """An exception without further lines; with `about`, it begins a failed handshake."""
+        number = f"HTTPResponse@{self.odd.getrandbits(31):x}"
+        truth = None
+        if about is not None:
+            unknown = ("channel_id", "remote_host", "remote_port", "keystore", "key_alias", "truststore")
+            named = {"alert": fault.alert, "refused_by": fault.refused_by, "side": fault.side}
+            truth = {**about, **named, **dict.fromkeys(unknown)}
+        return Line(
+            thread,
+            "ERROR ADAPTORS.HTTP.FLOW - AbstractResponseListener.onException() :"
+            f" AbstractResponseListener.onError({number}, {fault.message})\n"
+            f"{fault.exception}\n{fault.frames}",
+            truth,
+        )
+
+    def storm(self, entries: int) -> Iterator[Line]:
+        """So many entries of one message: retry after retry, each a failed handshake of three lines."""
+        about, context = self._names()
+        for _ in range(entries // 3):
+            fault = self.odd.choice(self.whole)
+            yield from (line._replace(context=context) for line in self._failure(fault, about, "NIOThread@5"))
+        for _ in range(entries % 3):
+            yield Line("NIOThread@5", self._noise(about["proxy"]), context=context)
+
+    def exceptions(self, count: int) -> Iterator[Line]:
+        """So many exceptions of one message, and nothing else of it."""
+        about, context = self._names()
+        for _ in range(count):
+            line = self._exception(self.odd.choice(self.alone), "NIOThread@6", about)
+            assert line.begins is not None
+            begins = line.begins | {"irregular": "exceptions-of-one-id"}
+            yield line._replace(context=context, begins=begins)
+
+
+def _woven(first: Sequence[Line], second: Sequence[Line]) -> list[Line]:
+    """The lines of two failures in turn."""
+    return [line for pair in zip(first, second, strict=True) for line in pair]
+
+
+class Log:
+    """Puts the entries of many messages in an order, with times."""
+
+    def __init__(self, traffic: Traffic, seed: int, recipe: Recipe) -> None:
+        self.traffic = traffic
+        self.random = random.Random(seed + 1)
+        self.order = random.Random(f"order {seed}")
+        """For what only some recipes have, so that all others keep their bytes."""
+        self.concurrent = recipe.concurrent
+        self.elapsed = 0.0
+        self.active: list[tuple[str, list[Line]]] = []
+        self.later: list[tuple[float, int, str, list[Line]]] = []
+        """Messages whose next entry waits, by its time."""
+        self.storms = [
+            storm
+            for storm, wanted in (
+                (traffic.storm(recipe.one_id), recipe.one_id),
+                (traffic.exceptions(recipe.exceptions_of_one_id), recipe.exceptions_of_one_id),
+            )
+            if wanted
+        ]
+
+    def entries(self, enough: Callable[[], bool], milliseconds: float) -> Iterator[tuple[str, Line]]:
+        """Entries with their contexts; the time of each is in :attr:`elapsed`."""
+        while True:
+            while len(self.active) < self.concurrent and not enough():
+                context, _, lines = self.traffic.message()
+                lines.reverse()
+                self.active.append((context, lines))
+            self._wake()
+            if self.storms and (not self.active or self.order.random() < 0.5):
+                line = self._of_storm()
+                if line is None:
+                    continue
+                context = ""
+            elif self.active:
+                context, line = self._of_message()
+            else:
+                return
+            self.elapsed += self.random.random() * milliseconds
+            yield context if line.context is None else line.context, line
+
+    def _of_storm(self) -> Line | None:
+        place = self.order.randrange(len(self.storms))
+        line = next(self.storms[place], None)
+        if line is None:
+            del self.storms[place]
+        return line
+
+    def _of_message(self) -> tuple[str, Line]:
+        place = self.random.randrange(len(self.active))
+        context, lines = self.active[place]
+        line = lines.pop()
+        if not lines or lines[-1].wait:
+            self.active[place] = self.active[-1]
+            self.active.pop()
+            if lines:
+                due = self.elapsed + lines[-1].wait
+                heapq.heappush(self.later, (due, self.order.getrandbits(40), context, lines))
+        return context, line
+
+    def _wake(self) -> None:
+        """Bring back the messages whose time has come; where nothing else is left, the time comes."""
+        while self.later and (self.later[0][0] <= self.elapsed or not (self.active or self.storms)):
+            due, _, context, lines = heapq.heappop(self.later)
+            self.elapsed = max(self.elapsed, due)
+            self.active.append((context, lines))
+
 
 def entries(
     seed: int,
@@ -338,46 +432,26 @@ def entries(
     enough: Callable[[], bool],
     *,
     milliseconds: float = 2.0,
-    concurrent: int = 40,
+    recipe: Recipe = USUAL,
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Entries in the order of the log, each with the failed handshake that begins there, if any.
 
     When ``enough()`` is true, no new message begins, and open messages are completed.
     """
-    traffic = Traffic(seed, failing)
-    rnd = random.Random(seed + 1)
-    active: list[tuple[str, list[Line]]] = []
-    elapsed = 0.0
+    printer = printing.Printer(printing.layout_of(recipe.layout, seed))
+    log = Log(Traffic(seed, failing, recipe), seed, recipe)
     second = -1
     stamp = ""
-    while True:
-        while len(active) < concurrent and not enough():
-            context, _, lines = traffic.message()
-            lines.reverse()
-            active.append((context, lines))
-        if not active:
-            return
-        place = rnd.randrange(len(active))
-        context, lines = active[place]
-        line = lines.pop()
-        if not lines:
-            active[place] = active[-1]
-            active.pop()
-        elapsed += rnd.random() * milliseconds
-        whole, fraction = divmod(int(elapsed), 1000)
+    for context, line in log.entries(enough, milliseconds):
+        whole, fraction = divmod(int(log.elapsed), 1000)
         if whole != second:
             second = whole
             stamp = (start + timedelta(seconds=whole)).strftime("%Y-%m-%d %H:%M:%S")
-        when = f"{stamp},{fraction:03d}"
-        if line.begins is not None:
-            line.begins["time"] = when
-        gap = " " if context else "  "
-        yield (
-            f"{when} {context}{line.thread} {line.rest}"
-            if context
-            else (f"{when}{gap}{line.thread} {line.rest}"),
-            line.begins,
-        )
+        when = "" if line.untimed else f"{stamp},{fraction:03d}"
+        begins = line.begins
+        if begins is not None:
+            begins = printer.truth(begins | {"time": when or None})
+        yield printer.entry(when, context, line.thread, line.rest), begins
 
 
 def write(
@@ -389,6 +463,7 @@ def write(
     failing: float = 0.001,
     start: datetime = datetime(2026, 11, 23),
     milliseconds: float = 2.0,
+    recipe: Recipe = USUAL,
 ) -> int:
     """Write whole messages until `size` bytes are reached; return the bytes written."""
     written = 0
@@ -398,7 +473,8 @@ def write(
     def enough() -> bool:
         return produced >= size
 
-    for text, begins in entries(seed, failing, start, enough, milliseconds=milliseconds):
+    made = entries(seed, failing, start, enough, milliseconds=milliseconds, recipe=recipe)
+    for text, begins in made:
         pending.append(text)
         produced += len(text)
         if begins is not None and truth is not None:
@@ -429,12 +505,38 @@ def main() -> None:
     parser.add_argument("--failing", type=float, default=0.001, help="share of failing messages")
     parser.add_argument("--start", type=datetime.fromisoformat, default=datetime(2026, 11, 23))
     parser.add_argument("--milliseconds", type=float, default=2.0, help="longest gap between entries")
+    parser.add_argument("--layout", choices=printing.NAMES, default="single")
+    parser.add_argument("--java", choices=[*map(str, JAVAS), "random"], help="default: a mixture")
+    parser.add_argument("--root-first", action="store_true", help="Wrapped by: in place of Caused by:")
+    parser.add_argument(
+        "--irregular", type=float, default=0.0, metavar="SHARE", help="of the failing messages"
+    )
+    parser.add_argument("--ways", default=",".join(IRREGULAR), metavar="WAY,…", help="default: %(default)s")
+    parser.add_argument("--one-id", type=int, default=0, metavar="N", help="add a message of N entries")
+    parser.add_argument(
+        "--exceptions-of-one-id", type=int, default=0, metavar="N", help="add a message of N exceptions"
+    )
+    parser.add_argument("--concurrent", type=int, default=USUAL.concurrent, help="messages open at once")
     args = parser.parse_args()
+    if unknown := set(args.ways.split(",")) - set(IRREGULAR):
+        parser.error(f"no way to be irregular: {', '.join(sorted(unknown))}")
+    drawn = random.Random(f"java {args.seed}").choice([*JAVAS])
+    recipe = Recipe(
+        layout=args.layout,
+        java=drawn if args.java == "random" else int(args.java) if args.java else None,
+        root_first=args.root_first,
+        irregular=args.irregular,
+        ways=tuple(args.ways.split(",")),
+        one_id=args.one_id,
+        exceptions_of_one_id=args.exceptions_of_one_id,
+        concurrent=args.concurrent,
+    )
     truth_path = args.log.with_name(args.log.name + ".truth.jsonl")
     with open(args.log, "wb") as log, open(truth_path, "w", encoding="utf-8") as truth:
         size = write(
             log, truth, args.size,
             seed=args.seed, failing=args.failing, start=args.start, milliseconds=args.milliseconds,
+            recipe=recipe,
         )  # fmt: skip
     print(f"{args.log}: {size:,} bytes, truth in {truth_path.name}")
 
