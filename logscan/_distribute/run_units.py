@@ -291,12 +291,12 @@ class StreamRun:
             if again is not None and again.at is None and not again.fresh:
                 pieces, outcome = [], _nothing(outcome.path)  # all of it belongs to the entry before
             elif again is not None:
-                pieces = self._there(unit, number, is_last, again.at)
+                pieces = self._there(unit, number == 0 or again.fresh, is_last, again.at)
                 outcome = pieces.pop()
             yield from pieces
             self._add(replace(outcome.counters, files=files))
             while outcome.rest is not None:
-                pieces = self._there(unit, number, is_last, outcome.rest)
+                pieces = self._there(unit, False, is_last, outcome.rest)
                 outcome = pieces.pop()
                 yield from pieces
                 self._add(replace(outcome.counters, files=0))
@@ -305,9 +305,9 @@ class StreamRun:
             run.report_progress()
         return edges.seen, path
 
-    def _there(self, unit: Unit, number: int, is_last: bool, at: Place | None) -> list[Any]:
+    def _there(self, unit: Unit, is_first: bool, is_last: bool, at: Place | None) -> list[Any]:
         """Run a unit once more: from an entry on, or as if nothing came before it."""
-        call = self._run.call_of(unit, inherits=False, is_first=number == 0, is_last=is_last, at=at)
+        call = self._run.call_of(unit, inherits=False, is_first=is_first, is_last=is_last, at=at)
         pieces: list[Any] = self._run.executor.submit(run_call, call).result()
         return pieces
 

@@ -69,7 +69,8 @@ class CountScanner(Scanner):
 
     def feed(self, reader: Buffer, final: bool) -> list[Span]:
         """See :class:`Scanner`."""
-        self._note_files(reader)
+        if reader.end:
+            self._note_files(reader)
         return super().feed(reader, final)
 
     def _note_files(self, reader: Buffer) -> None:
@@ -105,8 +106,7 @@ class CountScanner(Scanner):
         begin = self._at(Place(path, shift, number))
         prefixed = self._layout_has_prefix
         counted = past = 0
-        following: re.Match[bytes] | None = None
-        """The header that was found where an entry ended: the next entry's."""
+        following: re.Match[bytes] | None = None  # the header that was found where an entry ended
         with memoryview(buffer) as view:
             for hit in hits:
                 if hit <= past:

@@ -49,6 +49,8 @@ class CountedPart:
     lowest: int | None = None
     """The time of its earliest entry, in microseconds since 1970."""
     highest: int | None = None
+    is_first: bool = True
+    """It continues nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class UnitCount:
         self._tally = Tally(request)
         self._shapes = Shapes(request.rule, neighbours)
         self._groups = Groups(request.rule, neighbours, self._ended, self._joined)
-        self._is_last = is_last
+        self._is_first, self._is_last = is_first, is_last
         self._head: dict[Key, Group] = {}
         self._heads: list[Group] = []
         self._near: int | None = None
@@ -132,7 +134,8 @@ class UnitCount:
     def part(self, size: int) -> CountedPart:
         """The part, after the last member; ``size``: bytes of text in the unit."""
         part = CountedPart(
-            self._tally.counted, size, lowest=self._groups.lowest, highest=self._groups.highest
+            self._tally.counted, size, lowest=self._groups.lowest, highest=self._groups.highest,
+            is_first=self._is_first,
         )
         if not self._is_last:
             high = self._groups.highest
@@ -183,6 +186,9 @@ class Seams:
     def add(self, part: CountedPart) -> bool:
         """Add the next part; ``False``: parts of this stream cannot be put together, because time runs back
         in it, or an endless message goes on. Then it must be counted as one unit."""
+        if part.is_first:
+            self._groups.drain()
+            self._highest = None
         if part.lowest is not None and self._highest is not None:
             if self._highest > part.lowest + self._rule.time:
                 return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from logscan._entries.layouts import PLAIN
@@ -15,6 +16,7 @@ from logscan._failures.reader import MemberReader
 from logscan._failures.readings import Readings
 from logscan._failures.shapes import Shapes
 from logscan._live.options import FollowOptions
+from logscan._reading.paths import describe
 from logscan.values import Counters, FailedHandshake, Place, Span
 
 LATE = 10.0
@@ -23,7 +25,7 @@ RECENT = 1_000
 """Messages that are kept for that."""
 
 _Name = tuple[str, Key]
-"""Path and key of a group: entries of different paths never belong together."""
+"""Rotated family and key of a group: entries of different families never belong together."""
 
 
 class _Given(NamedTuple):
@@ -43,12 +45,12 @@ class _Recent(NamedTuple):
 
 
 class _Stream:
-    """What is known of one path that is followed."""
+    """What is known of one rotated family that is followed."""
 
     def __init__(self, reader: MemberReader, groups: Groups) -> None:
         self.reader = reader
         self.groups = groups
-        self._file = 0
+        self._file = ("", 0)
         self._begin = 0
         """Where the file begins in the stream."""
         self._end = 0
@@ -56,8 +58,8 @@ class _Stream:
     def at(self, span: Span) -> int:
         """Where in the stream an entry begins."""
         place = span.place
-        if place.file != self._file:
-            self._file, self._begin = place.file, self._end - place.offset
+        if (place.path, place.file) != self._file:
+            self._file, self._begin = (place.path, place.file), self._end - place.offset
         at = self._begin + place.offset
         self._end = max(self._end, at + len(span.data) + span.cut)
         return at
@@ -101,7 +103,8 @@ class LiveJoiner:
         """The failures that some entries complete."""
         now = self._options.clock.monotonic()
         for span in spans:
-            stream = self._streams.get(span.place.path) or self._stream(span.place.path)
+            family = _family(span.place.path)
+            stream = self._streams.get(family) or self._stream(family)
             member = stream.reader.of_span(span, stream.at(span))
             if member is not None:
                 self._add(stream, member, now)
@@ -136,15 +139,15 @@ class LiveJoiner:
         for recent in self._recent.values():
             yield recent.group.members[0].place
 
-    def _stream(self, path: str) -> _Stream:
+    def _stream(self, family: str) -> _Stream:
         groups = Groups(self._rule, self._options.neighbours, self._ended, self._joined)
         reader = MemberReader(PLAIN, self._readings, self._counters)
-        stream = self._streams[path] = _Stream(reader, groups)
+        stream = self._streams[family] = _Stream(reader, groups)
         return stream
 
     def _add(self, stream: _Stream, member: Member, now: float) -> None:
         """Add an entry to its group."""
-        name = member.path, key_of(member)
+        name = _family(member.path), key_of(member)
         recent = self._recent.pop(name, None)
         if recent is not None and name not in self._seen:
             group = recent.group
@@ -159,9 +162,9 @@ class LiveJoiner:
 
     def _release(self, name: _Name, now: float) -> None:
         """Give the failures of a group, and keep it for late entries."""
-        path, key = name
+        family, key = name
         del self._seen[name]
-        groups = self._streams[path].groups
+        groups = self._streams[family].groups
         group = groups.remove(key)
         if group is None:
             return
@@ -179,12 +182,12 @@ class LiveJoiner:
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
         """Some failures of a long group are complete."""
-        name = group.last.path, group.key
+        name = _family(group.last.path), group.key
         self._failures(group.members, templates, self._given.get(name, _Given()).failure_ids)
 
     def _give(self, group: Group) -> _Given:
         """Give the failures of a group that were not given; what was given of it then."""
-        given = self._given.pop((group.last.path, group.key), _Given())
+        given = self._given.pop((_family(group.last.path), group.key), _Given())
         before = len(self._new)
         ids = self._failures(group.members, self._shapes.templates(group.members), given.failure_ids)
         if given.entries and len(self._new) == before:
@@ -205,6 +208,12 @@ class LiveJoiner:
     def _taken(self) -> list[FailedHandshake]:
         new, self._new = self._new, []
         return new
+
+
+@lru_cache(maxsize=1024)
+def _family(path: str) -> str:
+    """The same for all files of a rotated family: an entry may be cut from its like by a rotation."""
+    return describe(path).stem
 
 
 def _replaces(group: Group, member: Member) -> bool:

@@ -180,15 +180,19 @@ def test_a_long_entry_is_cut_and_told(run: Run, tmp_path: Path) -> None:
     assert b"entries were cut" in done.stderr
 
 
-def test_too_many_open_messages_are_told(run: Run, tmp_path: Path) -> None:
-    """Evictions are counted and shown."""
-    log = tmp_path / "a.log"
-    log.write_text(
+def test_too_many_open_failures_are_told(run: Run, tmp_path: Path) -> None:
+    """Many failures of one message at the same moment are counted before they are complete, and that is shown; many
+    open messages, and a rule that keeps entries apart, are no loss."""
+    log, other = tmp_path / "a.log", tmp_path / "b.log"
+    log.write_text("".join(channel(BAD, c=n) for n in range(50)))
+    other.write_text(
         "".join(channel(BAD, m=f"m-{n}") for n in range(50)) + "".join(info(m=f"m-{n}") for n in range(50))
     )
-    done = run("report", "--details", "0", "--window", "10", log)
-    assert b"closed early" in done.stdout
-    assert b"closed early" not in run("report", "--details", "0", log).stdout
+    assert b"18 failures counted before their lines were complete" in run("report", "--details", "0", log).stdout
+    for options, count in (((), b"50 failed"), (("--join-bytes", "1000"), b"50 failed"), (("--join-time", "0"), b"50 failed")):
+        done = run("report", "--details", "0", *options, other)
+        assert b"before their lines" not in done.stdout
+        assert count in done.stdout
 
 
 def test_output_is_written_whole_or_not_at_all(run: Run, tmp_path: Path) -> None:
