@@ -135,7 +135,9 @@ def _quota() -> int | None:
                 return _quota_in(_parents(f"/sys/fs/cgroup{path}", "/sys/fs/cgroup"))
         for _, controllers, path in groups:
             if "cpu" in controllers.split(","):
-                return _quota_in(_parents(f"/sys/fs/cgroup/{controllers}{path}", f"/sys/fs/cgroup/{controllers}"))
+                return _quota_in(
+                    _parents(f"/sys/fs/cgroup/{controllers}{path}", f"/sys/fs/cgroup/{controllers}")
+                )
     return None
 
 

@@ -14,14 +14,16 @@ import pickle
 import select
 import signal
 import struct
-import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logscan.errors import InputError
+
+if TYPE_CHECKING:
+    import subprocess
 
 ATTEMPTS = 3
 """Workers that may die with a task."""
@@ -164,6 +166,8 @@ class _Worker:
             if not self._pid:
                 _run_forked((take, give), life, [*others, *self.ends])
         else:
+            import subprocess  # forked workers do without
+
             passed = (take, give, life[0])
             code = f"from logscan._distribute.processes import serve; serve{passed}"
             self._process = subprocess.Popen(

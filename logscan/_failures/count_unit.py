@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from logscan._entries.layouts import Layout
@@ -30,6 +31,18 @@ from logscan.values import Counters, Span
 def needles_of(neighbours: bool) -> Literals:
     """Finds the entries that may report a failure."""
     return Literals(catalog.NEEDLES + (catalog.NEIGHBOUR_NEEDLES if neighbours else ()), rare=True)
+
+
+@lru_cache(maxsize=4)
+def _readings(neighbours: bool) -> Readings:
+    """What this process has read of texts: one unit after the other."""
+    return Readings(neighbours)
+
+
+@lru_cache(maxsize=4)
+def _shapes(rule: Rule, neighbours: bool) -> Shapes:
+    """What this process has made of groups."""
+    return Shapes(rule, neighbours)
 
 
 @dataclass
@@ -75,13 +88,13 @@ class UnitCount:
 
     def __init__(self, request: CountRequest, *, is_first: bool, is_last: bool) -> None:
         neighbours = request.selection.neighbours
-        self.readings = Readings(neighbours)
+        self.readings = _readings(neighbours)
         self._needles = needles_of(neighbours)
         self._scanner: CountScanner | None = None
         self._streams = request.all_failures
         self._rule = request.rule
         self._tally = Tally(request)
-        self._shapes = Shapes(request.rule, neighbours)
+        self._shapes = _shapes(request.rule, neighbours)
         self._groups = Groups(request.rule, neighbours, self._ended, self._joined)
         self._is_first, self._is_last = is_first, is_last
         self._head: dict[Key, Group] = {}
@@ -134,7 +147,10 @@ class UnitCount:
     def part(self, size: int) -> CountedPart:
         """The part, after the last member; ``size``: bytes of text in the unit."""
         part = CountedPart(
-            self._tally.counted, size, lowest=self._groups.lowest, highest=self._groups.highest,
+            self._tally.counted,
+            size,
+            lowest=self._groups.lowest,
+            highest=self._groups.highest,
             is_first=self._is_first,
         )
         if not self._is_last:

@@ -9,7 +9,6 @@ them it is right to about 1 %.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -84,20 +83,22 @@ class Values:
 
     def __init__(self, most: int = MOST_VALUES) -> None:
         self._most = most
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, int] = {}
         self._threshold = _ALL
 
     def add(self, value: str, times: int = 1) -> None:
         """Count a value."""
         if value in self.counts or self._threshold == _ALL or _hash(value) < self._threshold:
-            self.counts[value] += times
+            self.counts[value] = self.counts.get(value, 0) + times
             if len(self.counts) >= 2 * self._most:
                 self._compact()
 
     def merge(self, other: Values) -> None:
         """Count what another has counted."""
         self._threshold = min(self._threshold, other._threshold)
-        self.counts.update(other.counts)
+        counts = self.counts
+        for value, times in other.counts.items():
+            counts[value] = counts.get(value, 0) + times
         if len(self.counts) >= 2 * self._most:
             self._compact()
 
@@ -121,7 +122,7 @@ class Values:
         if len(kept) > self._most:
             self._threshold = hashes[kept[self._most]]
             del kept[self._most :]
-        self.counts = Counter({value: self.counts[value] for value in kept})
+        self.counts = {value: self.counts[value] for value in kept}
 
 
 def _hash(value: str) -> int:

@@ -7,7 +7,6 @@ on. What is kept of a group is bounded, so memory grows with the number of *inci
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -146,13 +145,13 @@ class _Tally(Seen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.families: Counter[tuple[str, ...]] = Counter()
+        self.families: dict[tuple[str, ...], int] = {}
         self.values = {name: Values() for name in LISTED}
 
     def take(self, failure: FailedHandshake, seen: Seen) -> None:
         """Count what was seen of failures like this one."""
         Seen.merge(self, seen)
-        self.families[failure.families] += seen.count
+        self.families[failure.families] = self.families.get(failure.families, 0) + seen.count
         info = failure.ssl_info or (None, None, None)
         for name, value in zip(LISTED, (*info, failure.target, failure.revision, failure.host), strict=True):
             if value is not None:
@@ -162,7 +161,8 @@ class _Tally(Seen):
         """Add what another has counted."""
         super().merge(other)
         assert isinstance(other, _Tally)
-        self.families.update(other.families)
+        for families, count in other.families.items():
+            self.families[families] = self.families.get(families, 0) + count
         for name, values in other.values.items():
             self.values[name].merge(values)
 
@@ -214,9 +214,13 @@ class Incidents:
         return bool({"day", "hour"} & set(self._by))
 
     def merge(self, other: Incidents) -> None:
-        """Add the counts of another part of the input."""
+        """Add the counts of another part of the input, which is not used any more."""
         for key, tally in other._tallies.items():
-            self._tallies.setdefault(key, _Tally()).merge(tally)
+            ours = self._tallies.get(key)
+            if ours is None:
+                self._tallies[key] = tally
+            else:
+                ours.merge(tally)
 
     def emit(self) -> list[Incident]:
         """The incidents, most failed handshakes first."""
@@ -242,7 +246,7 @@ class Incidents:
             targets[0] if targets else None, families=families, side=key.side,
         )  # fmt: skip
         if configured and "null" in keystores:
-            hint = f"{NO_KEYSTORE} in {tally.values['keystores'].counts['null']:,} of them; elsewhere {hint}"
+            hint = f"{NO_KEYSTORE} in {tally.values['keystores'].counts.get('null', 0):,} of them; elsewhere {hint}"
         return Incident(
             key.org,
             key.env,

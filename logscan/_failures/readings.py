@@ -21,6 +21,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from logscan._entries.layouts import PLAIN
+from logscan._entries.openers import Openers
 from logscan._entries.parse import decode
 from logscan._failures.log_lines import Line, chain_of, read_channel, read_line
 from logscan._failures.members import INFO, OPENING, OTHER, THROWN, Reading
@@ -57,6 +59,7 @@ _NUMBER = re.compile(rb"\b(?:useCount|bytesRead|bytesWritten|age|lastIO|isOpen)=
 _OBJECTS = {b"HTTPRequest": "HTTPRequest", b"HTTPResponse": "HTTPResponse"}
 _EPHEMERAL = 32768
 _SEVERE = frozenset((b"WARN", b"ERROR", b"FATAL", None))
+_OPENERS = Openers(PLAIN)
 Objects = tuple[tuple[str, str], ...]
 _new = tuple.__new__
 
@@ -202,9 +205,12 @@ class Readings:
             reading = self._plain(THROWN, method, level, text)
             if isinstance(reading, Reading):
                 if _names_only(reading.line, identity.decode()):
-                    known = self._traces[method, level, before, after]
-                    known.insert(0, (trace, reading))
-                    del known[MOST_TRACES:]
+                    if (
+                        _OPENERS.next(trace, 0, len(trace)) is None
+                    ):  # in no plain log it is more than one entry
+                        known = self._traces[method, level, before, after]
+                        known.insert(0, (trace, reading))
+                        del known[MOST_TRACES:]
                 else:
                     reading = _UNCLEAR
             self._readings.keep(key, reading)

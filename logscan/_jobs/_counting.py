@@ -11,7 +11,7 @@ from logscan._distribute.executors import Executor, Inline, executor_for
 from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_count
 from logscan._entries.layouts import PLAIN
 from logscan._entries.learned import learned
-from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount
+from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount, needles_of
 from logscan._failures.incidents import Incidents
 from logscan._failures.reader import MemberReader
 from logscan._failures.selection import HostNames
@@ -135,6 +135,7 @@ def _executor(
         return
     workers = 1 if lines or not isinstance(request.host_of, HostNames) else limits.workers
     size = text_size(inputs.slices)
+    needles_of(request.selection.neighbours)(PLAIN)  # compiled once, for all workers that are forked
     with executor_for(workers, unit_count(inputs.slices, workers), size) as executor:
         yield executor
 

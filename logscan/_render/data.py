@@ -47,8 +47,13 @@ def columns_of(by: Sequence[str], each: bool) -> list[str]:
 def to_json(report: Report, each: bool) -> str:
     """One object: rows, failures outside the selection, counters and problems."""
     name = "failures" if each else "incidents"
+    rows = rows_of(report, each)
+    if not each:
+        for row, incident in zip(rows, report.incidents, strict=True):
+            row["different"] = dict(incident.different)
+            row["approximate"] = list(incident.approximate)
     whole = {
-        name: rows_of(report, each),
+        name: rows,
         "outside_selection": {
             "alerts": dict(sorted(report.other_alerts.items())),
             "elsewhere": report.elsewhere,

@@ -224,7 +224,7 @@ def _incidents(page: Page, incidents: Sequence[Incident], by: Sequence[str]) -> 
             *([incident.side] if north else []),
             *(_cell(value) for _, value in incident.by),
             f"{incident.failed_handshakes:,}",
-            f"{incident.messages:,}",
+            _number(incident, "messages", incident.messages),
             show_time(incident.first_time),
             show_time(incident.last_time),
         ]
@@ -237,19 +237,27 @@ def _details(page: Page, number: int, incident: Incident) -> None:
     where = " / ".join(safe(part or "-") for part in (incident.org, incident.env, incident.proxy))
     page.line(f"{number}  {where}: {safe(incident.alert)}", bold=True)
     facts = (
-        ("keystore", incident.keystores),
-        ("alias", incident.key_aliases),
-        ("truststore", incident.truststores),
-        ("target" if incident.side == "southbound" else "router", incident.targets),
-        ("revision", incident.revisions),
-        ("logged by", incident.hosts),
-        ("messages", incident.sample_message_ids),
-        ("next", (incident.hint,)),
+        ("keystore", "keystores", incident.keystores),
+        ("alias", "key_aliases", incident.key_aliases),
+        ("truststore", "truststores", incident.truststores),
+        ("target" if incident.side == "southbound" else "router", "targets", incident.targets),
+        ("revision", "revisions", incident.revisions),
+        ("logged by", "hosts", incident.hosts),
+        ("messages", "messages", incident.sample_message_ids),
+        ("next", "hint", (incident.hint,)),
     )
-    for name, values in facts:
+    different = dict(incident.different)
+    for name, field, values in facts:
         text = ", ".join(safe(value) for value in values) if values else "not logged"
+        if field in different:
+            text += f", … of {_number(incident, field, different[field])}"
         page.hanging(f"   {name:<11}", text)
     page.line()
+
+
+def _number(incident: Incident, field: str, number: int) -> str:
+    """A number of an incident; an estimate says so."""
+    return f"about {number:,}" if field in incident.approximate else f"{number:,}"
 
 
 def _cell(value: str | None) -> str:
