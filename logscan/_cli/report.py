@@ -157,8 +157,8 @@ def report(
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
     with common.progress_line(quiet) as progress:
         result = report_selected(
-            names, selection, by=shape.by, limits=limits, rule=rule(join_time, join_bytes), host_of=HostNames(host or ()), each=shape.each,
-            progress=progress, count_lines=stats, cluster=cluster,
+            names, selection, by=shape.by, limits=limits, rule=rule(join_time, join_bytes),
+            host_of=HostNames(host or ()), each=shape.each, progress=progress, count_lines=stats, cluster=cluster,
         )  # fmt: skip
     complaints = common.Complaints(result.counters)
     complaints.print_new()

@@ -126,7 +126,7 @@ def usable_cores() -> int:
 
 
 def _quota() -> int | None:
-    """Whole cores of the quota (control groups of version 2 or 1), rounded up; ``None`` where there is none."""
+    """Whole cores of the quota of the control group, rounded up; ``None`` where there is none."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open("/proc/self/cgroup", encoding="ascii") as file:
             groups = [line.rstrip("\n").split(":", 2) for line in file]

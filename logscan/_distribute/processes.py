@@ -170,7 +170,7 @@ class _Worker:
 
             passed = (take, give, life[0])
             code = f"from logscan._distribute.processes import serve; serve{passed}"
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
                 [sys.executable, "-c", code], pass_fds=passed, stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from logscan._entries.layouts import Layout
 from logscan._failures.members import Member
 from logscan._failures.reader import MemberReader
-from logscan._failures.readings import ANYTHING, EXCEPTION, FAILED, NOTHING, Readings
+from logscan._failures.readings import EXCEPTION, FAILED, Readings
 from logscan._reading.buffer import BlockReader, Buffer
 from logscan._scanning.needles import Finder
 from logscan._scanning.scanner import Scanner
@@ -99,67 +99,53 @@ class CountScanner(Scanner):
         reader.consume(cut)
 
     def _count(self, reader: Buffer, hits: list[int], cut: int) -> None:
-        """The members around hits, straight from the buffer."""
-        buffer, members, readings, most = reader.buffer, self._members, self._readings, self._max_entry
+        """The members around hits, straight from the buffer: the usual lines without a copy of them."""
+        buffer, members, readings = reader.buffer, self._members, self._readings
         feed, matched, kinds, opener = self._feed, members.matched, readings.kinds, self._openers.opens
         path, shift, number = reader.place(0)
         begin = self._at(Place(path, shift, number))
-        prefixed = self._layout_has_prefix
-        counted = past = 0
+        quick = not self._has_prefix
+        past = 0
         following: re.Match[bytes] | None = None  # the header that was found where an entry ended
-        with memoryview(buffer) as view:
-            for hit in hits:
-                if hit <= past:
-                    continue
-                start = buffer.rfind(b"\n", past, hit) + 1 or past
-                header = members.header
-                if header is None:
-                    found = None
-                else:
-                    found = following if following and start == past else header.match(buffer, start, cut)
+        for hit in hits:
+            if hit <= past:
+                continue
+            start = buffer.rfind(b"\n", past, hit) + 1 or past
+            found = following if following and start == past else members.match(buffer, start, cut)
+            following = None
+            if found is None and start > past and not opener(buffer, start, cut):
+                start = self._openers.enclosing(buffer, past, start, cut)
+                found = members.match(buffer, start, cut)
+            said = None
+            if found is not None and quick and found[1] in members.seconds:
+                at, method = found.end(), found[9]
+                kind = kinds[method]
+                if kind == FAILED:
+                    past = buffer.find(b"\n", at, cut) + 1 or cut
+                    said = readings.failed(method, found[7], buffer, at, past)
+                elif kind == EXCEPTION and (known := readings.thrown(method, found[7], buffer, at, cut)):
+                    said, past = known
+                if said is not None and past < cut:
+                    if kind == FAILED:  # the next entry is likely to matter, too
+                        following = members.match(buffer, past, cut)
+                    if following is None and not opener(buffer, past, cut):
+                        said = None
+            if found is None or said is None or past - start > self._max_entry:
                 following = None
-                if found is None and start > past and not opener(buffer, start, cut):
-                    start = self._openers.enclosing(buffer, past, start, cut)
-                    found = None if header is None else header.match(buffer, start, cut)
-                said = None
-                if header is not None and found is not None and not prefixed:
-                    at, method = found.end(), found[9]
-                    kind = ANYTHING if method is None else kinds[method]
-                    if kind == FAILED:
-                        past = buffer.find(b"\n", at, cut) + 1 or cut
-                        said = readings.failed(method, found[7], buffer, at, past)
-                    elif kind == EXCEPTION:
-                        known = readings.thrown(method, found[7], buffer, at, cut)
-                        if known is not None:
-                            said, past = known
-                    if said is not None and past < cut:
-                        if kind == FAILED:  # the next entry is likely to matter, too
-                            following = header.match(buffer, past, cut)
-                        if following is None and not opener(buffer, past, cut):
-                            said = None
-                if said is None:
-                    past = buffer.find(b"\n", max(start, hit), cut) + 1 or cut
-                    following = None
-                    if past < cut and not opener(buffer, past, cut):
-                        past = self._openers.end_of_entry(buffer, past - 1, cut)
-                    if found is not None and past - start <= most:
-                        text = bytes(view[found.end() : past])
-                        if prefixed:
-                            text = members.text_below(found, text)
-                        said = readings.read(found[9], found[7], text) or NOTHING
-                if found is not None and said is not None and past - start <= most:
-                    try:
-                        if said is not NOTHING:
-                            feed(matched(found, said, begin + start, (path, shift + start, number)))
-                    except ValueError:
-                        said = None  # there is no such time: the grammar says what is wrong
-                    else:
-                        counted += 1
-                        continue
+                past = self._end_of(buffer, max(start, hit), cut)
                 self._take(self._span(reader, start, past, orphan=False))
-        self._counters.candidates += counted
+                continue
+            self._counters.candidates += 1
+            feed(matched(found, said, begin + start, (path, shift + start, number)))
+
+    def _end_of(self, buffer: bytearray, at: int, cut: int) -> int:
+        """Where the entry ends in whose line an offset is."""
+        past = buffer.find(b"\n", at, cut) + 1 or cut
+        if past < cut and not self._openers.opens(buffer, past, cut):
+            past = self._openers.end_of_entry(buffer, past - 1, cut)
+        return past
 
     @property
-    def _layout_has_prefix(self) -> bool:
+    def _has_prefix(self) -> bool:
         form = self._members.layout.form
         return form is not None and bool(form.prefixes)

@@ -18,6 +18,7 @@ from logscan._entries.layouts import Layout
 from logscan._failures import catalog
 from logscan._failures.count_scanner import CountScanner
 from logscan._failures.groups import Group, Groups, Key
+from logscan._failures.handshakes import Rule
 from logscan._failures.incidents import Incidents
 from logscan._failures.members import Template
 from logscan._failures.readings import Readings
@@ -205,9 +206,9 @@ class Seams:
         if part.is_first:
             self._groups.drain()
             self._highest = None
-        if part.lowest is not None and self._highest is not None:
-            if self._highest > part.lowest + self._rule.time:
-                return False
+        low, high = part.lowest, self._highest
+        if low is not None and high is not None and high > low + self._rule.time:
+            return False
         if any(group.key in part.long for group in self._groups.open()):
             return False
         for member in sorted((m for group in part.head for m in group.members), key=lambda member: member.at):

@@ -88,7 +88,9 @@ class Groups:
         joined: takes what is complete of a long group.
     """
 
-    def __init__(self, rule: Rule, neighbours: bool, ended: Callable[[Group], None], joined: Joined) -> None:
+    def __init__(
+        self, rule: Rule, neighbours: bool, ended: Callable[[Group], object], joined: Joined
+    ) -> None:
         self.early = 0
         self.lowest: int | None = None
         self.highest: int | None = None

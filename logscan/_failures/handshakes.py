@@ -57,16 +57,24 @@ DEFAULT_RULE = Rule()
 class _Record:
     """A failed handshake under construction."""
 
-    __slots__ = ("exception", "last", "lines", "numbers", "objects", "ssl_info", "thread")
+    __slots__ = (
+        "at", "channel", "connection", "exception", "info", "lines", "moment", "numbers", "objects",
+        "ssl_info", "thread",
+    )  # fmt: skip
 
-    def __init__(self, number: int, member: Member, line: Line) -> None:
+    def __init__(self, number: int, member: Member) -> None:
         self.lines: list[Line] = []
         self.numbers: list[int] = []
         self.objects: dict[str, str] = {}
+        self.connection: int | None = None
+        self.channel: int | None = None
+        """Number of the first line that describes the connection."""
         self.ssl_info: SslInfo | None = None
+        self.info: int | None = None
+        """Number of the line with it."""
         self.exception: Line | None = None
         self.thread = member.thread
-        self.add(number, member, line)
+        self.add(number, member)
 
     @property
     def opening(self) -> Line | None:
@@ -78,14 +86,19 @@ class _Record:
         held = self.exception
         return held is None or (held.opens and not (held.exception and held.exception.frames))
 
-    def add(self, number: int, member: Member, line: Line) -> None:
-        self.last = member
-        self.objects.update(line.objects)
+    def add(self, number: int, member: Member) -> None:
+        self.moment, self.at = member.moment, member.at
+        self.objects.update(member.objects)
         if len(self.lines) >= MOST_LINES:
             return
+        line = member.reading.line
         self.lines.append(line)
         self.numbers.append(number)
-        self.ssl_info = self.ssl_info or line.ssl_info
+        connection, info = member.connection, member.ssl_info or line.ssl_info
+        if self.channel is None and connection is not None:
+            self.channel, self.connection = number, connection
+        if self.ssl_info is None and info is not None:
+            self.info, self.ssl_info = number, info
         held = self.exception
         if line.exception is not None:
             if held is None or held.exception is None or not held.exception.frames:
@@ -105,18 +118,13 @@ class _Record:
                 texts.append(line.naming.reason)
         return named(tuple(texts), any(line.tls for line in self.lines))
 
-    def place_of(self, part: str) -> int | None:
-        """The number of the first line that has a part."""
-        return next(
-            (n for n, line in zip(self.numbers, self.lines, strict=True) if getattr(line, part)), None
-        )
-
 
 class Records:
     """The lines of one message in, its failed handshakes out.
 
     Attributes:
-        early: failed handshakes that counted as complete because too many were open.
+        early: failed handshakes that counted as complete, though lines of them may follow, because too many
+            were open.
 
     Args:
         rule: which lines can belong together.
@@ -136,20 +144,37 @@ class Records:
             number: of the member; the result names members by their numbers.
             member: the entry.
         """
-        done: list[_Record] = []
-        if self._open and not all(self._rule.holds(record.last, member) for record in self._open):
-            done = [record for record in self._open if not self._rule.holds(record.last, member)]
-            self._open = [record for record in self._open if record not in done]
-        line = member.line
+        done = self._passed(member) if self._open else []
+        line = member.reading.line
         record = None if line.opens else self._home(member, line)
         if record is not None:
-            record.add(number, member, line)
+            record.add(number, member)
         elif line.tls or (self._neighbours and line.naming is not None):
-            self._open.append(_Record(number, member, line))
+            self._open.append(_Record(number, member))
             if len(self._open) > MOST_RECORDS:
-                self.early += 1
-                done.append(self._open.pop(0))
-        return list(self._finished(done))
+                oldest = self._open.pop(0)
+                self.early += oldest.opening is not None and (
+                    oldest.ssl_info is None or oldest.lacks_exception
+                )
+                done.append(oldest)
+        return list(self._finished(done)) if done else []
+
+    def _passed(self, member: Member) -> list[_Record]:
+        """The records that the rule keeps apart from a further entry: they are complete."""
+        size, time, at, moment = self._rule.size, self._rule.time, member.at, member.moment
+        apart = [
+            record
+            for record in self._open
+            if not -size <= at - record.at <= size
+            or (
+                moment is not None
+                and record.moment is not None
+                and not -time <= moment - record.moment <= time
+            )
+        ]
+        if apart:
+            self._open = [record for record in self._open if record not in apart]
+        return apart
 
     def end(self) -> list[Template]:
         """The failed handshakes that are open, because no further line can belong to them."""
@@ -159,7 +184,7 @@ class Records:
     def move(self, base: int) -> None:
         """Count places from another beginning, so many bytes before."""
         for record in self._open:
-            record.last = record.last._replace(at=record.last.at + base)
+            record.at += base
 
     def renumbered(self, members: list[Member]) -> list[Member]:
         """The members that open failed handshakes need; from now on numbers count these."""
@@ -167,26 +192,31 @@ class Records:
         place = {number: at for at, number in enumerate(needed)}
         for record in self._open:
             record.numbers = [place[number] for number in record.numbers]
+            record.channel = None if record.channel is None else place[record.channel]
+            record.info = None if record.info is None else place[record.info]
         return [members[number] for number in needed]
 
     def _home(self, member: Member, line: Line) -> _Record | None:
         """The record that a further line belongs to; ``None`` when it begins one of its own."""
-        latest = self._open[::-1]
-        if len(latest) > 1:
-            thread = member.thread
-            latest.sort(key=lambda record: record.thread != thread)  # its own thread first
-        for record in latest:
-            channel = next((held.channel for held in record.lines if held.channel), None)
-            if line.channel and channel and line.channel.id != channel.id:
-                continue
-            if line.ssl_info is not None:
-                if record.ssl_info is None and record.opening is not None:
+        thread, connection, info = member.thread, member.connection, member.ssl_info or line.ssl_info
+        for own in (True, False):  # its own thread first, the latest first
+            for record in reversed(self._open):
+                if (record.thread == thread) is not own:
+                    continue
+                if (
+                    connection is not None
+                    and record.connection is not None
+                    and connection != record.connection
+                ):
+                    continue
+                if info is not None:
+                    if record.ssl_info is None and record.opening is not None:
+                        return record
+                elif record.lacks_exception:
+                    if _agree(record, line):
+                        return record
+                elif _repeats(record, member):
                     return record
-            elif record.lacks_exception:
-                if _agree(record, line):
-                    return record
-            elif _repeats(record, line):
-                return record
         return None
 
     def _finished(self, records: list[_Record]) -> Iterator[Template]:
@@ -201,7 +231,7 @@ class Records:
             side = "northbound" if northbound else "southbound"
             thrown = record.exception
             yield Template(
-                record.numbers[0], record.place_of("channel"), record.place_of("ssl_info"),
+                record.numbers[0], record.channel, record.info,
                 naming.name, _families(naming, record.ssl_info, side), side, naming.refused_by, naming.reason,
                 None if thrown is None else record.numbers[record.lines.index(thrown)],
             )  # fmt: skip
@@ -216,18 +246,23 @@ def _agree(record: _Record, line: Line) -> bool:
     return len(alerts) < 2
 
 
-def _repeats(record: _Record, line: Line) -> bool:
+def _repeats(record: _Record, member: Member) -> bool:
     """Whether a line repeats what a record holds already.
 
     Layers log one exception each on its way up. It is another failure when it names another request or
     response of the same type, or says something else.
     """
-    naming = record.naming()
-    if naming is None or line.naming is None or naming.name != line.naming.name:
+    line = member.reading.line
+    if line.naming is None:
         return False
-    if line.exception is None:
-        return True  # prose opens no second record of what its message holds already
-    return all(record.objects.get(kind, name) == name for kind, name in line.objects)
+    if (
+        not all(record.objects.get(kind, name) == name for kind, name in member.objects)
+        and line.exception is not None
+    ):
+        return False
+    naming = record.naming()
+    # Prose opens no second record of what its message holds already.
+    return naming is not None and naming.name == line.naming.name
 
 
 def _families(naming: catalog.Naming, info: SslInfo | None, side: str) -> tuple[str, ...]:

@@ -246,7 +246,8 @@ class Incidents:
             targets[0] if targets else None, families=families, side=key.side,
         )  # fmt: skip
         if configured and "null" in keystores:
-            hint = f"{NO_KEYSTORE} in {tally.values['keystores'].counts.get('null', 0):,} of them; elsewhere {hint}"
+            absent = tally.values["keystores"].counts["null"]
+            hint = f"{NO_KEYSTORE} in {absent:,} of them; elsewhere {hint}"
         return Incident(
             key.org,
             key.env,

@@ -7,9 +7,9 @@ a short cut. Whether a text names a failure is the catalogue's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logscan._failures import catalog
 from logscan.values import Channel, Entry, SslInfo, ThrownException
@@ -22,14 +22,15 @@ _CHANNEL = re.compile(
     r"(?P<kind>(?:SSL)?ClientChannel)\[(?P<ends>.*?)\]@(?P<id>\d+)(?P<rest>[^\n]*(?:\n[^\n]*){0,3})",
     re.DOTALL,
 )
-_USUAL = re.compile(
+_DESCRIBED = (
     r"((?:SSL)?ClientChannel)\[(?:C:([\d.]+):(\d+) Remote host:([\d.]+):(\d+)"
-    r"|\w+: Remote:([\d.]+):(\d+) Local:([\d.]+))\]@(\d+) useCount=(\d+) bytesRead=(\d+)"
-    r" bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *"
-    r"(?:isOpen=(true|false) +)?handshake failed, message: ([^\n]+)\n?\Z"
+    r"|\w+: Remote:([\d.]+):(\d+) Local:([\d.]+)(?::(\d+))?)\]@(\d+) useCount=(\d+) bytesRead=(\d+)"
+    r" bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *(?:isOpen=(true|false) *)?"
 )
-"""An opening line as Message Processors write it: a fast way for most of them. It gives what the general
-expressions give (a test holds them together)."""
+_CONNECTION = re.compile(_DESCRIBED + r"\Z")
+_USUAL = re.compile(_DESCRIBED + r"handshake failed, message: ([^\n]+)\n?\Z")
+"""An opening line as Message Processors write it, and its description of a connection: a fast way for most
+of them. It gives what the general expressions give (a test holds them together)."""
 _OLD_ENDS = re.compile(r"C:\s?(?P<a>.*?)\s+Remote host:\s?(?P<b>.*)", re.DOTALL)
 _NEW_ENDS = re.compile(r"\w+:\s+Remote:\s?(?P<a>.*?)\s+Local:\s?(?P<b>.*)", re.DOTALL)
 _NUMBER = re.compile(r"\b(useCount|bytesRead|bytesWritten|age|lastIO|isOpen)=(\w+)")
@@ -76,7 +77,8 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
     if method.endswith("handshakeFailed"):
         usual = _USUAL.match(body)
         if usual is not None:
-            usual_channel, reason = _usual(usual)
+            *description, message = usual.groups()
+            usual_channel, reason = _described(description), message.strip()
             naming = named((reason,), True)
             return Line("southbound", True, usual_channel, reason, None, _quoted(reason), naming)
     side = "northbound" if "HTTPServer" in method or body.startswith("Message id:") else "southbound"
@@ -163,20 +165,28 @@ def read_channel(body: str) -> Channel | None:
     )
 
 
-def _usual(found: re.Match[str]) -> tuple[Channel, str]:
-    """The channel and the reason of a usual opening line."""
-    kind, peer, peer_port, far, far_port, remote, remote_port, local, *rest = found.groups()
-    number, uses, read, written, age, last, is_open, message = rest
-    local_port = None
-    if peer is not None:
-        remote, remote_port, local, local_port = peer, int(peer_port), far, int(far_port)
-        if remote_port >= _EPHEMERAL > local_port > 0:
-            remote, remote_port, local, local_port = local, local_port, remote, remote_port
-    channel = Channel(
-        kind, int(number), remote, int(remote_port), local, local_port, int(uses), int(read), int(written),
-        int(age), int(last), None if is_open is None else is_open == "true",
+def described(description: str) -> Channel | None:
+    """The connection of a description that stands alone."""
+    found = _CONNECTION.match(description)
+    return read_channel(description) if found is None else _described(found.groups())
+
+
+def _described(groups: Sequence[str | Any]) -> Channel:
+    """The channel of the groups of :data:`_DESCRIBED`."""
+    kind, peer, peer_port, far, far_port, remote, remote_port, local, local_port, *numbers = groups
+    number, uses, read, written, age, last = numbers[:6]
+    is_open: str | None = numbers[6]
+    ends: tuple[str, int, str, int | None]
+    if not peer:
+        ends = remote, int(remote_port), local, None if local_port is None else int(local_port)
+    else:
+        ends = peer, int(peer_port), far, int(far_port)
+        if ends[1] >= _EPHEMERAL > int(far_port) > 0:
+            ends = far, int(far_port), peer, int(peer_port)
+    return Channel(
+        kind, int(number), *ends, int(uses), int(read), int(written), int(age), int(last),
+        None if is_open is None else is_open == "true",
     )  # fmt: skip
-    return channel, message.strip()
 
 
 def _ends(text: str) -> tuple[str, str]:

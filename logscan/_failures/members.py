@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from logscan._failures.log_lines import Line, read_channel
+from logscan._failures.log_lines import Line, described
 from logscan.values import Channel, FailedHandshake, Place, SslInfo
 
 EPOCH = datetime(1970, 1, 1)
@@ -88,11 +88,17 @@ class Member(NamedTuple):
         return None if found is None else int(found[1])
 
     @property
+    def described(self) -> Channel | None:
+        """Its connection."""
+        return self.reading.line.channel if self.channel is None else described(self.channel.decode())
+
+    @property
     def line(self) -> Line:
         """All that its own text says."""
         line = self.reading.line
-        channel = line.channel if self.channel is None else read_channel(self.channel.decode())
-        return line._replace(channel=channel, ssl_info=self.ssl_info or line.ssl_info, objects=self.objects)
+        return line._replace(
+            channel=self.described, ssl_info=self.ssl_info or line.ssl_info, objects=self.objects
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,12 +124,12 @@ class Template:
         channel = None
         if self.channel is not None:
             member = members[self.channel]
-            channel = _to(member.target) if brief else member.line.channel
+            channel = _to(member.target) if brief else member.described
         info = None if self.ssl_info is None else members[self.ssl_info]
         return FailedHandshake(
             first.time, first.zone, context.org, context.env, context.proxy, context.revision,
-            _text(first.message_id), _text(first.thread), self.alert, self.families, self.side, self.refused_by,
-            self.reason,
+            _text(first.message_id), _text(first.thread), self.alert, self.families, self.side,
+            self.refused_by, self.reason,
             channel,
             None if info is None else info.ssl_info or info.reading.line.ssl_info,
             None if self.exception is None else members[self.exception].reading.line.exception,

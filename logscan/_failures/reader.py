@@ -13,6 +13,7 @@ from logscan._failures.members import EPOCH, MICROSECOND, Context, Member
 from logscan._failures.readings import Readings, Recent, Said
 from logscan.values import Counters, Entry, Span
 
+_NOTHING = re.compile(rb"(?!)")
 _new = tuple.__new__
 
 
@@ -21,7 +22,8 @@ class MemberReader:
 
     Attributes:
         layout: how entries stand in the stream, as far as it was learned.
-        header: its expression; ``None``: the grammar reads all.
+        match: its expression; matches nothing where the grammar reads all.
+        seconds: times up to their second that exist, in microseconds since 1970.
 
     Args:
         layout: how entries stand in the stream.
@@ -30,12 +32,12 @@ class MemberReader:
     """
 
     def __init__(self, layout: Layout, readings: Readings, counters: Counters) -> None:
-        self.header = layout.header
+        self.match = (layout.header or _NOTHING).match
         self.layout = layout
         self._learner = Learner([])
         self._readings = readings
         self._counters = counters
-        self._seconds: Recent[bytes, int] = Recent(_moment)
+        self.seconds: Recent[bytes, int] = Recent(_moment)
         self._values: Recent[tuple[str | None, ...], Context] = Recent(_made)
         self._contexts: Recent[bytes, Context] = Recent(self._context)
 
@@ -52,14 +54,14 @@ class MemberReader:
             ValueError: its time does not exist.
         """
         second, fraction, zone, context, name, thread = found.group(1, 2, 3, 4, 5, 6)
-        moment = self._seconds[second]
+        moment = self.seconds[second]
         if fraction:
             moment += int(fraction) * 1000 if len(fraction) == 3 else int(fraction.ljust(6, b"0")[:6])
         return _new(
             Member,
             (
-                moment, at, None if zone is None else zone.decode(), self._contexts[context], name or None, thread,
-                *said, *place,
+                moment, at, None if zone is None else zone.decode(), self._contexts[context], name or None,
+                thread, *said, *place,
             ),
         )  # fmt: skip
 
@@ -76,10 +78,10 @@ class MemberReader:
         """The member of any entry."""
         self._counters.candidates += 1
         if not span.orphan:
-            found = None if self.header is None else self.header.match(span.data)
+            found = self.match(span.data)
             if found is None:
                 self.missed(span.data)
-            elif found[1] in self._seconds or self._exists(found[1]):
+            elif found[1] in self.seconds or self._exists(found[1]):
                 text = self.text_below(found, span.data[found.end() :])
                 said = self._readings.read(found[9], found[7], text)
                 return None if said is None else self.matched(found, said, at, span.place)
@@ -90,7 +92,7 @@ class MemberReader:
         layout = self._learner.again(self.layout, data, self._counters.candidates)
         if layout is not self.layout:
             self.layout = layout
-            self.header = layout.header
+            self.match = (layout.header or _NOTHING).match
 
     def _of_entry(self, entry: Entry, at: int) -> Member | None:
         method, level = _bytes(entry.method), _bytes(entry.level)
@@ -110,7 +112,7 @@ class MemberReader:
     def _exists(self, second: bytes) -> bool:
         """Whether there is such a time; if not, the grammar says what is wrong."""
         with contextlib.suppress(ValueError):
-            return self._seconds[second] is not None
+            return self.seconds[second] is not None
         return False
 
     def _context(self, data: bytes) -> Context:

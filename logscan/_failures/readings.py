@@ -44,11 +44,13 @@ V = TypeVar("V")
 _CHANNEL = (
     rb"(?:SSL)?ClientChannel\[(?:C:([\d.]{7,15}:(\d{1,5})) Remote host:([\d.]{7,15}:(\d{1,5}))"
     rb"|\w{1,20}: Remote:([\d.]{7,15}:\d{1,5}) Local:[\d.]{7,15}(?::\d{1,5})?)\]@\d{1,18} useCount=\d{1,18}"
-    rb" bytesRead=\d{1,18} bytesWritten=\d{1,18} age=\d{1,18}ms +lastIO=\d{1,18}ms *(?:isOpen=(?:true|false) *)?"
+    rb" bytesRead=\d{1,18} bytesWritten=\d{1,18} age=\d{1,18}ms +lastIO=\d{1,18}ms *"
+    rb"(?:isOpen=(?:true|false) *)?"
 )
 _OPENING = re.compile(rb"(" + _CHANNEL + rb")handshake failed, message: ([^\r\n]{1,4096})\r?\n?\Z")
 _INFO = re.compile(
-    rb"SSLInfo: KeyStore:([!-~]{1,300}) {1,8}KeyAlias:([!-~][ -~]{0,300}?) {1,8}TrustStore:([!-~]{1,300})\s{0,8}\Z"
+    rb"SSLInfo: KeyStore:([!-~]{1,300}) {1,8}KeyAlias:([!-~][ -~]{0,300}?) {1,8}"
+    rb"TrustStore:([!-~]{1,300})\s{0,8}\Z"
 )
 _THROWN = re.compile(rb"([ -?A-~]{0,300})@(\w{1,64})([ -?A-~]{0,300})\r?\n")
 _MASKED = re.compile(
@@ -75,9 +77,9 @@ class Said(NamedTuple):
 
 
 class Recent(dict[K, V]):
-    """A dictionary that forgets: at least the :data:`REMEMBERED` keys used last are in it, at most twice as many.
+    """A dictionary that forgets: the :data:`REMEMBERED` keys used last are in it, and at most as many more.
 
-    ``recent[key]`` gives the value of a key, which counts as used; an unknown one gives what ``made`` makes of it.
+    ``recent[key]`` gives the value of a key, which counts as used; for an unknown one ``made`` makes it.
     """
 
     def __init__(self, made: Callable[[K], V] | None = None, most: int = REMEMBERED) -> None:
@@ -122,7 +124,7 @@ class Readings:
 
     def __init__(self, neighbours: bool, remembered: int = REMEMBERED) -> None:
         self._neighbours = neighbours
-        self.kinds: Recent[bytes, int] = Recent(_kind, remembered)
+        self.kinds: Recent[bytes | None, int] = Recent(_kind, remembered)
         """Methods that log, by what they usually say."""
         self._readings: Recent[tuple[object, ...], Reading | _Nothing] = Recent(most=remembered)
         self._targets: Recent[bytes, str] = Recent(bytes.decode, remembered)
@@ -153,7 +155,7 @@ class Readings:
     def failed(
         self, method: bytes, level: bytes | None, buffer: bytes | bytearray, at: int, end: int
     ) -> Said | None:
-        """What a line of ``handshakeFailed()`` says whose text stands in a buffer; ``None``: it is not as usual."""
+        """What a line of ``handshakeFailed()`` says whose text stands in a buffer; ``None``: it is unusual."""
         found = _OPENING.match(buffer, at, end)
         if found is not None:
             channel, target, peer_port, far, far_port, remote, reason = found.groups()
@@ -179,8 +181,8 @@ class Readings:
     def thrown(
         self, method: bytes, level: bytes | None, buffer: bytearray, at: int, end: int
     ) -> tuple[Said, int] | None:
-        """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its stack trace is
-        not known, or it is not as usual."""
+        """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its stack trace
+        is not known, or it is unusual."""
         found = _THROWN.match(buffer, at, end)
         if found is None:
             return None
@@ -301,8 +303,10 @@ NOTHING = Said(Reading(Line()))
 """What a text says that says nothing of a failure."""
 
 
-def _kind(method: bytes) -> int:
+def _kind(method: bytes | None) -> int:
     """What a method usually logs."""
+    if method is None:
+        return ANYTHING
     if method.endswith(b"handshakeFailed"):
         return FAILED
     return EXCEPTION if b"Exception" in method or method.endswith(b"onError") else ANYTHING

@@ -10,6 +10,7 @@ handshakes are remembered.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import pairwise
 
 from logscan._failures.handshakes import Records, Rule
 from logscan._failures.members import OTHER, Member, Template
@@ -42,7 +43,7 @@ class Shapes:
             return None
         readings = tuple([member.reading for member in members])
         kinds = [reading.kind for reading in readings]
-        if kinds[-1] < OTHER and all(one < other for one, other in zip(kinds, kinds[1:], strict=False)):
+        if kinds[-1] < OTHER and all(one < other for one, other in pairwise(kinds)):
             return readings  # an opening line, its SSLInfo, its exception: nothing else can matter
         moments = [member.moment for member in members if member.moment is not None]
         if len(moments) < len(members) or max(moments) - min(moments) > rule.time:
@@ -55,7 +56,7 @@ class Shapes:
         return readings, tuple(relations)
 
     def _joined(self, members: list[Member]) -> tuple[Template, ...]:
-        """What the records make of a group. (A group that is kept whole is too short to fill them.)"""
+        """What the records make of a group; one that is kept whole is too short to fill them."""
         records = Records(self._rule, self._neighbours)
         done = [template for number, member in enumerate(members) for template in records.add(number, member)]
         return (*done, *records.end())

@@ -119,9 +119,9 @@ class Tally:
                 continue
             if name is None:
                 done.unnamed += 1
-            if self._ranged or first.zone is not None or moment is None or moment > self._horizon:
-                if not self._in_time(first):
-                    continue
+            unclear = self._ranged or first.zone is not None or moment is None or moment > self._horizon
+            if unclear and not self._in_time(first):
+                continue
             info, channel = template.ssl_info, template.channel
             host = self._hosts.get(first.path) or self._host(first.path)
             key = (

@@ -58,8 +58,8 @@ def report(
     check_names(choosing, Choosing)
     return report_selected(
         paths_of(paths), selection_of(choosing),
-        by=several(by), each=each, now=now, limits=limits_of(choosing), rule=rule_of(choosing), host_of=hosts_of(choosing),
-        progress=choosing.get("progress"), cluster=choosing.get("cluster"),
+        by=several(by), each=each, now=now, limits=limits_of(choosing), rule=rule_of(choosing),
+        host_of=hosts_of(choosing), progress=choosing.get("progress"), cluster=choosing.get("cluster"),
     )  # fmt: skip
 
 

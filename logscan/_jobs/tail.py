@@ -122,16 +122,17 @@ class Watcher:
         At the end it gives what is left; not with a checkpoint: the next run reads that again, whole.
         """
         while not stopped():
-            for spans in self._paths.look():
-                yield self._update(spans)
+            for followed, spans in self._paths.look():
+                yield self._update(followed, spans)
             failures = self._joiner.release()
             yield WatchUpdate(self._new(failures), [])
             if self._paths.has_ended:
                 break
             self._paths.wait(has_open_messages=bool(len(self._joiner)))
         if not self._is_resumable:
-            last = self._update(self._paths.drain())
-            yield last._replace(failures=last.failures + self._new(self._joiner.drain()))
+            for followed, spans in self._paths.drain():
+                yield self._update(followed, spans)
+            yield WatchUpdate(self._new(self._joiner.drain()), [])
 
     def __iter__(self) -> Iterator[WatchUpdate]:
         """Follow for ever, or until standard input has ended."""
@@ -188,10 +189,10 @@ class Watcher:
         """
         save(os.fspath(path), self.checkpoint())
 
-    def _update(self, spans: list[Span]) -> WatchUpdate:
+    def _update(self, followed: str, spans: list[Span]) -> WatchUpdate:
         if self._gives_entries:
             return WatchUpdate([], spans)
-        return WatchUpdate(self._new(self._joiner.feed(spans)), [])
+        return WatchUpdate(self._new(self._joiner.feed(followed, spans)), [])
 
     def _new(self, failures: list[FailedHandshake]) -> list[FailedHandshake]:
         """Count the failures that were not given before; give the selected ones."""

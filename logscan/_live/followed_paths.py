@@ -74,12 +74,13 @@ class FollowedPaths:
         """Paths that are followed."""
         return len(self._scanners)
 
-    def look(self) -> Iterator[list[Span]]:
+    def look(self) -> Iterator[tuple[str, list[Span]]]:
         """Look at the inputs to which something may have happened: the spans that have become whole."""
         self.is_busy = False
         for path, scanner in list(self._scanners.items()):
             if self._touched is None or path in self._touched or not scanner.is_flushed:
-                yield from scanner.look()
+                for spans in scanner.look():
+                    yield path, spans
                 self.is_busy = self.is_busy or scanner.is_busy
 
     def wait(self, *, has_open_messages: bool) -> None:
@@ -109,9 +110,9 @@ class FollowedPaths:
                 self._follow(path, from_start=True)
                 self._waker.watch_folder(os.path.dirname(os.path.abspath(path)))
 
-    def drain(self) -> list[Span]:
+    def drain(self) -> list[tuple[str, list[Span]]]:
         """What is left when following ends."""
-        return [span for scanner in self._scanners.values() for span in scanner.drain()]
+        return [(path, scanner.drain()) for path, scanner in self._scanners.items()]
 
     def close(self) -> None:
         """Release files and watches."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import partial
 from typing import NamedTuple
 
 from logscan._entries.layouts import PLAIN
@@ -16,7 +16,6 @@ from logscan._failures.reader import MemberReader
 from logscan._failures.readings import Readings
 from logscan._failures.shapes import Shapes
 from logscan._live.options import FollowOptions
-from logscan._reading.paths import describe
 from logscan.values import Counters, FailedHandshake, Place, Span
 
 LATE = 10.0
@@ -25,27 +24,20 @@ RECENT = 1_000
 """Messages that are kept for that."""
 
 _Name = tuple[str, Key]
-"""Rotated family and key of a group: entries of different families never belong together."""
-
-
-class _Given(NamedTuple):
-    """What was given of a group."""
-
-    failure_ids: frozenset[str] = frozenset()
-    entries: int = 0
-    """How many entries it had."""
+"""Followed path and key of a group: entries of different paths never belong together."""
 
 
 class _Recent(NamedTuple):
     """A group whose failures were given."""
 
     group: Group
-    given: _Given
+    entries: int
+    """How many entries it had then."""
     since: float
 
 
 class _Stream:
-    """What is known of one rotated family that is followed."""
+    """What is known of one path that is followed."""
 
     def __init__(self, reader: MemberReader, groups: Groups) -> None:
         self.reader = reader
@@ -68,8 +60,9 @@ class _Stream:
 class LiveJoiner:
     """Entries in, failed handshakes out.
 
-    What belongs together is decided as in a report (:mod:`logscan._failures.groups`). But a live group is only quiet,
-    not over: it is given after a moment, and when more of its entries come later, it is joined with them again.
+    What belongs together is decided as in a report (:mod:`logscan._failures.groups`). But a live group is
+    only quiet, not over: it is given after a moment, and when more of its entries come later, it is joined
+    with them again.
 
     Args:
         counters: takes candidates and late entries.
@@ -90,8 +83,8 @@ class LiveJoiner:
         self._streams: dict[str, _Stream] = {}
         self._seen: OrderedDict[_Name, float] = OrderedDict()
         """Open groups, with the moment of their newest entry, oldest first."""
-        self._given: dict[_Name, _Given] = {}
-        """Open groups of which failures were given already."""
+        self._given: dict[_Name, int] = {}
+        """Open groups of which failures were given already, with how many entries they had then."""
         self._recent: OrderedDict[_Name, _Recent] = OrderedDict()
         self._new: list[FailedHandshake] = []
 
@@ -99,15 +92,14 @@ class LiveJoiner:
         """Messages that are open."""
         return len(self._seen)
 
-    def feed(self, spans: Iterable[Span]) -> list[FailedHandshake]:
-        """The failures that some entries complete."""
+    def feed(self, followed: str, spans: Iterable[Span]) -> list[FailedHandshake]:
+        """The failures that some entries of a followed path complete."""
         now = self._options.clock.monotonic()
+        stream = self._streams.get(followed) or self._stream(followed)
         for span in spans:
-            family = _family(span.place.path)
-            stream = self._streams.get(family) or self._stream(family)
             member = stream.reader.of_span(span, stream.at(span))
             if member is not None:
-                self._add(stream, member, now)
+                self._add(followed, member, now)
         return self._taken()
 
     def release(self) -> list[FailedHandshake]:
@@ -139,21 +131,21 @@ class LiveJoiner:
         for recent in self._recent.values():
             yield recent.group.members[0].place
 
-    def _stream(self, family: str) -> _Stream:
-        groups = Groups(self._rule, self._options.neighbours, self._ended, self._joined)
+    def _stream(self, followed: str) -> _Stream:
+        groups = Groups(self._rule, self._options.neighbours, partial(self._give, followed), self._joined)
         reader = MemberReader(PLAIN, self._readings, self._counters)
-        stream = self._streams[family] = _Stream(reader, groups)
+        stream = self._streams[followed] = _Stream(reader, groups)
         return stream
 
-    def _add(self, stream: _Stream, member: Member, now: float) -> None:
+    def _add(self, followed: str, member: Member, now: float) -> None:
         """Add an entry to its group."""
-        name = _family(member.path), key_of(member)
+        stream, name = self._streams[followed], (followed, key_of(member))
         recent = self._recent.pop(name, None)
         if recent is not None and name not in self._seen:
             group = recent.group
             if _replaces(group, member) or follows(self._rule, group.last, member):
                 stream.groups.take(group)
-                self._given[name] = recent.given
+                self._given[name] = recent.entries
         group_now = stream.groups.get(name[1])
         if group_now is None or not _replace(group_now, member):
             stream.groups.feed(member)
@@ -162,9 +154,9 @@ class LiveJoiner:
 
     def _release(self, name: _Name, now: float) -> None:
         """Give the failures of a group, and keep it for late entries."""
-        family, key = name
+        followed, key = name
         del self._seen[name]
-        groups = self._streams[family].groups
+        groups = self._streams[followed].groups
         group = groups.remove(key)
         if group is None:
             return
@@ -172,59 +164,46 @@ class LiveJoiner:
             groups.end(group)
             self._given.pop(name, None)
             return
-        given = self._give(group)
-        if group.members[0].message_id is not None and given.failure_ids:
-            self._recent[name] = _Recent(group, given, now)
-
-    def _ended(self, group: Group) -> None:
-        """A group is over because another entry of its message came that does not belong to it."""
-        self._give(group)
+        if self._give(followed, group) and group.members[0].message_id is not None:
+            self._recent[name] = _Recent(group, len(group.members), now)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
         """Some failures of a long group are complete."""
-        name = _family(group.last.path), group.key
-        self._failures(group.members, templates, self._given.get(name, _Given()).failure_ids)
+        self._new += self._failures(group.members, templates)
 
-    def _give(self, group: Group) -> _Given:
-        """Give the failures of a group that were not given; what was given of it then."""
-        given = self._given.pop((_family(group.last.path), group.key), _Given())
-        before = len(self._new)
-        ids = self._failures(group.members, self._shapes.templates(group.members), given.failure_ids)
-        if given.entries and len(self._new) == before:
-            self._counters.late_entries += len(group.members) - given.entries
-        return _Given(ids | given.failure_ids, len(group.members))
+    def _give(self, followed: str, group: Group) -> bool:
+        """Give the failures of a group that were not given; whether it has any."""
+        entries = self._given.pop((followed, group.key), 0)
+        failures = self._failures(group.members, self._shapes.templates(group.members))
+        if not entries:
+            self._new += failures
+            return bool(failures)
+        earlier = group.members[:entries]
+        given = {failure_id(failure) for failure in self._failures(earlier, self._shapes.templates(earlier))}
+        new = [failure for failure in failures if failure_id(failure) not in given]
+        if not new:
+            self._counters.late_entries += len(group.members) - entries
+        self._new += new
+        return True
 
-    def _failures(
-        self, members: list[Member], templates: Iterable[Template], given: frozenset[str]
-    ) -> frozenset[str]:
-        ids = []
-        for template in templates:
-            failure = template.failure(members, self._host_of(members[template.first].path))
-            ids.append(failure_id(failure))
-            if ids[-1] not in given:
-                self._new.append(failure)
-        return frozenset(ids)
+    def _failures(self, members: list[Member], templates: Iterable[Template]) -> list[FailedHandshake]:
+        host_of = self._host_of
+        return [template.failure(members, host_of(members[template.first].path)) for template in templates]
 
     def _taken(self) -> list[FailedHandshake]:
         new, self._new = self._new, []
         return new
 
 
-@lru_cache(maxsize=1024)
-def _family(path: str) -> str:
-    """The same for all files of a rotated family: an entry may be cut from its like by a rotation."""
-    return describe(path).stem
-
-
 def _replaces(group: Group, member: Member) -> bool:
     """Whether an entry is one of a group that is given again, with more lines."""
-    return any(held.place == member.place for held in group.members)
+    return any(held.offset == member.offset and held.place == member.place for held in group.members)
 
 
 def _replace(group: Group, member: Member) -> bool:
     """Put an entry that was given again in the place of what it was; whether it was."""
     for number, held in enumerate(group.members):
-        if held.place == member.place:
+        if held.offset == member.offset and held.place == member.place:
             group.members[number] = member
             if group.last.place == member.place:
                 group.last = member

@@ -188,8 +188,14 @@ def test_too_many_open_failures_are_told(run: Run, tmp_path: Path) -> None:
     other.write_text(
         "".join(channel(BAD, m=f"m-{n}") for n in range(50)) + "".join(info(m=f"m-{n}") for n in range(50))
     )
-    assert b"18 failures counted before their lines were complete" in run("report", "--details", "0", log).stdout
-    for options, count in (((), b"50 failed"), (("--join-bytes", "1000"), b"50 failed"), (("--join-time", "0"), b"50 failed")):
+    assert (
+        b"18 failures counted before their lines were complete" in run("report", "--details", "0", log).stdout
+    )
+    for options, count in (
+        ((), b"50 failed"),
+        (("--join-bytes", "1000"), b"50 failed"),
+        (("--join-time", "0"), b"50 failed"),
+    ):
         done = run("report", "--details", "0", *options, other)
         assert b"before their lines" not in done.stdout
         assert count in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from logscan._entries.learned import learned_from
 from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount
 from logscan._failures.groups import MOST_KEPT, MOST_MEMBERS, Group, Groups
-from logscan._failures.handshakes import MOST_RECORDS, Rule
+from logscan._failures.handshakes import DEFAULT_RULE, MOST_RECORDS, Rule
 from logscan._failures.members import Member, Template
 from logscan._failures.reader import MemberReader
 from logscan._failures.readings import Readings
@@ -32,7 +33,7 @@ def members(data: bytes | str) -> list[Member]:
     return [member for span in split_entries(text)[0] if (member := member_of(span))]
 
 
-def grouped(all_: list[Member], rule: Rule = Rule()) -> tuple[list[list[Member]], Groups]:
+def grouped(all_: list[Member], rule: Rule = DEFAULT_RULE) -> tuple[list[list[Member]], Groups]:
     """The groups in the order in which they end."""
     ended: list[list[Member]] = []
     groups = Groups(rule, False, lambda group: ended.append(group.members), lambda *_: None)
@@ -145,7 +146,7 @@ def test_more_open_failures_than_are_kept() -> None:
 # Shapes, and units.
 
 
-def request(rule: Rule = Rule()) -> CountRequest:
+def request(rule: Rule = DEFAULT_RULE) -> CountRequest:
     return CountRequest(ALL, ("target",), datetime.max, HostNames(["mp01"]), each=True, rule=rule)
 
 
@@ -163,13 +164,14 @@ def shown(failures: list[FailedHandshake]) -> list[FailedHandshake]:
 def test_remembered_and_plain_agree(data: bytes, again: bytes, remembered: int) -> None:
     """What is remembered of one log is right for another, however little is remembered."""
     readings, shapes = Readings(False, remembered), Shapes(Rule(), False, remembered)
+    found: list[FailedHandshake] = []
+    groups = Groups(
+        Rule(), False,
+        lambda group: found.extend(t.failure(group.members, "") for t in shapes.templates(group.members)),
+        lambda group, templates: found.extend(t.failure(group.members, "") for t in templates),
+    )  # fmt: skip
     for text in (data, again, data):
-        found: list[FailedHandshake] = []
-        groups = Groups(
-            Rule(), False,
-            lambda group: found.extend(t.failure(group.members, "") for t in shapes.templates(group.members)),
-            lambda group, templates: found.extend(t.failure(group.members, "") for t in templates),
-        )  # fmt: skip
+        found.clear()
         for member in read(text, readings):
             groups.feed(member)
         groups.drain()
@@ -225,7 +227,7 @@ def test_units_add_up(data: bytes, seed: int, rule: Rule) -> None:
     size = len(data) or 1
     cuts = [0, *sorted({rnd.randrange(1, size) for _ in range(rnd.randrange(4))} if size > 1 else ()), size]
     seams = Seams(task.request)
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         if not seams.add(part_of(all_, begin, end, size, task)):
             moments = [member.moment for member in all_ if member.moment is not None]
             falls = any(

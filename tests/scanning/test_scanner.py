@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan._failures.handshakes import Rule
+from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._jobs.report import report_selected
 from logscan._jobs.search import find
 from logscan._scanning import needles as finders
@@ -34,7 +34,9 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 }  # fmt: skip
 
 
-def engine(paths: list[str], limits: Limits, rule: Rule = Rule()) -> tuple[list[FailedHandshake], Counters]:
+def engine(
+    paths: list[str], limits: Limits, rule: Rule = DEFAULT_RULE
+) -> tuple[list[FailedHandshake], Counters]:
     done = report_selected(paths, ALL, limits=limits, rule=rule, each=True)
     return done.failures, done.counters
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from logscan._entries.openers import layout_of
 from logscan._entries.parse import parse
 from logscan._failures.catalog import NEEDLES
-from logscan._failures.handshakes import Records, Rule
+from logscan._failures.handshakes import DEFAULT_RULE, Records, Rule
 from logscan._failures.log_lines import read_line
 from logscan._failures.members import EPOCH, MICROSECOND, Context, Member, Reading
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
@@ -50,7 +50,7 @@ def failures_of(
     data: bytes,
     path: str = "x",
     limit: int = DEFAULT_MAX_ENTRY,
-    rule: Rule = Rule(),  # noqa: B008
+    rule: Rule = DEFAULT_RULE,
 ) -> list[FailedHandshake]:
     """All failed handshakes of one log."""
     whole, _ = split_entries(data, path, 1 << 60)
@@ -76,7 +76,9 @@ def member_of(span: Span, neighbours: bool = False) -> Member | None:
     )  # fmt: skip
 
 
-def joined(members: Iterable[Member], rule: Rule = Rule(), neighbours: bool = False) -> list[FailedHandshake]:  # noqa: B008
+def joined(
+    members: Iterable[Member], rule: Rule = DEFAULT_RULE, neighbours: bool = False
+) -> list[FailedHandshake]:
     """The failed handshakes of the entries of one stream: each pair of entries of one id (or, without one, of one
     thread) that follow each other belongs to one group if the rule holds for it."""
     groups: list[list[Member]] = []
