@@ -158,7 +158,8 @@ def report(
     with common.progress_line(quiet) as progress:
         result = report_selected(
             names, selection, by=shape.by, limits=limits, rule=rule(join_time, join_bytes),
-            host_of=HostNames(host or ()), each=shape.each, progress=progress, count_lines=stats, cluster=cluster,
+            host_of=HostNames(host or ()), each=shape.each, progress=progress, count_lines=stats,
+            cluster=cluster,
         )  # fmt: skip
     complaints = common.Complaints(result.counters)
     complaints.print_new()

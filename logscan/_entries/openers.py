@@ -74,7 +74,7 @@ def has_entry(data: bytes) -> bool:
 
 
 def layout_of(head: bytes | bytearray | memoryview) -> Layout:
-    """The layout of a stream, by its first bytes: plain, unless another opens more than twice as many lines."""
+    """The layout of a stream, by its first bytes: plain, if no other opens more than twice as many lines."""
     text = bytes(head)
     first = Openers(PLAIN).next(text, 0, len(text))
     if first is not None and begins_entry(text, first, len(text)):

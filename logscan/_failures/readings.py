@@ -155,7 +155,7 @@ class Readings:
     def failed(
         self, method: bytes, level: bytes | None, buffer: bytes | bytearray, at: int, end: int
     ) -> Said | None:
-        """What a line of ``handshakeFailed()`` says whose text stands in a buffer; ``None``: it is unusual."""
+        """What a line of ``handshakeFailed()`` says whose text is in a buffer; ``None``: it is unusual."""
         found = _OPENING.match(buffer, at, end)
         if found is not None:
             channel, target, peer_port, far, far_port, remote, reason = found.groups()
@@ -181,8 +181,8 @@ class Readings:
     def thrown(
         self, method: bytes, level: bytes | None, buffer: bytearray, at: int, end: int
     ) -> tuple[Said, int] | None:
-        """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its stack trace
-        is not known, or it is unusual."""
+        """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its trace is not
+        known, or it is unusual."""
         found = _THROWN.match(buffer, at, end)
         if found is None:
             return None
