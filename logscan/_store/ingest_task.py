@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logscan._entries.layouts import Layout, begins_entry, layout_named
+from logscan._entries.layouts import Layout, begins_entry
 from logscan._entries.openers import Openers
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.fingerprint import TAIL
@@ -50,7 +50,7 @@ class IngestTask:
     """The file's name in rows."""
     source: int
     """Number of the source in the manifest."""
-    layout: str
+    layout: Layout
     begin: int
     end: int | None
     """Start of the next task's range; ``None``: read to the end."""
@@ -122,12 +122,11 @@ def run_task(task: IngestTask) -> TaskResult:
         InputError: the source cannot be opened.
     """
     result = TaskResult(task)
-    layout = layout_named(task.layout)
     entries, failures = Partitions(task.target, ENTRIES), Partitions(task.target, FAILURES)
     needles = Needles()
     try:
-        for chunk in _chunks(task, layout, result):
-            rows = _rows_of(chunk, task, layout, needles)
+        for chunk in _chunks(task, result):
+            rows = _rows_of(chunk, task, needles)
             is_piece = rows.batch.column("form")[0].as_py() & PIECE != 0
             doubtful = chunk.is_first and not is_piece and _is_doubtful(task, chunk.data)
             if is_piece or doubtful:
@@ -181,8 +180,8 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
     return pa.RecordBatch.from_pylist([row], FAILURE_SCHEMA)
 
 
-def _rows_of(chunk: _Chunk, task: IngestTask, layout: Layout, needles: Needles) -> _Rows:
-    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, layout)
+def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles) -> _Rows:
+    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, task.layout)
     found = np.zeros(len(starts), np.int64)
     for bit, hits in needles.hits(chunk.data):
         if hits:
@@ -220,11 +219,11 @@ def _continue(
         failures.add(failure_row(result.task.source, result.task.shown, before))
 
 
-def _chunks(task: IngestTask, layout: Layout, result: TaskResult) -> Iterator[_Chunk]:
+def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
     """The chunks of a task, up to its end or to damage."""
     stream = open_bytes(task.path, task.begin, ahead=True)
     left = None if task.end is None else task.end - task.begin
-    openers = Openers(layout)
+    openers = Openers(task.layout)
     unused = bytearray()
     offset = task.begin
     is_first = True

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 8192
 """Rows in memory at once, of each open file."""
 _WORDS = (
-    "org", "env", "proxy", "revision", "thread", "level", "logger", "class", "method", "file",
+    "org", "env", "proxy", "revision", "thread", "level", "logger", "class", "method", "shape", "file",
 )  # fmt: skip
 """Columns with few different values, read as dictionaries."""
 _OFFSET_BITS = 44
@@ -118,6 +118,8 @@ class _Cursor:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        from logscan._store.parquet_files import completed
+
         if self._batches is None:
             self._batches = self._open()
         for batch in self._batches:
@@ -130,7 +132,7 @@ class _Cursor:
             places = np.array([self._order.get(n, 0) for n in range(int(sources.max()) + 1)], np.int64)
             offsets = batch.column("offset").to_numpy(zero_copy_only=False)
             self._keys = places[sources] << _OFFSET_BITS | offsets
-            self._batch, self._taken = batch, 0
+            self._batch, self._taken = completed(batch, self.file.kind), 0
             return True
         return False
 

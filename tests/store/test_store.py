@@ -32,6 +32,7 @@ from logscan.values import Counters, FailedHandshake
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
 from support.killing import COMMAND, calls, run
+from support.layouts import mixed
 from support.logs import entries, logs
 from support.profiles import fewer
 
@@ -78,19 +79,28 @@ def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
 @fewer(5)
 @given(
     data=st.one_of(logs(), entries()),
+    layouts=st.one_of(st.none(), st.integers(0, 1 << 30)),
     seed=st.integers(0, 1 << 20),
     block=st.sampled_from([1 << 9, 1 << 12, 1 << 20]),
     longest=st.sampled_from([1 << 11, 8 << 20]),
 )
 def test_what_comes_out_is_what_went_in(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int, block: int, longest: int
+    tmp_path_factory: pytest.TempPathFactory,
+    data: bytes,
+    layouts: int | None,
+    seed: int,
+    block: int,
+    longest: int,
 ) -> None:
-    """A log that grows, is rotated and packed, and is ingested now and then: text and answers stay the same."""
+    """A log that grows, is rotated and packed, and is ingested now and then, in every layout: text and answers
+    stay the same."""
     folder = tmp_path_factory.mktemp("store")
     logs_folder = folder / "logs"
     logs_folder.mkdir()
     rnd = random.Random(seed)
     data = FIRST + data
+    if layouts is not None:
+        data = mixed(data, random.Random(layouts))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ingest_task, "CHUNK_BYTES", block)
         patch.setattr(ingest_task, "LONGEST_ROW", longest)
@@ -347,8 +357,8 @@ def test_faults(fault: str, store: Path) -> None:
     manifest = store / "logscan-store.json"
     one = next(path for path in (store / "entries").rglob("*.parquet") if "no-keystore" in str(path))
     if fault == "version":
-        manifest.write_text(manifest.read_text().replace('"version":1', '"version":2'))
-        expected = {"report": b"a store of version 2", "ingest": b"a store of version 2"}
+        manifest.write_text(manifest.read_text().replace('"version":2', '"version":3'))
+        expected = {"report": b"a store of version 3", "ingest": b"a store of version 3"}
     elif fault == "damaged":
         manifest.write_bytes(manifest.read_bytes()[:500])
         expected = {"report": b"damaged", "cat": b"damaged"}

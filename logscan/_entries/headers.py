@@ -1,0 +1,176 @@
+"""The headers of a chunk: where their parts stand, and what these say."""
+
+from __future__ import annotations
+
+import re
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from logscan._entries import header_parts
+from logscan._entries.buffers import numbers, values_of
+from logscan._entries.header_bounds import Bools, Bounds, Ints, Text, bounds_of, matches
+from logscan._entries.header_parts import Context, Remembered, Severity, Thread
+from logscan._entries.layouts import PLAIN, Layout
+
+Part = TypeVar("Part")
+
+_MOST_TIMES = 4
+"""Times of a line that may be the entry's own."""
+_LONGEST_PREFIX = 200
+_MOST_PREFIXES = 64
+"""Different prefixes in a chunk, apart from their digits; entries with others go through the grammar."""
+
+
+class Coded(NamedTuple, Generic[Part]):
+    """A part of each header, by its number among the different ones."""
+
+    codes: npt.NDArray[np.int32]
+    parts: list[Part]
+
+    def only(self, which: Bools | Ints) -> Coded[Part]:
+        """The parts of some of the headers."""
+        return Coded(self.codes[which], self.parts)
+
+
+class Headers(NamedTuple):
+    """The headers of a chunk that are read."""
+
+    bounds: Bounds
+    contexts: Coded[Context | None]
+    threads: Coded[Thread | None]
+    severities: Coded[Severity | None]
+
+    def only(self, which: Bools | Ints) -> Headers:
+        """Some of the headers."""
+        return Headers(
+            self.bounds.only(which), self.contexts.only(which), self.threads.only(which),
+            self.severities.only(which),
+        )  # fmt: skip
+
+
+def headers_of(text: Text, layout: Layout) -> Headers:
+    """All headers of a chunk that are read, in their order; the others are for the grammar."""
+    if layout.name == PLAIN.name:
+        starts = text.starts
+        first = text.byte(starts) - np.uint8(0x30)
+        lines = np.flatnonzero(first < 10)
+        return _read(text, bounds_of(text, layout.form, lines, starts[lines]))
+    return _prefixed(text, layout)
+
+
+def slices(text: Text, begins: Ints, ends: Ints, valid: Bools | None = None) -> pa.StringArray:
+    """The texts between offsets in ascending order; null where they are not valid."""
+    count = len(begins)
+    offsets = np.empty(2 * count + 1, np.int32)
+    offsets[:-1:2], offsets[1::2] = begins, ends
+    offsets[-1] = text.size
+    parts = pa.StringArray.from_buffers(2 * count, pa.py_buffer(offsets), pa.py_buffer(text.data))
+    return parts.take(numbers(np.arange(0, 2 * count, 2, dtype=np.int32), pa.int32(), valid))
+
+
+def coded(text: Text, begins: Ints, ends: Ints, read: Remembered[Part]) -> Coded[Part | None]:
+    """The texts between offsets, each different one read once."""
+    different = slices(text, begins, ends).dictionary_encode()
+    return Coded(values_of(different.indices), read(different.dictionary.to_pylist()))
+
+
+def _read(text: Text, bounds: Bounds) -> Headers:
+    """Those headers whose parts the grammar reads as such."""
+    contexts = coded(text, bounds.stamp_ends, bounds.context_ends, header_parts.contexts)
+    severities = coded(text, bounds.thread_ends, bounds.bodies, header_parts.severities)
+    names = slices(text, bounds.thread_begins, bounds.thread_ends).dictionary_encode()
+    threads: Coded[Thread | None] = Coded(values_of(names.indices), [])
+    words = names.dictionary.to_pylist()
+    threads.parts.extend(header_parts.threads(words))
+    if bounds.bare.any():
+        threads = threads._replace(codes=threads.codes + np.int32(len(words)) * bounds.bare)
+        threads.parts.extend(header_parts.bare_threads(words))
+    found = Headers(bounds, contexts, threads, severities)
+    good = _known(contexts) & _known(threads) & _known(severities)
+    zoned = np.array([part is not None and part.zone is not None for part in threads.parts], bool)
+    if zoned.any():
+        good &= ~zoned[threads.codes] | (bounds.gaps == 1)
+    return found if good.all() else found.only(good)
+
+
+def _known(part: Coded[Part | None]) -> Bools:
+    """Which headers have a part that was read."""
+    known = np.array([one is not None for one in part.parts], bool)
+    return np.asarray(known[part.codes])
+
+
+def _prefixed(text: Text, layout: Layout) -> Headers:
+    """The headers of lines that begin with something else. One of the times in a line is the entry's own."""
+    times, lines = text.times
+    near = times - text.starts[lines] <= _LONGEST_PREFIX
+    times, lines = times[near], lines[near]
+    firsts = np.flatnonzero(np.diff(lines, prepend=-1))
+    done = np.zeros(len(text.starts), bool)
+    rounds: list[Headers] = []
+    for number in _order_of_times(text, layout, times, lines):
+        at = firsts + number
+        at = at[at < len(lines)]
+        rows = firsts[: len(at)]
+        left = lines[at] == lines[rows]
+        at, rows = at[left], rows[left]
+        found = _read(text, bounds_of(text, layout.form, lines[at], times[at]))
+        found = found.only(_prefixes_known(text, text.starts[found.bounds.lines], found.bounds.begins))
+        rounds.append(found)
+        if len(found.bounds.lines) == len(firsts):
+            break
+        done[found.bounds.lines] = True
+        firsts = firsts[~done[lines[firsts]]]
+    held = [found for found in rounds if len(found.bounds.lines)]
+    if len(held) == 1:
+        return held[0]
+    if not held:
+        return _read(text, bounds_of(text, layout.form, lines[:0], times[:0]))
+    lines = np.concatenate([found.bounds.lines for found in held])
+    begins = np.concatenate([found.bounds.begins for found in held])
+    order = np.argsort(lines)
+    return _read(text, bounds_of(text, layout.form, lines[order], begins[order]))
+
+
+def _order_of_times(text: Text, layout: Layout, times: Ints, lines: Ints) -> list[int]:
+    """Numbers of times in a line: first those that the learned layout says."""
+    found: list[int] = []
+    if layout.header is not None:
+        firsts = np.flatnonzero(np.diff(lines, prepend=-1))
+        for first in firsts[:: 1 + len(firsts) // 8].tolist():
+            line = int(lines[first])
+            header = layout.header.match(text.data, int(text.starts[line]))
+            if header is not None:
+                begins = times[first : first + _MOST_TIMES].tolist()
+                found += [begins.index(header.start(1))] if header.start(1) in begins else []
+    return list(dict.fromkeys([*found, *range(_MOST_TIMES)]))
+
+
+def _prefixes_known(text: Text, starts: Ints, ends: Ints) -> Bools:
+    """Whether the grammar takes what stands before each time for a prefix."""
+    sizes = ends - starts
+    known = sizes == 0
+    left = np.flatnonzero(~known)
+    for _ in range(_MOST_PREFIXES):
+        if not len(left):
+            break
+        size = int(sizes[left[0]])
+        prefix = text.data[starts[left[0]] : starts[left[0]] + size]
+        like = sizes[left] == size
+        rows = left if like.all() else left[like]
+        alike = np.ones(len(rows), bool)
+        for at in range(0, size, 8):
+            part = prefix[at : at + 8]
+            digits = bytes(0xFF if 0x30 <= byte <= 0x39 else 0 for byte in part)
+            alike &= matches(text.word(starts[rows] + at), part, digits)
+        (is_prefix,) = header_parts.prefixes([re.sub(r"\d", "0", prefix.decode("latin-1"))])
+        if is_prefix:
+            known[rows[alike]] = True
+        left = (
+            np.setdiff1d(left, rows[alike], assume_unique=True)
+            if not alike.all() or len(rows) < len(left)
+            else left[:0]
+        )
+    return np.asarray(known)
