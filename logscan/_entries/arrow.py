@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from logscan._entries import header_parts
 from logscan._entries.buffers import coded as coded_words
 from logscan._entries.buffers import flags, numbers, present, texts, values_of, words
-from logscan._entries.header_bounds import Bools, Ints, Text, blank, same
+from logscan._entries.chunk_text import Bools, Ints, Text, blank, same
 from logscan._entries.header_parts import Call
 from logscan._entries.headers import Coded, Headers, coded, headers_of, slices
 from logscan._entries.layouts import NEVER_OPENS, PLAIN, Layout

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from logscan._entries import header_parts
 from logscan._entries.buffers import numbers, values_of
-from logscan._entries.header_bounds import Bools, Bounds, Ints, Text, bounds_of, matches
+from logscan._entries.chunk_text import Bools, Ints, Text, matches
+from logscan._entries.header_bounds import Bounds, bounds_of
 from logscan._entries.header_parts import Context, Remembered, Severity, Thread
 from logscan._entries.layouts import PLAIN, Layout
 

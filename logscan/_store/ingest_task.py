@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from logscan._entries.buffers import blobs, coded, flags, numbers
 from logscan._entries.layouts import Layout, begins_entry
 from logscan._entries.openers import Openers
 from logscan._reading.decompressors import unpacking_errors
@@ -173,11 +174,13 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
         edge: the entry.
         orphan: lines that belong to no entry.
     """
-    row = {
-        "source": source, "offset": edge.offset, "needles": edge.found, "orphan": orphan,
-        "beyond": edge.size - len(edge.data), "file": path, "raw": edge.data,
-    }  # fmt: skip
-    return pa.RecordBatch.from_pylist([row], FAILURE_SCHEMA)
+    beyond = edge.size - len(edge.data)
+    columns = [
+        numbers(np.array([source]), pa.int32()), numbers(np.array([edge.offset]), pa.int64()),
+        numbers(np.array([edge.found]), pa.int8()), flags(np.array([orphan])),
+        numbers(np.array([beyond]), pa.int64()), coded([path]), blobs([edge.data]),
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
 
 
 def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles) -> _Rows:
@@ -258,7 +261,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
 
 
 def _with_source(batch: pa.RecordBatch, source: int) -> pa.RecordBatch:
-    ids = pa.array(np.full(batch.num_rows, source, np.int32))
+    ids = numbers(np.full(batch.num_rows, source), pa.int32())
     return pa.RecordBatch.from_arrays([ids, *batch.columns], schema=ENTRY_SCHEMA)
 
 
@@ -266,16 +269,16 @@ def _failures(task: IngestTask, chunk: _Chunk, rows: _Rows) -> pa.RecordBatch:
     """The rows of ``failures`` for the entries with needles, and their times, from which the date follows."""
     picked = np.flatnonzero(rows.found)
     starts, ends = rows.starts[picked], rows.ends[picked]
-    numbers = pa.array(picked)
+    rows_picked = numbers(picked, pa.int64())
     kept = zip(starts, np.minimum(ends, starts + LONGEST_FAILURE), strict=True)
     columns = [
-        pa.array(np.full(len(picked), task.source, np.int32)),
-        pa.array(starts + chunk.offset),
-        pa.array(rows.found[picked].astype(np.int8)),
-        pa.array(np.zeros(len(picked), bool)),
-        pa.array(np.maximum(ends - starts - LONGEST_FAILURE, 0)),
-        rows.batch.column("file").take(numbers),
-        pa.array([chunk.data[begin:end] for begin, end in kept], pa.binary()),
+        numbers(np.full(len(picked), task.source), pa.int32()),
+        numbers(starts + chunk.offset, pa.int64()),
+        numbers(rows.found[picked], pa.int8()),
+        flags(np.zeros(len(picked), bool)),
+        numbers(np.maximum(ends - starts - LONGEST_FAILURE, 0), pa.int64()),
+        rows.batch.column("file").take(rows_picked),
+        blobs([chunk.data[begin:end] for begin, end in kept]),
     ]
     batch = pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
-    return batch.append_column("time", rows.batch.column("time").take(numbers))
+    return batch.append_column("time", rows.batch.column("time").take(rows_picked))

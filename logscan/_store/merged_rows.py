@@ -118,19 +118,20 @@ class _Cursor:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        from logscan._entries.buffers import numbers, values_of
         from logscan._store.parquet_files import completed
 
         if self._batches is None:
             self._batches = self._open()
         for batch in self._batches:
             if self._sources is not None and len(self.file.sources) > len(self._sources):
-                wanted = pa.array(self._sources, pa.int32())
+                wanted = numbers(np.array(list(self._sources)), pa.int32())
                 batch = batch.filter(pc.is_in(batch.column("source"), wanted))
             if not batch.num_rows:
                 continue
-            sources = batch.column("source").to_numpy(zero_copy_only=False)
+            sources = values_of(batch.column("source"))
             places = np.array([self._order.get(n, 0) for n in range(int(sources.max()) + 1)], np.int64)
-            offsets = batch.column("offset").to_numpy(zero_copy_only=False)
+            offsets = values_of(batch.column("offset"))
             self._keys = places[sources] << _OFFSET_BITS | offsets
             self._batch, self._taken = completed(batch, self.file.kind), 0
             return True

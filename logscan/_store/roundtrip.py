@@ -28,7 +28,7 @@ from logscan._entries.arrow import (
     usual_rows,
 )
 from logscan._entries.buffers import blobs, flags, numbers, present, repeated, texts, values_of, words
-from logscan._entries.header_bounds import Bools, Ints
+from logscan._entries.chunk_text import Bools, Ints
 from logscan._entries.headers import slices
 from logscan._entries.layouts import Layout
 from logscan._store.layout_bits import CRLF, OPEN_END, PIECE, Shape, row_bytes, shape_from, shape_of_bits
