@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,8 +22,8 @@ from logscan._entries import header_parts
 from logscan._entries.buffers import coded as coded_words
 from logscan._entries.buffers import flags, numbers, present, texts, values_of, words
 from logscan._entries.chunk_text import Bools, Ints, Text, blank, same
-from logscan._entries.header_parts import Call
-from logscan._entries.headers import Coded, Headers, coded, headers_of, slices
+from logscan._entries.header_parts import NO_CALL, Call
+from logscan._entries.headers import Coded, Headers, coded, columns_of, few_slices, headers_of, slices
 from logscan._entries.layouts import NEVER_OPENS, PLAIN, Layout
 from logscan._entries.parse import parse, similar_to
 from logscan.times import TimeRange
@@ -60,6 +59,8 @@ def plain_schema() -> pa.Schema:
     return pa.schema([(f.name, pa.string() if f.type == WORDS else f.type) for f in SCHEMA])
 
 
+_HEAD = re.compile(rb"[^0-9:]*")
+"""What prefixes like one begin with: their numbers differ, and grep's colons."""
 _NEVER_OPENS = tuple(literal.encode() for literal in NEVER_OPENS)
 
 
@@ -83,7 +84,7 @@ class Rows(NamedTuple):
     """The rows of usual entries."""
 
     batch: pa.RecordBatch
-    calls: Coded[Call | None]
+    calls: Coded[Call]
     prefixes: dict[int, list[bytes]]
     """Row → what stood before each of its lines, where that was taken off lines below the first."""
 
@@ -155,48 +156,33 @@ def usual_rows(chunk: Span, entries: Entries) -> Rows:
     """The rows of usual entries: columns cut out of the bytes."""
     text, headers = entries.text, entries.headers
     bounds = headers.bounds
-    count = len(entries.usual)
     has_id = bounds.id_ends > bounds.context_ends
     calls = coded(text, bounds.bodies, bounds.call_ends, header_parts.calls)
-    called = np.array([call is not None for call in calls.parts], bool)[calls.codes]
     begins = bounds.message_begins
-    if not called.all():
-        begins = np.where(called, begins, bounds.bodies)  # what looks like a call is none: it is text
+    no_calls = [call is NO_CALL for call in calls.parts]
+    if any(no_calls):
+        begins = np.where(np.array(no_calls)[calls.codes], bounds.bodies, begins)  # the call is text
     continuations, prefixes = _continuations(entries)
-    zones = _column([part and part.zone for part in headers.contexts.parts], headers.contexts.codes)
-    if any(part and part.zone for part in headers.threads.parts):
-        zones = _zones(headers)
-    file = words(np.zeros(count, np.int32), [chunk.place.path])
+    zone, org, env, proxy, revision = columns_of(headers.contexts, 5)
+    names, zones = columns_of(headers.threads, 2)
+    if len(zones.dictionary):
+        zone = _zones(headers)
+    level, logger = columns_of(headers.severities, 2)
+    class_name, method = columns_of(calls, 2)
     batch = pa.RecordBatch.from_arrays(
         [
             numbers(bounds.times, pa.timestamp("us")),
-            zones,
-            *(
-                _column(
-                    [part and getattr(part, name) for part in headers.contexts.parts], headers.contexts.codes
-                )
-                for name in ("org", "env", "proxy", "revision")
-            ),
+            zone, org, env, proxy, revision,
             slices(text, bounds.context_ends, bounds.id_ends, has_id),
-            _column([part and part.name for part in headers.threads.parts], headers.threads.codes),
-            *(
-                _column(
-                    [part and getattr(part, name) for part in headers.severities.parts],
-                    headers.severities.codes,
-                )
-                for name in ("level", "logger")
-            ),
-            *(
-                _column([part and getattr(part, name) for part in calls.parts], calls.codes)
-                for name in ("class_name", "method")
-            ),
+            names, level, logger,
+            class_name, method,
             slices(text, begins, bounds.message_ends),
             continuations,
-            file,
+            words(np.zeros(len(entries.usual), np.int32), [chunk.place.path]),
             numbers(entries.starts[entries.usual] + chunk.place.offset, pa.int64()),
         ],
         schema=SCHEMA,
-    )
+    )  # fmt: skip
     return Rows(batch, calls, prefixes)
 
 
@@ -303,7 +289,7 @@ def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[byt
     begins = np.minimum(text.breaks[bounds.lines] + 1, ends)
     several = ends > begins
     stops = np.where(several & (text.raw[ends - 1] == 0x0A), ends - 1, ends)
-    column = slices(text, begins, stops, several)
+    column = few_slices(text, begins, stops, several)
     changed = several & (bounds.begins > entries.starts[entries.usual])
     if b"\r" in text.data:
         returns = np.concatenate([[0], np.cumsum(text.raw[text.breaks - 1] == 0x0D)])
@@ -313,18 +299,23 @@ def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[byt
     values: list[str | None] = []
     prefixes = {}
     for row in np.flatnonzero(changed).tolist():
-        lines = (
-            text.data[begins[row] : ends[row]].decode().replace("\r\n", "\n").removesuffix("\n").split("\n")
-        )
-        start, begin = int(entries.starts[entries.usual[row]]), int(bounds.begins[row])
-        if begin > start:
-            match = _similar(text.data[start:begin].decode()).match
-            found = [(line, match(line)) for line in lines]
-            if any(prefix for _, prefix in found):
-                prefixes[row] = [prefix[0].encode() if prefix else b"" for _, prefix in found]
-                lines = [line[prefix.end() :] if prefix else line for line, prefix in found]
-        values.append("\n".join(lines))
+        below = text.data[begins[row] : ends[row]]
+        prefix = text.data[entries.starts[entries.usual[row]] : bounds.begins[row]]
+        value = below.decode().replace("\r\n", "\n").removesuffix("\n")
+        head = _HEAD.match(prefix)
+        if prefix and head and head[0] in below:
+            match = _similar(prefix).match
+            lines = [(line, match(line)) for line in value.split("\n")]
+            if any(found for _, found in lines):
+                prefixes[row] = [found[0].encode() if found else b"" for _, found in lines]
+                value = "\n".join(line[found.end() :] if found else line for line, found in lines)
+        values.append(value)
     return pc.replace_with_mask(column, flags(changed), texts(values)), prefixes
+
+
+def _similar(prefix: bytes) -> re.Pattern[str]:
+    """An expression for prefixes like this one, as :mod:`logscan._entries.parse` has it."""
+    return _expression(similar_to(prefix.decode()))
 
 
 @lru_cache(maxsize=64)
@@ -332,24 +323,11 @@ def _expression(similar: str) -> re.Pattern[str]:
     return re.compile(similar)
 
 
-def _similar(prefix: str) -> re.Pattern[str]:
-    """An expression for prefixes like this one, as :mod:`logscan._entries.parse` has it."""
-    return _expression(similar_to(prefix))
-
-
-def _column(values: Sequence[str | None], codes: npt.NDArray[np.int32]) -> pa.DictionaryArray:
-    """A column, by a value for each code."""
-    places: dict[str, int] = {}
-    table = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
-    return words(np.array(table or [-1], np.int32)[codes], list(places))
-
-
 def _zones(headers: Headers) -> pa.DictionaryArray:
     """Zones, of the context or before the thread."""
     contexts, threads = headers.contexts, headers.threads
-    values = [part and part.zone for part in contexts.parts] + [part and part.zone for part in threads.parts]
-    before = np.array([part is not None and part.zone is not None for part in threads.parts], bool)[
-        threads.codes
-    ]
+    before = np.array([part.zone is not None for part in threads.parts], bool)[threads.codes]
+    parts = [*((part.zone,) for part in contexts.parts), *((part.zone,) for part in threads.parts)]
     codes = np.where(before, threads.codes + np.int32(len(contexts.parts)), contexts.codes)
-    return _column(values, codes)
+    (column,) = columns_of(Coded(codes, parts), 1)
+    return column

@@ -23,7 +23,7 @@ Bools = npt.NDArray[np.bool_]
 def numbers(values: npt.NDArray[Any], kind: pa.DataType, valid: Bools | None = None) -> pa.Array:
     """Numbers of an Arrow type; null where they are not valid."""
     data = np.ascontiguousarray(values, _NUMPY[kind])
-    return pa.Array.from_buffers(kind, len(data), [_bitmap(valid), pa.py_buffer(data)])
+    return pa.Array.from_buffers(kind, len(data), [bitmap(valid), pa.py_buffer(data)])
 
 
 def values_of(array: pa.Array) -> npt.NDArray[Any]:
@@ -59,7 +59,7 @@ def blobs(values: Sequence[bytes | None], kind: pa.DataType | None = None) -> pa
     offsets = np.fromiter(
         accumulate((len(value or b"") for value in values), initial=0), np.int32, len(values) + 1
     )
-    valid = _bitmap(np.array([value is not None for value in values], bool)) if None in values else None
+    valid = bitmap(np.array([value is not None for value in values], bool)) if None in values else None
     data = b"".join(value for value in values if value)
     return pa.Array.from_buffers(
         kind or pa.binary(), len(values), [valid, pa.py_buffer(offsets), pa.py_buffer(data)]
@@ -87,7 +87,8 @@ def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
     return words(np.array(codes, np.int32), list(places))
 
 
-def _bitmap(valid: Bools | None) -> pa.Buffer | None:
+def bitmap(valid: Bools | None) -> pa.Buffer | None:
+    """Bits for what is valid; none where all is."""
     return None if valid is None or valid.all() else _bits(valid)
 
 

@@ -41,14 +41,14 @@ class Context(NamedTuple):
     env: str | None
     proxy: str | None
     revision: str | None
-    shape: str | None
+    shape: str | None = None
     """The text with ``{org}`` in place of a value, and so on; ``None`` where that does not give it back."""
 
 
 class Thread(NamedTuple):
     """The words between context and level."""
 
-    name: str
+    name: str | None
     zone: str | None = None
     """A zone that stands before the name, where there is no context."""
     shape: str = "{thread}"
@@ -57,16 +57,25 @@ class Thread(NamedTuple):
 class Severity(NamedTuple):
     """From the end of the thread to the dash and its blank."""
 
-    level: str
-    logger: str
-    shape: str
+    level: str | None
+    logger: str | None
+    shape: str | None = None
 
 
 class Call(NamedTuple):
     """``Class.method`` before ``() :``."""
 
-    class_name: str
-    method: str
+    class_name: str | None
+    method: str | None
+
+
+NO_CONTEXT, NO_THREAD, NO_SEVERITY, NO_CALL = (
+    Context(*(None,) * 5),
+    Thread(None),
+    Severity(None, None),
+    Call(None, None),
+)
+"""What is no such part."""
 
 
 class Remembered(Generic[Part]):
@@ -74,22 +83,25 @@ class Remembered(Generic[Part]):
 
     Args:
         read: text → what it says; ``None`` where it is no such part.
+        unknown: stands for ``None``.
     """
 
-    def __init__(self, read: Callable[[str], Part | None]) -> None:
-        self._read = read
-        self._known: dict[str, Part | None] = {}
+    def __init__(self, read: Callable[[str], Part | None], unknown: Part) -> None:
+        self._read, self._unknown = read, unknown
+        self._known: dict[str, Part] = {}
 
-    def __call__(self, texts: Sequence[str]) -> list[Part | None]:
+    def __call__(self, texts: Sequence[str]) -> list[Part]:
         """What each text says."""
         if len(self._known) > MOST_REMEMBERED:
             self._known = {}
         known, read = self._known, self._read
         parts = []
         for text in texts:
-            if text not in known:
-                known[text] = read(text)
-            parts.append(known[text])
+            part = known.get(text)
+            if part is None:
+                part = read(text)
+                part = known[text] = self._unknown if part is None else part
+            parts.append(part)
         return parts
 
 
@@ -172,10 +184,10 @@ def _sample(line: str, part: str) -> Entry | None:
     return entry if (entry.thread, entry.body, entry.method) == ("t", "x", None) else None
 
 
-contexts = Remembered(_context)
-threads = Remembered(_thread)
-bare_threads = Remembered(_bare_thread)
-severities = Remembered(_severity)
-calls = Remembered(_call)
-prefixes = Remembered(_prefix)
+contexts = Remembered(_context, NO_CONTEXT)
+threads = Remembered(_thread, NO_THREAD)
+bare_threads = Remembered(_bare_thread, NO_THREAD)
+severities = Remembered(_severity, NO_SEVERITY)
+calls = Remembered(_call, NO_CALL)
+prefixes = Remembered(_prefix, unknown=False)
 """By text without digits other than ``0``; ``True``: it is one."""

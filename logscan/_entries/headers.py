@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from logscan._entries import header_parts
-from logscan._entries.buffers import numbers, values_of
+from logscan._entries.buffers import bitmap, numbers, values_of, words
 from logscan._entries.chunk_text import Bools, Ints, Text, matches
 from logscan._entries.header_bounds import Bounds, bounds_of
-from logscan._entries.header_parts import Context, Remembered, Severity, Thread
+from logscan._entries.header_parts import (
+    NO_CONTEXT,
+    NO_SEVERITY,
+    NO_THREAD,
+    Context,
+    Remembered,
+    Severity,
+    Thread,
+)
 from logscan._entries.layouts import PLAIN, Layout
 
 Part = TypeVar("Part")
@@ -29,7 +39,7 @@ class Coded(NamedTuple, Generic[Part]):
     """A part of each header, by its number among the different ones."""
 
     codes: npt.NDArray[np.int32]
-    parts: list[Part]
+    parts: Sequence[Part]
 
     def only(self, which: Bools | Ints) -> Coded[Part]:
         """The parts of some of the headers."""
@@ -40,9 +50,9 @@ class Headers(NamedTuple):
     """The headers of a chunk that are read."""
 
     bounds: Bounds
-    contexts: Coded[Context | None]
-    threads: Coded[Thread | None]
-    severities: Coded[Severity | None]
+    contexts: Coded[Context]
+    threads: Coded[Thread]
+    severities: Coded[Severity]
 
     def only(self, which: Bools | Ints) -> Headers:
         """Some of the headers."""
@@ -72,7 +82,36 @@ def slices(text: Text, begins: Ints, ends: Ints, valid: Bools | None = None) -> 
     return parts.take(numbers(np.arange(0, 2 * count, 2, dtype=np.int32), pa.int32(), valid))
 
 
-def coded(text: Text, begins: Ints, ends: Ints, read: Remembered[Part]) -> Coded[Part | None]:
+def few_slices(text: Text, begins: Ints, ends: Ints, valid: Bools) -> pa.StringArray:
+    """The same where mostly few are valid."""
+    rows = np.flatnonzero(valid)
+    if 4 * len(rows) > len(valid):
+        return slices(text, begins, ends, valid)
+    held = slices(text, begins[rows], ends[rows])
+    sizes = np.zeros(len(valid) + 1, np.int32)
+    sizes[rows + 1] = (ends - begins)[rows]
+    return pa.Array.from_buffers(
+        pa.string(),
+        len(valid),
+        [bitmap(valid), pa.py_buffer(np.cumsum(sizes, dtype=np.int32)), held.buffers()[2]],
+    )
+
+
+def columns_of(coded: Coded[Any], count: int) -> list[pa.DictionaryArray]:
+    """The first values of each part as columns."""
+    columns = []
+    codes = coded.codes.astype(np.intp)  # once, not for each column
+    for values in islice(zip(*coded.parts, strict=True), count) if coded.parts else [()] * count:
+        different = dict.fromkeys(values)
+        different.pop(None, None)
+        places = dict(zip(different, range(len(different)), strict=True))
+        places[None] = -1
+        table = np.fromiter(map(places.__getitem__, values), np.int32, len(values))
+        columns.append(words(table[codes] if len(table) else coded.codes, list(different)))
+    return columns
+
+
+def coded(text: Text, begins: Ints, ends: Ints, read: Remembered[Part]) -> Coded[Part]:
     """The texts between offsets, each different one read once."""
     different = slices(text, begins, ends).dictionary_encode()
     return Coded(values_of(different.indices), read(different.dictionary.to_pylist()))
@@ -83,24 +122,22 @@ def _read(text: Text, bounds: Bounds) -> Headers:
     contexts = coded(text, bounds.stamp_ends, bounds.context_ends, header_parts.contexts)
     severities = coded(text, bounds.thread_ends, bounds.bodies, header_parts.severities)
     names = slices(text, bounds.thread_begins, bounds.thread_ends).dictionary_encode()
-    threads: Coded[Thread | None] = Coded(values_of(names.indices), [])
-    words = names.dictionary.to_pylist()
-    threads.parts.extend(header_parts.threads(words))
+    values = names.dictionary.to_pylist()
+    threads, codes = header_parts.threads(values), values_of(names.indices)
     if bounds.bare.any():
-        threads = threads._replace(codes=threads.codes + np.int32(len(words)) * bounds.bare)
-        threads.parts.extend(header_parts.bare_threads(words))
-    found = Headers(bounds, contexts, threads, severities)
-    good = _known(contexts) & _known(threads) & _known(severities)
-    zoned = np.array([part is not None and part.zone is not None for part in threads.parts], bool)
-    if zoned.any():
-        good &= ~zoned[threads.codes] | (bounds.gaps == 1)
-    return found if good.all() else found.only(good)
-
-
-def _known(part: Coded[Part | None]) -> Bools:
-    """Which headers have a part that was read."""
-    known = np.array([one is not None for one in part.parts], bool)
-    return np.asarray(known[part.codes])
+        threads = [*threads, *header_parts.bare_threads(values)]
+        codes = codes + np.int32(len(values)) * bounds.bare
+    found = Headers(bounds, contexts, Coded(codes, threads), severities)
+    good = None
+    for part, unknown in ((contexts, NO_CONTEXT), (found.threads, NO_THREAD), (severities, NO_SEVERITY)):
+        if unknown in part.parts:
+            known = np.array([one is not unknown for one in part.parts])[part.codes]
+            good = known if good is None else good & known
+    zoned = [part.zone is not None for part in threads]
+    if any(zoned):
+        single = ~np.array(zoned)[codes] | (bounds.gaps == 1)
+        good = single if good is None else good & single
+    return found if good is None or good.all() else found.only(good)
 
 
 def _prefixed(text: Text, layout: Layout) -> Headers:

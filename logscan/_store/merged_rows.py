@@ -151,7 +151,14 @@ class _Cursor:
         import pyarrow.parquet as pq
 
         words = _WORDS if self.file.kind == ENTRIES else _WORDS[-1:]
-        reader = pq.ParquetFile(self._path, pre_buffer=False, read_dictionary=list(words))
+        metadata = pq.read_metadata(self._path)
+        held = metadata.schema.names  # a file of version 1 has no shapes
+        reader = pq.ParquetFile(
+            self._path,
+            metadata=metadata,
+            pre_buffer=False,
+            read_dictionary=[name for name in words if name in held],
+        )
         groups = [n for n in range(reader.num_row_groups) if self._is_due(reader.metadata.row_group(n))]
         return iter(reader.iter_batches(_BATCH_ROWS, groups, use_threads=False) if groups else ())
 

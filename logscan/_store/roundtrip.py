@@ -29,6 +29,7 @@ from logscan._entries.arrow import (
 )
 from logscan._entries.buffers import blobs, flags, numbers, present, repeated, texts, values_of, words
 from logscan._entries.chunk_text import Bools, Ints
+from logscan._entries.header_parts import NO_CALL
 from logscan._entries.headers import slices
 from logscan._entries.layouts import Layout
 from logscan._store.layout_bits import CRLF, OPEN_END, PIECE, Shape, row_bytes, shape_from, shape_of_bits
@@ -169,7 +170,7 @@ def _parts(entries: Entries, rows: Rows, crlf: Bools) -> list[_Part]:
     has_id = (bounds.id_ends > bounds.context_ends).astype(np.int64)
     gaps = np.where(bounds.gaps < 0, _MOST_BLANKS + 1, np.where(bounds.gaps > 0, bounds.gaps, -1))
     blanks = ["", *(" " * count for count in range(1, _MOST_BLANKS + 1)), "\t"]
-    called = np.array([call is not None for call in rows.calls.parts], bool)[rows.calls.codes]
+    called = np.array([call is not NO_CALL for call in rows.calls.parts], bool)[rows.calls.codes]
     colons = np.where(called, bounds.message_begins - bounds.call_ends - 4, 0)
     calls = [
         "{message}",
@@ -193,12 +194,11 @@ def _stamp(code: int) -> str:
     return f"{{time:{'T' if marks & 2 else ' '}{fraction}}}"
 
 
-def _shape_part(codes: npt.NDArray[np.int32], parts: Sequence[_HasShape | None]) -> _Part:
+def _shape_part(codes: npt.NDArray[np.int32], parts: Sequence[_HasShape]) -> _Part:
     """The shapes of parts, each different one once."""
     numbers_of: dict[str, int] = {}
     table = [
-        -1 if part is None or part.shape is None else numbers_of.setdefault(part.shape, len(numbers_of))
-        for part in parts
+        -1 if part.shape is None else numbers_of.setdefault(part.shape, len(numbers_of)) for part in parts
     ]
     return _Part(np.array(table, np.int64)[codes], list(numbers_of))
 

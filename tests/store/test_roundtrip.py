@@ -18,8 +18,9 @@ from logscan._entries.parse import parse
 from logscan._store.layout_bits import PIECE, row_bytes
 from logscan._store.roundtrip import to_bytes, to_rows
 from logscan.values import Counters, Place, Span
-from support.layouts import LAYOUTS, mixed, printed
+from support.layouts import LAYOUTS, printed
 from support.logs import entries, logs
+from support.mixed_layouts import mixed
 
 
 @given(

@@ -32,7 +32,7 @@ from logscan.values import Counters, FailedHandshake
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
 from support.killing import COMMAND, calls, run
-from support.layouts import mixed
+from support.mixed_layouts import mixed
 from support.logs import entries, logs
 from support.profiles import fewer
 
@@ -421,3 +421,40 @@ def test_a_file_of_the_store_that_lost_its_end(store: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     done = logscan("search", "--store", store, "router01.example.com-4321-5562-1", cwd=store.parent)
     assert (done.returncode, b"it is shorter than it was" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_store_of_version_1(tmp_path: Path) -> None:
+    """Read as it is; what is added later stands beside it, and is merged with it."""
+    folder = Path(shutil.copytree(ROOT / "tests/data/store_v1", tmp_path / "old"))
+    log = folder / "system.log"
+    assert logscan("cat", "--store", "store", cwd=folder).stdout == log.read_bytes()
+    kept = logscan("report", "--store", "store", "--alert", "all", "--format", "jsonl", "--each", cwd=folder)
+    assert kept.returncode == 0, kept.stderr
+    assert kept.stdout.count(b"bad_certificate") > 0
+    found = [span.data for span in Store(str(folder / "store")).find(["m-2"], Counters())]
+    assert [data[:23] for data in found] == [b"2026-11-23 00:00:02,%03d" % n for n in (9, 10, 11)]
+    assert found[0] in log.read_bytes()
+    with log.open("ab") as file:
+        file.write(b"\n")
+    for number in range(20):
+        with log.open("ab") as file:
+            file.write(
+                b"2026-11-24 00:00:04,%03d org:o env:e api:p rev:1 messageid:n-%d main INFO  L - x\n"
+                % (number, number)
+            )
+        assert ingest([str(log)], store=folder / "store", host="mp01", workers=1).problems == []
+    held = Store(str(folder / "store"))
+    assert len(held.sources) == 1
+    assert b"".join(held.text(0)) == log.read_bytes()
+    assert len(list(held.manifest.of_kind(ENTRIES))) < 20
+    assert [len(held.find([name], Counters())) for name in ("m-1", "m-3", "n-0", "n-19")] == [1, 1, 1, 1]
+    asked = logscan(
+        "sql",
+        "--store",
+        "store",
+        "select count(*) n, count(shape) s from entries",
+        "--format",
+        "csv",
+        cwd=folder,
+    )
+    assert asked.stdout.split() == [b"n,s", b"29,20"], asked.stderr
