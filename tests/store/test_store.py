@@ -32,8 +32,8 @@ from logscan.values import Counters, FailedHandshake
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
 from support.killing import COMMAND, calls, run
-from support.mixed_layouts import mixed
 from support.logs import entries, logs
+from support.mixed_layouts import mixed
 from support.profiles import fewer
 
 
