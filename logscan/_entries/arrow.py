@@ -21,10 +21,19 @@ import pyarrow.compute as pc
 from logscan._entries import header_parts
 from logscan._entries.buffers import coded as coded_words
 from logscan._entries.buffers import flags, numbers, present, texts, values_of, words
-from logscan._entries.chunk_text import Bools, Ints, Text, blank, same
+from logscan._entries.chunk_text import Bools, Ints, Text
 from logscan._entries.header_parts import NO_CALL, Call
-from logscan._entries.headers import Coded, Headers, coded, columns_of, few_slices, headers_of, slices
-from logscan._entries.layouts import NEVER_OPENS, PLAIN, Layout
+from logscan._entries.headers import (
+    Coded,
+    Headers,
+    coded,
+    columns_of,
+    few_slices,
+    headers_of,
+    never_opens,
+    slices,
+)
+from logscan._entries.layouts import PLAIN, Layout
 from logscan._entries.parse import parse, similar_to
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, Span
@@ -61,7 +70,6 @@ def plain_schema() -> pa.Schema:
 
 _HEAD = re.compile(rb"[^0-9:]*")
 """What prefixes like one begin with: their numbers differ, and grep's colons."""
-_NEVER_OPENS = tuple(literal.encode() for literal in NEVER_OPENS)
 
 
 class Entries(NamedTuple):
@@ -265,14 +273,7 @@ def _opens(text: Text, read: Bools, layout: Layout) -> Bools:
     starts = text.starts
     if layout.name == PLAIN.name:
         others = np.flatnonzero(~read)
-        word, first = text.word(starts[others]), text.byte(starts[others])
-        never = blank(first) & (first != 0)
-        for literal in _NEVER_OPENS:
-            found = same(word, literal[:8])
-            if len(literal) > 8:
-                found &= same(text.word(starts[others] + 8), literal[8:])
-            never |= found
-        others = others[~never]
+        others = others[~never_opens(text, starts[others])]
     else:
         others = np.unique(text.times[1][~read[text.times[1]]])  # no opener is without a time
     opening = np.zeros(len(starts), bool)

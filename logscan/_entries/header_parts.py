@@ -30,6 +30,7 @@ _NO_THREAD = re.compile(rf"{KEY}|-|[ \t]")
 _LEVEL_WITHIN = re.compile(rf"(?<![!-~]){LEVEL}(?![!-~])")
 _ZONED = re.compile(rf"({KNOWN_ZONE})([ \t]+)(?=\S)")
 _ZONE_ALONE = re.compile(KNOWN_ZONE)
+_ORG_AND_ENV = re.compile(rf"[ \t]{KEYS['org']}\S*[ \t]+{KEYS['env']}")
 _SEVERITY = re.compile(rf"([ \t]+){LEVEL}([ \t]+)[!-~]+([ \t]+)- ")
 
 
@@ -43,6 +44,8 @@ class Context(NamedTuple):
     revision: str | None
     shape: str | None = None
     """The text with ``{org}`` in place of a value, and so on; ``None`` where that does not give it back."""
+    org_at: int | None = None
+    """Where a blank, org and env begin in it."""
 
 
 class Thread(NamedTuple):
@@ -124,7 +127,11 @@ def _context(text: str) -> Context | None:
         "revision": entry.revision,
     }
     exact = re.sub(r"\{(\w+)\}", lambda field: fields.get(field[1]) or "", shape) == text
-    return Context(zone, entry.org, entry.env, entry.proxy, entry.revision, shape if exact else None)
+    org = _ORG_AND_ENV.search(text)
+    return Context(
+        zone, entry.org, entry.env, entry.proxy, entry.revision, shape if exact else None,
+        org.start() if org else None,
+    )  # fmt: skip
 
 
 def _thread(text: str) -> Thread | None:

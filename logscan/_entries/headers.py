@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from logscan._entries import header_parts
 from logscan._entries.buffers import bitmap, numbers, values_of, words
-from logscan._entries.chunk_text import Bools, Ints, Text, matches
+from logscan._entries.chunk_text import Bools, Ints, Text, blank, matches, same
 from logscan._entries.header_bounds import Bounds, bounds_of
 from logscan._entries.header_parts import (
     NO_CONTEXT,
@@ -24,13 +24,16 @@ from logscan._entries.header_parts import (
     Severity,
     Thread,
 )
-from logscan._entries.layouts import PLAIN, Layout
+from logscan._entries.layouts import NEVER_OPENS, PLAIN, TIME_SHAPE, Layout
 
 Part = TypeVar("Part")
 
 _MOST_TIMES = 4
 """Times of a line that may be the entry's own."""
 _LONGEST_PREFIX = 200
+_NEAR, _LONGEST_OPENER = 41, 250
+"""What may stand before org in an opener, and in all of its header (that is less than what is allowed)."""
+_NEVER_OPENS = tuple(literal.encode() for literal in NEVER_OPENS)
 _MOST_PREFIXES = 64
 """Different prefixes in a chunk, apart from their digits; entries with others go through the grammar."""
 
@@ -65,6 +68,10 @@ class Headers(NamedTuple):
 def headers_of(text: Text, layout: Layout) -> Headers:
     """All headers of a chunk that are read, in their order; the others are for the grammar."""
     if layout.name == PLAIN.name:
+        if layout.form is not None and layout.form.prefixes:
+            found = _prefixed(text, layout)
+            opening = _opening(text, found, layout)
+            return found if opening.all() else found.only(opening)
         starts = text.starts
         first = text.byte(starts) - np.uint8(0x30)
         lines = np.flatnonzero(first < 10)
@@ -170,6 +177,35 @@ def _prefixed(text: Text, layout: Layout) -> Headers:
     begins = np.concatenate([found.bounds.begins for found in held])
     order = np.argsort(lines)
     return _read(text, bounds_of(text, layout.form, lines[order], begins[order]))
+
+
+def _opening(text: Text, headers: Headers, layout: Layout) -> Bools:
+    """Which lines with a header open an entry in the plain layout, where few of those with a prefix do: those
+    that begin with a digit, or in which org and env stand near."""
+    bounds = headers.bounds
+    starts = text.starts[bounds.lines]
+    near = bounds.bodies - starts < _LONGEST_OPENER
+    org = np.array([-1 if part.org_at is None else part.org_at for part in headers.contexts.parts])
+    org = org[headers.contexts.codes]
+    named = (org >= 0) & (bounds.stamp_ends + org - starts <= _NEAR)
+    first = text.byte(starts)
+    numbered = ((first - np.uint8(0x30)) < 10) & (bounds.begins - starts <= _NEAR - len(TIME_SHAPE))
+    opening = (bounds.begins == starts) | (near & ~never_opens(text, starts) & (named | numbered))
+    for row in np.flatnonzero(~opening).tolist():
+        opening[row] = layout.opener.match(text.data, int(starts[row])) is not None
+    return np.asarray(opening)
+
+
+def never_opens(text: Text, starts: Ints) -> Bools:
+    """Which lines begin as no entry does in the plain layout."""
+    word, first = text.word(starts), text.byte(starts)
+    never = blank(first) & (first != 0)
+    for literal in _NEVER_OPENS:
+        found = same(word, literal[:8])
+        if len(literal) > 8:
+            found &= same(text.word(starts + 8), literal[8:])
+        never |= found
+    return np.asarray(never)
 
 
 def _order_of_times(text: Text, layout: Layout, times: Ints, lines: Ints) -> list[int]:
