@@ -21,14 +21,17 @@ FRONTS: tuple[Callable[[int, bool], bytes], ...] = (
 
 def mixed(data: bytes, rnd: random.Random) -> bytes:
     """A log with each line that begins with a time printed in one or two of some layouts, and what a shipper puts
-    there before every line."""
+    there before every line; some lines end with CR LF."""
     names = rnd.sample(sorted(LAYOUTS), rnd.choice((1, 1, 2, 5)))
     front = rnd.choice(FRONTS[:1] * 4 + FRONTS)
+    returns = rnd.random() < 0.1
     lines = []
     for number, line in enumerate(re.findall(rb"[^\n]*\n|[^\n]+", data)):
         opens = TIMED.match(line) is not None
         if opens:
             for name in rnd.sample(names, min(len(names), rnd.choice((1, 1, 2)))):
                 line = LAYOUTS[name](line)
+        if returns and rnd.random() < 0.5:
+            line = line.replace(b"\n", b"\r\n")
         lines.append(front(number, opens) + line)
     return b"".join(lines)
