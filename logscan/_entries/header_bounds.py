@@ -86,8 +86,9 @@ def _words_before_id(form: Form | None) -> list[int]:
     keys = [key for key in form.keys if key.name != "message_id"]
     if len(keys) == len(form.keys):
         return []
-    least = sum(key.always for key in keys)
-    return list(range(len(keys) + (form.zone is not False), least - 1, -1))
+    most, least = len(keys), sum(key.always for key in keys)
+    zoned = [] if form.zone is False else [most + 1]  # a zone may be joined to the time
+    return [*(zoned if form.zone else ()), *range(most, least - 1, -1), *(() if form.zone else zoned)]
 
 
 class _Finder:
@@ -173,8 +174,12 @@ class _Finder:
     def _with_id(self, begins: Ints, words: int) -> tuple[Bools, Ints, Ints]:
         """The same, for contexts with some words before the message id."""
         at = self._after(self._text.ends(begins, words)[0])
-        ends = at + len(_ID_KEY)
-        return self._is_id(at), ends, self._text.ends(ends, 0)[0]
+        found, ends = self._is_id(at), at + len(_ID_KEY)
+        if 8 * np.count_nonzero(found) > 7 * len(found):
+            return found, ends, self._text.ends(ends, 0)[0]
+        id_ends = ends.copy()
+        id_ends[found] = self._text.ends(ends[found], 0)[0]
+        return found, ends, id_ends
 
     def _keyed(self, begins: Ints) -> tuple[Bools, Ints, Ints]:
         """The same, key by key."""

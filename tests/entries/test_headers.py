@@ -76,6 +76,7 @@ TRICKY = (
     f"{TIME} UTC  main pool INFO L - blanks in the thread",
     f"{TIME} UTC INFO L - a zone as thread",
     f"{TIME} UTC INFO  L - a zone as thread, padded",
+    f"{TIME} UTC INFO  L - a zone as thread ERROR x - and what looks like a header in the text",
     f"{TIME} UTC WARN INFO L - a zone, and a level as thread",
     f"{TIME}+02:00 main INFO L - a zone that is joined",
     f"{TIME}Zulu main INFO L - no zone",
