@@ -93,7 +93,7 @@ class Rows(NamedTuple):
 
     batch: pa.RecordBatch
     calls: Coded[Call]
-    prefixes: dict[int, list[bytes]]
+    prefixes: dict[int, list[str]]
     """Row → what stood before each of its lines, where that was taken off lines below the first."""
 
 
@@ -283,7 +283,7 @@ def _opens(text: Text, read: Bools, layout: Layout) -> Bools:
     return opening
 
 
-def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[bytes]]]:
+def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[str]]]:
     """The lines below the first of usual entries, and what was taken off these lines."""
     text, bounds = entries.text, entries.headers.bounds
     ends = entries.ends[entries.usual]
@@ -305,18 +305,25 @@ def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[byt
         value = below.decode().replace("\r\n", "\n").removesuffix("\n")
         head = _HEAD.match(prefix)
         if prefix and head and head[0] in below:
-            match = _similar(prefix).match
-            lines = [(line, match(line)) for line in value.split("\n")]
-            if any(found for _, found in lines):
-                prefixes[row] = [found[0].encode() if found else b"" for _, found in lines]
-                value = "\n".join(line[found.end() :] if found else line for line, found in lines)
+            value, taken = _without_prefixes(prefix.decode(), value)
+            if taken:
+                prefixes[row] = taken
         values.append(value)
     return pc.replace_with_mask(column, flags(changed), texts(values)), prefixes
 
 
-def _similar(prefix: bytes) -> re.Pattern[str]:
-    """An expression for prefixes like this one, as :mod:`logscan._entries.parse` has it."""
-    return _expression(similar_to(prefix.decode()))
+def _without_prefixes(prefix: str, below: str) -> tuple[str, list[str]]:
+    """Lines without what stands before them as before the first, and what stood before each; none: nowhere."""
+    count = below.count("\n") + 1
+    marked = "\n" + below
+    if marked.count("\n" + prefix) == count:  # exactly the same, as with a shipper
+        return marked.replace("\n" + prefix, "\n")[1:], [prefix] * count
+    match = _expression(similar_to(prefix)).match
+    lines = [(line, match(line)) for line in below.split("\n")]
+    if not any(found for _, found in lines):
+        return below, []
+    taken = [found[0] if found else "" for _, found in lines]
+    return "\n".join(line[found.end() :] if found else line for line, found in lines), taken
 
 
 @lru_cache(maxsize=64)

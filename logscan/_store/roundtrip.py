@@ -133,7 +133,7 @@ def _with_shapes(entries: Entries, rows: Rows) -> pa.RecordBatch:
         several = np.zeros(len(starts), bool)
         several[list(rows.prefixes)] = True
         lines = [
-            b"\n".join([text.data[starts[row] : bounds.begins[row]], *below]).decode()
+            "\n".join([text.data[starts[row] : bounds.begins[row]].decode(), *below])
             for row, below in rows.prefixes.items()
         ]
         prefixes = pc.replace_with_mask(prefixes, flags(several), texts(lines))
