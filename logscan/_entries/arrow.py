@@ -1,24 +1,40 @@
 """Columns: a chunk of whole entries becomes Arrow columns, without Python objects for usual entries.
 
-Where lines end, where blanks stand and what headers hold is found by numpy over the whole chunk; the
-columns are cut out of the chunk's own bytes by Arrow. An entry that is not quite as usual goes through the
-grammar (:func:`logscan._entries.parse.parse`), so that the rows are the same, always: a test holds both
-together on random logs.
+Where lines end and where the parts of headers stand is found by numpy over the whole chunk. What a part says
+is read once by the grammar (:mod:`logscan._entries.headers`), and the columns are cut out of the chunk's own
+bytes by Arrow. An entry that is not quite as usual goes through the grammar as a whole
+(:func:`logscan._entries.parse.parse`), so that the rows are the same, always: a test holds both together on
+random logs of every layout.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logscan._entries.header_bounds import CUT, Bools, Header, Ints, Text, blank, same
-from logscan._entries.layouts import NEVER_OPENS, PLAIN, Layout
-from logscan._entries.openers import Openers
-from logscan._entries.parse import parse
+from logscan._entries import header_parts
+from logscan._entries.buffers import coded as coded_words
+from logscan._entries.buffers import flags, numbers, present, texts, values_of, words
+from logscan._entries.chunk_text import Bools, Ints, Text
+from logscan._entries.header_parts import NO_CALL, Call
+from logscan._entries.headers import (
+    Coded,
+    Headers,
+    coded,
+    columns_of,
+    few_slices,
+    headers_of,
+    never_opens,
+    slices,
+)
+from logscan._entries.layouts import PLAIN, Layout
+from logscan._entries.parse import parse, similar_to
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, Span
 
@@ -52,8 +68,33 @@ def plain_schema() -> pa.Schema:
     return pa.schema([(f.name, pa.string() if f.type == WORDS else f.type) for f in SCHEMA])
 
 
-_NEVER_OPENS = tuple(literal.encode() for literal in NEVER_OPENS)
-_CALL = re.compile(r"[\w$<>]+(?:\.[\w$<>]+)+")
+_HEAD = re.compile(rb"[^0-9:]*")
+"""What prefixes like one begin with: their numbers differ, and grep's colons."""
+
+
+class Entries(NamedTuple):
+    """The entries of a chunk."""
+
+    text: Text
+    starts: Ints
+    ends: Ints
+    lines: Ints
+    """Number of the line that opens each, and of the line after the last."""
+    headers: Headers
+    """Of the usual ones."""
+    usual: Ints
+    """Their numbers."""
+    slow: Ints
+    """Numbers of those that the grammar must read."""
+
+
+class Rows(NamedTuple):
+    """The rows of usual entries."""
+
+    batch: pa.RecordBatch
+    calls: Coded[Call]
+    prefixes: dict[int, list[str]]
+    """Row → what stood before each of its lines, where that was taken off lines below the first."""
 
 
 def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBatch, Counters]:
@@ -65,25 +106,42 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
         max_entry: bytes kept of an entry.
     """
     counters = Counters()
-    text = Text(chunk.data)
-    if chunk.orphan or layout.name != PLAIN.name:
-        starts = np.zeros(1, np.int64) if chunk.orphan else openers(text, layout)
-        usual = None
-    else:
-        header = Header(text)
-        rows = np.flatnonzero(header.usual | opens(text, header.usual, layout))
-        starts = text.starts[rows]
-        usual = header
+    if chunk.orphan:
+        whole = np.zeros(1, np.int64), np.full(1, len(chunk.data))
+        return parsed(chunk, whole, layout, max_entry, counters), counters
+    entries = entries_in(chunk.data, layout, max_entry)
+    batches = [usual_rows(chunk, entries).batch]
+    if len(entries.slow):
+        bounds = entries.starts[entries.slow], entries.ends[entries.slow]
+        batches.append(parsed(chunk, bounds, layout, max_entry, counters))
+    return in_order(batches, [entries.usual, entries.slow]), counters
+
+
+def entries_in(data: bytes, layout: Layout, max_entry: int) -> Entries:
+    """The entries of a chunk, and their headers.
+
+    Args:
+        data: whole lines.
+        layout: how entries stand there.
+        max_entry: longer ones are for the grammar.
+    """
+    text = Text(data)
+    headers = headers_of(text, layout)
+    opening = np.zeros(len(text.starts), bool)
+    opening[headers.bounds.lines] = True
+    read = opening.copy()
+    opening |= _opens(text, read, layout)
+    lines = np.flatnonzero(opening)
+    starts = text.starts[lines]
     ends = np.append(starts[1:], text.size)
-    batches = []
-    if usual is None:
-        slow = np.ones(len(starts), bool)
-    else:
-        slow = unusual(text, usual, rows, (starts, ends), max_entry)
-        batches.append(cut_out(chunk, text, usual, rows[~slow], ends[~slow]))
-    if slow.any():
-        batches.append(parsed(chunk, starts[slow], ends[slow], max_entry, counters))
-    return in_order(batches, [np.flatnonzero(~slow), np.flatnonzero(slow)]), counters
+    usual = read[lines] & (ends - starts <= max_entry)
+    if not text.is_utf8:
+        usual &= ~text.has_high(starts, ends)
+    kept = usual[read[lines]]
+    return Entries(
+        text, starts, ends, np.append(lines, len(text.starts)), headers if kept.all() else headers.only(kept),
+        np.flatnonzero(usual), np.flatnonzero(~usual),
+    )  # fmt: skip
 
 
 def in_order(batches: Sequence[pa.RecordBatch], places: Sequence[Ints]) -> pa.RecordBatch:
@@ -98,74 +156,80 @@ def in_order(batches: Sequence[pa.RecordBatch], places: Sequence[Ints]) -> pa.Re
     belongs = np.concatenate(places)
     order = np.empty(len(belongs), np.int64)
     order[belongs] = np.arange(len(belongs))
-    table = pa.Table.from_batches(batches).combine_chunks()
-    return table.take(pa.array(order)).combine_chunks().to_batches()[0]
+    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    return table.take(numbers(order, pa.int64())).combine_chunks().to_batches()[0]
 
 
-def cut_out(chunk: Span, text: Text, header: Header, lines: Ints, ends: Ints) -> pa.RecordBatch:
+def usual_rows(chunk: Span, entries: Entries) -> Rows:
     """The rows of usual entries: columns cut out of the bytes."""
-    count = len(lines)
-    at = header.row[lines]
-    bounds = header.bounds[at]
-    begins = np.minimum(text.breaks[lines] + 1, ends)
-    several = ends > begins
-    bounds[:, -2] = begins
-    bounds[:, -1] = np.where(several & (text.raw[ends - 1] == 0x0A), ends - 1, ends)
-    offsets = np.append(bounds.ravel(), np.int32(text.size))
-    parts = pa.StringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32, copy=False)), pa.py_buffer(chunk.data)
-    )
-    first = np.arange(count, dtype=np.int32) * (2 * len(CUT))
-    cut: dict[str, pa.Array] = {}
-    for number, name in enumerate(CUT):
-        has = several if name == "continuation" else header.has.get(name)
-        if has is not None and name != "continuation":
-            has = has[at]
-        mask = None if has is None or has.all() else ~has
-        cut[name] = parts.take(pa.array(first + np.int32(2 * number), mask=mask))
-    calls = cut["call"].dictionary_encode()
-    names = calls.dictionary.to_pylist()
-    not_calls = _codes_in(calls, [_CALL.fullmatch(name) is None for name in names])
-    classes, methods = _split(calls, [_class_and_method(name) for name in names], 2)
-    contexts = cut["context"].dictionary_encode()
-    org, env, proxy, revision = _split(contexts, map(_context, contexts.dictionary.to_pylist()), 4)
-    severities = cut["severity"].dictionary_encode()
-    levels, loggers = _split(severities, (s.split(" ") for s in severities.dictionary.to_pylist()), 2)
-    messages = cut["message"]
-    if not_calls.any():
-        # What looks like a call is none: it belongs to the text.
-        begin = 2 * CUT.index("call")
-        whole = [chunk.data[a:b].decode() for a, b in bounds[not_calls][:, (begin, begin + 3)]]
-        messages = pc.replace_with_mask(messages, pa.array(not_calls), pa.array(whole, pa.string()))
-    file = pa.array([chunk.place.path], pa.string())
-    files = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), file)
-    return pa.RecordBatch.from_arrays(
+    text, headers = entries.text, entries.headers
+    bounds = headers.bounds
+    has_id = bounds.id_ends > bounds.context_ends
+    calls = coded(text, bounds.bodies, bounds.call_ends, header_parts.calls)
+    begins = bounds.message_begins
+    no_calls = [call is NO_CALL for call in calls.parts]
+    if any(no_calls):
+        begins = np.where(np.array(no_calls)[calls.codes], bounds.bodies, begins)  # the call is text
+    continuations, prefixes = _continuations(entries)
+    zone, org, env, proxy, revision = columns_of(headers.contexts, 5)
+    names, zones = columns_of(headers.threads, 2)
+    if len(zones.dictionary):
+        zone = _zones(headers)
+    level, logger = columns_of(headers.severities, 2)
+    class_name, method = columns_of(calls, 2)
+    batch = pa.RecordBatch.from_arrays(
         [
-            pa.array(header.times[lines], pa.int64()).cast(pa.timestamp("us")),
-            _nothing(count),
-            org, env, proxy, revision,
-            cut["message_id"],
-            cut["thread"].dictionary_encode(), levels, loggers,
-            classes, methods,
-            messages, cut["continuation"],
-            files, pa.array(text.starts[lines] + chunk.place.offset),
+            numbers(bounds.times, pa.timestamp("us")),
+            zone, org, env, proxy, revision,
+            slices(text, bounds.context_ends, bounds.id_ends, has_id),
+            names, level, logger,
+            class_name, method,
+            slices(text, begins, bounds.message_ends),
+            continuations,
+            words(np.zeros(len(entries.usual), np.int32), [chunk.place.path]),
+            numbers(entries.starts[entries.usual] + chunk.place.offset, pa.int64()),
         ],
         schema=SCHEMA,
     )  # fmt: skip
+    return Rows(batch, calls, prefixes)
 
 
-def parsed(chunk: Span, starts: Ints, ends: Ints, max_entry: int, counters: Counters) -> pa.RecordBatch:
-    """The rows of other entries, through the grammar."""
-    rows = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+def parsed(
+    chunk: Span, bounds: tuple[Ints, Ints], layout: Layout, max_entry: int, counters: Counters
+) -> pa.RecordBatch:
+    """The rows of other entries, through the grammar.
+
+    Args:
+        chunk: the bytes.
+        bounds: where the entries begin and end in them.
+        layout: how entries stand there.
+        max_entry: bytes that are read of an entry.
+        counters: takes what cannot be understood.
+    """
+    entries = []
+    for start, end in zip(*(column.tolist() for column in bounds), strict=True):
         data = chunk.data[start : min(end, start + max_entry)]
         beyond = end - start - len(data)
         if beyond:
             counters.cut_entries += 1
             counters.cut_bytes += beyond
         place = chunk.place._replace(offset=chunk.place.offset + start)
-        rows.append(_row(parse(Span(data, place, 0, chunk.orphan, beyond), counters)))
-    return pa.RecordBatch.from_pylist(rows, SCHEMA)
+        entries.append(_row(parse(Span(data, place, 0, chunk.orphan, beyond), counters, layout.header)))
+    columns: list[pa.Array] = []
+    for field in SCHEMA:
+        values: list[Any] = [row[field.name] for row in entries]
+        if field.type == WORDS:
+            columns.append(coded_words(values))
+        elif field.type == pa.string():
+            columns.append(texts(values))
+        elif field.type == pa.int64():
+            columns.append(numbers(np.array(values, np.int64), field.type))
+        else:
+            stamps = np.array([value or 0 for value in values], "datetime64[us]").astype(np.int64)
+            columns.append(
+                numbers(stamps, field.type, np.array([value is not None for value in values], bool))
+            )
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -187,99 +251,91 @@ def within(batch: pa.RecordBatch, times: TimeRange, counters: Counters) -> pa.Re
     """The rows in a time range; those without a time are left out and counted."""
     if times.since is None and times.until is None:
         return batch
-    stamps = batch.column("time")
-    keep = stamps.is_valid()
+    column = batch.column("time")
+    stamps = values_of(column)
+    keep = np.ones(len(stamps), bool)
     if times.since is not None:
-        keep = pc.and_(keep, pc.greater_equal(stamps, pa.scalar(times.since, stamps.type)))
+        keep &= stamps >= np.datetime64(times.since, "us").astype(np.int64)
     if times.until is not None:
-        keep = pc.and_(keep, pc.less(stamps, pa.scalar(times.until, stamps.type)))
-    keep = pc.fill_null(keep, False)
-    counters.untimed += stamps.null_count
+        keep &= stamps < np.datetime64(times.until, "us").astype(np.int64)
+    keep &= present(column)
+    counters.untimed += column.null_count
     zones = batch.column("zone")
     if zones.null_count < len(zones):  # a printed zone decides by itself
-        held = keep.to_pylist()
-        for row in np.flatnonzero(zones.is_valid().to_numpy(zero_copy_only=False)).tolist():
-            held[row] = bool(times.holds(stamps[row].as_py(), zones[row].as_py()))
-        keep = pa.array(held)
-    return batch.filter(keep)
+        for row, zone in enumerate(zones.to_pylist()):
+            if zone is not None:
+                keep[row] = times.holds(column[row].as_py(), zone)
+    return batch.filter(flags(keep))
 
 
-def unusual(text: Text, header: Header, rows: Ints, bounds: tuple[Ints, Ints], max_entry: int) -> Bools:
-    """Which entries, by their bounds, must go through the grammar."""
-    starts, ends = bounds
-    slow = ~header.usual[rows] | (ends - starts > max_entry)
-    if b"\r" in text.data:
-        returns = np.flatnonzero(text.raw[: text.size] == 0x0D)
-        breaks = text.breaks[rows]
-        slow |= np.searchsorted(returns, breaks) < np.searchsorted(returns, ends)
-    if not text.data.isascii():
-        try:
-            text.data.decode()
-        except UnicodeDecodeError:
-            high = np.flatnonzero(text.raw[: text.size] >= 0x80)
-            held = np.searchsorted(high, starts) < np.searchsorted(high, ends)
-            slow |= held
-    return slow
-
-
-def opens(text: Text, usual: Bools, layout: Layout) -> Bools:
-    """Which of the other lines open an entry: by the layout's own expression, where it can be at all."""
+def _opens(text: Text, read: Bools, layout: Layout) -> Bools:
+    """Which of the lines that are not read open an entry: by the layout's own expression, where it can be."""
     starts = text.starts
-    word = text.word(starts)
-    first = text.raw[starts]
-    never = blank(first) & (first != 0)
-    for literal in _NEVER_OPENS:
-        found = same(word, literal[:8])
-        if len(literal) > 8:
-            found &= text.has(starts + 8, literal[8:])
-        never |= found
-    found = np.zeros(len(starts), bool)
+    if layout.name == PLAIN.name:
+        others = np.flatnonzero(~read)
+        others = others[~never_opens(text, starts[others])]
+    else:
+        others = np.unique(text.times[1][~read[text.times[1]]])  # no opener is without a time
+    opening = np.zeros(len(starts), bool)
     match = layout.opener.match
-    for number in np.flatnonzero(~(usual | never)).tolist():
-        found[number] = match(text.data, int(starts[number])) is not None
-    return found
+    for line in others.tolist():
+        opening[line] = match(text.data, int(starts[line])) is not None
+    return opening
 
 
-def openers(text: Text, layout: Layout) -> Ints:
-    """Where entries begin, line by line."""
-    return np.array(Openers(layout).all(text.data, 0, text.size), np.int64)
+def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[str]]]:
+    """The lines below the first of usual entries, and what was taken off these lines."""
+    text, bounds = entries.text, entries.headers.bounds
+    ends = entries.ends[entries.usual]
+    begins = np.minimum(text.breaks[bounds.lines] + 1, ends)
+    several = ends > begins
+    stops = np.where(several & (text.raw[ends - 1] == 0x0A), ends - 1, ends)
+    column = few_slices(text, begins, stops, several)
+    changed = several & (bounds.begins > entries.starts[entries.usual])
+    if b"\r" in text.data:
+        returns = np.concatenate([[0], np.cumsum(text.raw[text.breaks - 1] == 0x0D)])
+        changed |= several & (returns[entries.lines[entries.usual + 1]] > returns[bounds.lines + 1])
+    if not changed.any():
+        return column, {}
+    values: list[str | None] = []
+    prefixes = {}
+    for row in np.flatnonzero(changed).tolist():
+        below = text.data[begins[row] : ends[row]]
+        prefix = text.data[entries.starts[entries.usual[row]] : bounds.begins[row]]
+        value = below.decode().replace("\r\n", "\n").removesuffix("\n")
+        head = _HEAD.match(prefix)
+        if prefix and head and head[0] in below:
+            value, taken = _without_prefixes(prefix.decode(), value)
+            if taken:
+                prefixes[row] = taken
+        values.append(value)
+    return pc.replace_with_mask(column, flags(changed), texts(values)), prefixes
 
 
-def _context(text: str) -> list[str | None]:
-    """Org, env, proxy and revision of a usual header's context."""
-    held: dict[str, str] = dict(part.split(":", 1) for part in text.split(" ") if part)
-    return [held.get(key) for key in ("org", "env", "api", "rev")]
+def _without_prefixes(prefix: str, below: str) -> tuple[str, list[str]]:
+    """Lines without the prefix of the line above them, and what was taken off each (nothing: an empty list)."""
+    count = below.count("\n") + 1
+    marked = "\n" + below
+    if marked.count("\n" + prefix) == count:  # exactly the same, as with a shipper
+        return marked.replace("\n" + prefix, "\n")[1:], [prefix] * count
+    match = _expression(similar_to(prefix)).match
+    lines = [(line, match(line)) for line in below.split("\n")]
+    if not any(found for _, found in lines):
+        return below, []
+    taken = [found[0] if found else "" for _, found in lines]
+    return "\n".join(line[found.end() :] if found else line for line, found in lines), taken
 
 
-def _class_and_method(call: str) -> tuple[str | None, str | None]:
-    if _CALL.fullmatch(call) is None:
-        return None, None
-    name, _, method = call.rpartition(".")
-    return name, method
+@lru_cache(maxsize=64)
+def _expression(similar: str) -> re.Pattern[str]:
+    return re.compile(similar)
 
 
-def _split(
-    words: pa.DictionaryArray, parts: Iterable[Sequence[str | None]], count: int
-) -> list[pa.DictionaryArray]:
-    """One column out of each part of a column's different values."""
-    rows = list(parts)
-    columns = []
-    for number in range(count):
-        values = list(dict.fromkeys(row[number] for row in rows if row[number] is not None))
-        place = {value: code for code, value in enumerate(values)}
-        recoded = pa.array([place.get(row[number]) for row in rows], pa.int32())
-        codes = recoded.take(words.indices)
-        columns.append(pa.DictionaryArray.from_arrays(codes, pa.array(values, pa.string())))
-    return columns
-
-
-def _codes_in(words: pa.DictionaryArray, marked: list[bool]) -> Bools:
-    """Which rows have a marked value."""
-    if not any(marked):
-        return np.zeros(len(words), bool)
-    codes = words.indices.fill_null(len(marked)).to_numpy(zero_copy_only=False)
-    return np.asarray(np.array([*marked, False])[codes])
-
-
-def _nothing(count: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.nulls(count, pa.int32()), pa.array([], pa.string()))
+def _zones(headers: Headers) -> pa.DictionaryArray:
+    """Zones, of the context or before the thread."""
+    contexts, threads = headers.contexts, headers.threads
+    before = np.array([part.zone is not None for part in threads.parts], bool)[threads.codes]
+    parts = [*((part.zone,) for part in contexts.parts), *((part.zone,) for part in threads.parts)]
+    codes = np.where(before, threads.codes + np.int32(len(contexts.parts)), contexts.codes)
+    (column,) = columns_of(Coded(codes, parts), 1)
+    return column

@@ -1,245 +1,254 @@
-"""Where the parts of usual headers stand, found by numpy for all lines of a chunk at once."""
+"""Where the parts of headers stand, found by numpy for all lines of a chunk at once.
+
+Only blanks, keys and the dash are looked for, so that the same steps serve every layout. How many words stand
+before the message id and in the thread is tried, first as the learned layout has it. What the parts say,
+and whether they are what they seem, is decided by :mod:`logscan._entries.header_parts`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
-import numpy.typing as npt
 
-from logscan._entries.layouts import ID_IN_TEXT, KEYS, LEVELS, TIME_SHAPE
-
-Ints = npt.NDArray[np.int64]
-
-Words = npt.NDArray[np.uint64]
-
-Bools = npt.NDArray[np.bool_]
-
-CUT = ("context", "message_id", "thread", "severity", "call", "message", "continuation")
-"""What is cut out of the bytes, in the order in which it stands there: ``context`` from ``org:`` to the
-revision, ``severity`` level and logger, ``call`` class and method."""
+from logscan._entries.chunk_text import Bools, Bytes, Ints, Text, blank, same, visible
+from logscan._entries.layouts import ID_IN_TEXT, KEYS, Form
+from logscan._entries.stamps import Stamps
 
 _KEYS = tuple(key.encode() for key in KEYS.values())
-
-_LEVELS = tuple(f"{level} ".encode() for level in LEVELS)
-
-_LONGEST_HEADER = 300
-
-_PADDING = 32
-"""Bytes after the chunk that may be read."""
-
+_ID_KEY = KEYS["message_id"].encode()
+_LONGEST_HEADER = 1000
+_MOST_CONTEXT_WORDS = 7
+_MOST_THREAD_WORDS = 8
+_MOST_BLANKS = 8
 _BLANK_ENDS = frozenset((0x85, 0xA0, *range(0x80, 0x8B), 0xA8, 0xA9, 0xAF, 0x9F))
 """Last bytes of the blanks beyond ASCII."""
 
 
-class Text:
-    """A chunk's bytes, and where its lines are."""
+class Bounds(NamedTuple):
+    """Where the parts of some lines' headers begin and end, as far as they look like headers."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-        self.raw = np.zeros(self.size + _PADDING, np.uint8)
-        self.raw[: self.size] = np.frombuffer(data, np.uint8)
-        self._words = np.ndarray((self.size + _PADDING - 7,), np.dtype("<u8"), self.raw, 0, (1,))
-        odd = self.raw[: self.size] - np.uint8(0x20)
-        self.odd = np.flatnonzero(np.greater(odd, 0x5E, out=odd.view(bool)))
-        """Where anything but blanks and visible ASCII stands: line breaks, control characters, more."""
-        breaks = self.odd[self.raw[self.odd] == 0x0A]
-        if self.size and data[-1] != 0x0A:
-            breaks = np.append(breaks, self.size)
-        self.breaks = breaks
-        """Where each line ends: its line break, or the end."""
-        self.starts = np.concatenate([np.zeros(1, np.int64), breaks[:-1] + 1])
+    lines: Ints
+    """Numbers of the lines."""
+    begins: Ints
+    """Of the time."""
+    times: Ints
+    """Microseconds since 1970."""
+    digits: Ints
+    """Digits of the time's fraction; -1 where there is no fraction."""
+    stamp_ends: Ints
+    context_ends: Ints
+    """After the key of the message id, else after the last value, else where the zone or time ends."""
+    id_ends: Ints
+    """Equal to ``context_ends`` where there is no id."""
+    bare: Bools
+    """Whether nothing but blanks stands between time and thread."""
+    gaps: Ints
+    """Blanks before the thread; 0 where one of several is a tab, -1 for one tab."""
+    thread_begins: Ints
+    thread_ends: Ints
+    bodies: Ints
+    """Where the text begins, after the dash."""
+    call_ends: Ints
+    """Before ``() :``; equal to ``bodies`` where no call is printed."""
+    message_begins: Ints
+    """After the blanks that follow the call's colon."""
+    message_ends: Ints
+    """Without the blanks at its end."""
 
-    def word(self, at: Ints) -> Words:
-        """The eight bytes at each offset."""
-        return self._words[at]
-
-    def has(self, at: Ints, literal: bytes) -> Bools:
-        """Whether up to eight bytes stand at each offset."""
-        return same(self.word(at), literal)
+    def only(self, which: Bools | Ints) -> Bounds:
+        """The bounds of some of the lines."""
+        return Bounds._make(column[which] for column in self)
 
 
-class Header:
-    """The headers of the lines that begin as usual: bounds of their parts, by line.
+def bounds_of(text: Text, form: Form | None, lines: Ints, begins: Ints) -> Bounds:
+    """The bounds of those lines that look as headers do.
 
-    Bounds of other lines are of no meaning; ``usual`` says which lines count.
+    Args:
+        text: the chunk.
+        form: how most headers look, as far as it is known; it says what is tried first.
+        lines: numbers of lines.
+        begins: where the time of each seems to begin.
     """
+    stamps = Stamps(text, begins)
+    lines, begins = lines[stamps.rows], begins[stamps.rows]
+    if not len(lines):
+        empty = np.empty(0, np.int64)
+        return Bounds(*(empty,) * 7, np.empty(0, bool), *(empty,) * 7)
+    return _Finder(text, lines, begins, stamps).bounds(_words_before_id(form))
 
-    def __init__(self, text: Text) -> None:
-        stamps = text.word(text.starts), text.word(text.starts + 8), text.word(text.starts + 16)
-        timed = np.flatnonzero(_usual_time(*stamps))
-        raw, starts = text.raw, text.starts[timed]
-        self._text, self._starts, self._line_ends = text, starts, text.breaks[timed]
-        self._blanks = np.append(np.flatnonzero(raw[: text.size] == 0x20), np.full(16, text.size))
-        self._good = np.ones(len(starts), bool)
-        self._blank_at = np.searchsorted(self._blanks, starts + 23)
-        """Number of the blank that ends the part which is looked at."""
-        self._position = starts + 24
-        """Where that part begins."""
-        self.bounds = np.empty((len(starts), 2 * len(CUT)), np.int32)
-        self.has: dict[str, Bools] = {}
-        self.twice = self._pass_blank()
-        """Whether two blanks stand after the time, by row of ``bounds``."""
-        self._find_context()
-        self.wide = self._pass_blank()
-        """Whether one more blank stands before the thread, by row of ``bounds``."""
-        self._find_severity()
-        self._find_body()
-        self.usual = np.zeros(len(text.starts), bool)
-        self.usual[timed[self._good]] = True
-        self.row = np.full(len(text.starts), -1, np.int64)
-        """Which row of ``bounds`` a line has."""
-        self.row[timed] = np.arange(len(timed))
-        self.times = np.zeros(len(text.starts), np.int64)
-        times, exist = _times(*(word[timed] for word in stamps))
-        self.times[timed] = times
-        self.usual[timed[~exist]] = False
 
-    def _pass_blank(self) -> Bools:
-        """Pass over one blank where there is one."""
-        has = np.asarray(self._text.raw[self._position] == 0x20)
-        self._step(has)
-        self._position = self._position + has
-        return has
+def _words_before_id(form: Form | None) -> list[int]:
+    """How many words may stand between time and message id, the likeliest first."""
+    if form is None:
+        return list(range(_MOST_CONTEXT_WORDS))
+    keys = [key for key in form.keys if key.name != "message_id"]
+    if len(keys) == len(form.keys):
+        return []
+    most, least = len(keys), sum(key.always for key in keys)
+    zoned = [] if form.zone is False else [most + 1]  # a zone may be joined to the time
+    return [*(zoned if form.zone else ()), *range(most, least - 1, -1), *(() if form.zone else zoned)]
 
-    def _step(self, where: Bools | int) -> None:
-        """Go on to the next blank."""
-        self._blank_at = np.minimum(self._blank_at + where, len(self._blanks) - 10)
 
-    def _keep(self, name: str, begin: Ints, end: Ints) -> None:
-        column = 2 * CUT.index(name)
-        self.bounds[:, column], self.bounds[:, column + 1] = begin, end
+class _Finder:
+    """Follows the words of lines that begin with a time."""
 
-    def _find_context(self) -> None:
-        """From ``org:`` to the message id; each key may be absent."""
+    def __init__(self, text: Text, lines: Ints, begins: Ints, stamps: Stamps) -> None:
+        self._text, self._lines, self._begins, self._stamps = text, lines, begins, stamps
+        self._stamp_ends = begins + 20 + stamps.digits
+
+    def bounds(self, words_before_id: Sequence[int]) -> Bounds:
+        """What stands where."""
         text = self._text
-        began, context_end = self._position, self._position
-        for key in _KEYS:
-            position = self._position
-            has = text.has(position, key[:8])
-            if len(key) > 8:
-                has &= text.has(position + 8, key[8:])
-            begin = position + len(key)
-            self._step(has)
-            end = np.where(has, self._blanks[self._blank_at], position)
-            self._good &= ~has | (end > begin)
-            if key == _KEYS[-1]:
-                self._keep("context", began, context_end)
-                self._keep("message_id", np.where(has, begin, position), end)
-                self.has["message_id"] = has
-            context_end = np.where(has, end, context_end)
-            self._position = np.minimum(np.where(has, end + 1, position), text.size)
+        has_id, context_ends, id_ends = self._contexts(words_before_id)
+        bare = ~has_id & (id_ends == self._stamp_ends)
+        thread_begins = self._after(id_ends)
+        gaps, good = self._gaps(id_ends, thread_begins)
+        thread_ends, bodies = self._dashes(thread_begins)
+        line_ends = text.breaks[self._lines]
+        good &= (bodies < line_ends) & (bodies - self._begins < _LONGEST_HEADER)
+        (word_ends,) = text.ends(bodies, 0)
+        word_ends = np.minimum(word_ends, line_ends)
+        call_ends, message_begins, odd = self._calls(bodies, word_ends)
+        good &= ~odd & ((id_ends > context_ends) | ~same(text.word(message_begins), ID_IN_TEXT[:8].encode()))
+        message_ends = self._message_ends(message_begins, line_ends)
+        if len(text.high):
+            good &= ~text.has_high(self._begins, np.maximum(word_ends, bodies))
+            good &= ~_ends_oddly(text.raw[message_ends - 1])
+        found = Bounds(
+            self._lines, self._begins, self._stamps.times, self._stamps.digits, self._stamp_ends,
+            context_ends, id_ends, bare, gaps, thread_begins, thread_ends, bodies, call_ends,
+            message_begins, message_ends,
+        )  # fmt: skip
+        return found if good.all() else found.only(good)
 
-    def _find_severity(self) -> None:
-        """Thread, level, logger and dash."""
-        text = self._text
-        word = text.word(self._position)
-        for key in _KEYS:  # out of their order, or twice
-            self._good &= ~same(word, key[:8])
-        severity = self._position
-        for name in ("thread", "level", "logger"):
-            position = self._position
-            self._step(1)
-            end = self._blanks[self._blank_at]
-            self._good &= end > position
-            if name == "thread":
-                self._keep(name, position, end)
-            elif name == "logger":
-                self._keep("severity", severity, end)
-            else:
-                severity = position
-                word = text.word(position)
-                self._good &= np.logical_or.reduce([same(word, level) for level in _LEVELS])
-            self._position = np.minimum(end + 1, text.size)
-        self._good &= text.has(self._position, b"- ")
-        self._step(1)
+    def _after(self, at: Ints) -> Ints:
+        """Where the next word begins after a word's end."""
+        at = at + 1
+        for _ in range(_MOST_BLANKS):
+            blank = self._text.byte(at) <= 0x20
+            if not blank.any():
+                break
+            at = at + blank
+        return at
 
-    def _find_body(self) -> None:
-        """``Class.method() :`` and the message, without the blanks at its end."""
-        text, line_ends = self._text, self._line_ends
-        raw, position = text.raw, self._position + 2
-        self._good &= (position < line_ends) & (position - self._starts < _LONGEST_HEADER)
-        position = np.minimum(position, text.size)
-        self._good &= _visible(raw[position])
-        self._step(1)
-        end = np.minimum(self._blanks[self._blank_at], line_ends)
-        self._good &= ~_odd_within(text, self._starts, np.maximum(end, position))
-        called = text.has(np.maximum(end - 2, 0), b"()")
-        call = called & text.has(end, b" : ") & _visible(raw[np.minimum(end + 3, text.size)])
-        call &= end + 3 < line_ends
-        self._good &= ~called | call
-        self._keep("call", position, np.where(call, end - 2, position))
-        body = np.where(call, end + 3, position)
-        self._good &= self.has["message_id"] | ~text.has(body, ID_IN_TEXT[:8].encode())
-        stop = line_ends
-        while (trailing := blank(raw[stop - 1]) & (stop > body)).any():
-            stop = stop - trailing
-        self._good &= ~(_ends_oddly(raw[stop - 1]))
-        self._keep("message", body, np.maximum(stop, body))
-        self.has["call"] = call
+    def _is_id(self, at: Ints) -> Bools:
+        return same(self._text.word(at), _ID_KEY[:8])  # the rest of the key is for who reads the context
+
+    def _is_key(self, at: Ints) -> Bools:
+        words = self._text.word(at)
+        return np.asarray(np.logical_or.reduce([same(words, key[:8]) for key in _KEYS]))
+
+    def _gaps(self, begins: Ints, ends: Ints) -> tuple[Ints, Bools]:
+        """What stands before each thread, as :attr:`Bounds.gaps`, and whether it is blanks and tabs."""
+        first, gaps = self._text.byte(begins), ends - begins
+        known = (first == 0x20) | (first == 0x09)
+        tabs = first == 0x09
+        gaps = np.where(tabs, -1, gaps)
+        wide = np.flatnonzero(ends - begins > 1)
+        if len(wide):
+            at = np.arange(_MOST_BLANKS + 1)
+            within = at < (ends - begins)[wide][:, None]
+            block = self._text.byte(begins[wide][:, None] + at)
+            known[wide] = (~within | (block == 0x20) | (block == 0x09)).all(1)
+            gaps[wide] = np.where((within & (block == 0x09)).any(1), 0, gaps[wide])
+        return gaps, known
+
+    def _contexts(self, words_before_id: Sequence[int]) -> tuple[Bools, Ints, Ints]:
+        """Whether each context has a message id, where it ends before the id, and where it ends with it."""
+        count = len(self._lines)
+        has_id, ends, id_ends = np.zeros(count, bool), self._stamp_ends.copy(), self._stamp_ends.copy()
+        if words_before_id:
+            has_id, ends, id_ends = self._with_id(self._stamp_ends, words_before_id[0])
+        left = np.flatnonzero(~has_id)
+        for words in words_before_id[1:]:
+            if 16 * len(left) < count:
+                break  # all of them key by key
+            has_id[left], ends[left], id_ends[left] = self._with_id(self._stamp_ends[left], words)
+            left = left[~has_id[left]]
+        if len(left):
+            has_id[left], ends[left], id_ends[left] = self._keyed(self._stamp_ends[left])
+        return has_id, ends, id_ends
+
+    def _with_id(self, begins: Ints, words: int) -> tuple[Bools, Ints, Ints]:
+        """The same, for contexts with some words before the message id."""
+        at = self._after(self._text.ends(begins, words)[0])
+        found, ends = self._is_id(at), at + len(_ID_KEY)
+        if 8 * np.count_nonzero(found) > 7 * len(found):
+            return found, ends, self._text.ends(ends, 0)[0]
+        id_ends = ends.copy()
+        id_ends[found] = self._text.ends(ends[found], 0)[0]
+        return found, ends, id_ends
+
+    def _keyed(self, begins: Ints) -> tuple[Bools, Ints, Ints]:
+        """The same, key by key."""
+        last, second = self._text.ends(begins, 0, 1)
+        keyed = self._is_key(self._after(last))
+        zoned = ~keyed & self._is_key(self._after(second))
+        last, keyed = np.where(zoned, second, last), keyed | zoned
+        named, ends = np.zeros(len(last), bool), np.zeros(len(last), np.int64)
+        for _ in range(_MOST_CONTEXT_WORDS):
+            if not keyed.any():
+                break
+            at = self._after(last)
+            found = keyed & self._is_id(at)
+            named |= found
+            ends = np.where(found, at + len(_ID_KEY), ends)
+            last = np.where(keyed, self._text.ends(at, 0)[0], last)
+            keyed &= ~found
+            keyed &= self._is_key(self._after(last))
+        return named, np.where(named, ends, last), last
+
+    def _dashes(self, begins: Ints) -> tuple[Ints, Ints]:
+        """Where each thread ends, and where the text begins after the dash; both the end of the chunk where
+        there is no dash."""
+        ends, bodies, found = self._dash(begins, 0)
+        left = np.flatnonzero(~found)
+        for words in range(1, _MOST_THREAD_WORDS):
+            if not len(left):
+                break
+            ends[left], bodies[left], found = self._dash(begins[left], words)
+            left = left[~found]
+        bodies[left] = self._text.size
+        return ends, bodies
+
+    def _dash(self, begins: Ints, words: int) -> tuple[Ints, Ints, Bools]:
+        """The same for threads with some blanks in them, and where there is a dash then."""
+        ends, logger_ends = self._text.ends(begins, words, words + 2)
+        at = self._after(logger_ends)
+        return ends, at + 2, self._is_dash(at)
+
+    def _is_dash(self, at: Ints) -> Bools:
+        """Whether a dash, one blank and a visible character stand there."""
+        words = self._text.word(at)
+        return np.asarray(same(words, b"- ") & visible(words >> np.uint64(16)))
+
+    def _calls(self, bodies: Ints, ends: Ints) -> tuple[Ints, Ints, Bools]:
+        """Where each call ends and each message begins; and which lines the grammar must read."""
+        words = self._text.word(np.maximum(ends - 2, 0))
+        called = same(words, b"()")
+        call = same(words, b"() : ")
+        begins = np.where(call, ends + 3, bodies)
+        wide = np.flatnonzero(call & ~visible(words >> np.uint64(40)))
+        if len(wide):
+            at = begins[wide]
+            for _ in range(_MOST_BLANKS):
+                at = at + (self._text.byte(at) == 0x20)
+            begins[wide] = at
+            call[wide] = visible(self._text.word(at))
+        return np.where(call, ends - 2, bodies), begins, np.asarray(called & ~call)
+
+    def _message_ends(self, begins: Ints, line_ends: Ints) -> Ints:
+        """Where each line ends without blanks."""
+        raw, ends = self._text.raw, line_ends.copy()
+        rows = np.arange(len(ends))
+        while len(rows):
+            rows = rows[blank(raw[ends[rows] - 1]) & (ends[rows] > begins[rows])]
+            ends[rows] -= 1
+        return np.maximum(ends, begins)
 
 
-def _usual_time(date: Words, middle: Words, rest: Words) -> Bools:
-    """Whether ``2026-11-23 05:28:57,813`` and a blank stand in three words."""
-    return np.asarray(
-        _shaped(date, TIME_SHAPE[:8].encode())
-        & _shaped(middle, TIME_SHAPE[8:16].encode())
-        & (_shaped(rest, b":dd,ddd ") | _shaped(rest, b":dd.ddd "))
-    )
-
-
-def _times(date: Words, middle: Words, rest: Words) -> tuple[Ints, Bools]:
-    """Microseconds since 1970 of usual times, and which of them exist."""
-
-    def number(word: Words, *places: int) -> Ints:
-        value = np.zeros(len(word), np.int64)
-        for place in places:
-            value = value * 10 + ((word >> np.uint64(8 * place)) & np.uint64(0xF)).astype(np.int64)
-        return value
-
-    year, month, day = number(date, 0, 1, 2, 3), number(date, 5, 6), number(middle, 0, 1)
-    hour, minute, second = number(middle, 3, 4), number(middle, 6, 7), number(rest, 1, 2)
-    exist = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
-    exist &= (hour < 24) & (minute < 60) & (second < 60)
-    months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
-    first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    following = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    exist &= day <= following - first
-    seconds = (first + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
-    return (seconds * 1000 + number(rest, 4, 5, 6)) * 1000, exist
-
-
-def same(words: Words, literal: bytes) -> Bools:
-    """Whether words begin with up to eight bytes."""
-    mask = np.uint64((1 << 8 * len(literal)) - 1)
-    return np.asarray((words & mask) == np.uint64(int.from_bytes(literal, "little")))
-
-
-def _shaped(words: Words, shape: bytes) -> Bools:
-    """Whether words have digits where the shape has ``d``, and its other bytes elsewhere."""
-    digits = int.from_bytes(bytes(0xFF if byte == 0x64 else 0 for byte in shape), "little")
-    others = int.from_bytes(bytes(0 if byte == 0x64 else byte for byte in shape), "little")
-    fixed = np.uint64(digits ^ 0xFFFFFFFFFFFFFFFF)
-    value = (words ^ np.uint64(0x3030303030303030)) & np.uint64(digits)
-    high = np.uint64(0xF0F0F0F0F0F0F0F0)
-    over = ((value + np.uint64(0x0606060606060606 & digits)) | value) & high
-    return np.asarray(((words & fixed) == np.uint64(others)) & (over == 0))
-
-
-def _visible(byte: npt.NDArray[np.uint8]) -> Bools:
-    return np.asarray((byte > 0x20) & (byte < 0x7F))
-
-
-def blank(byte: npt.NDArray[np.uint8]) -> Bools:
-    """What Python's text calls blank, of ASCII."""
-    return np.asarray((byte == 0x20) | ((byte >= 9) & (byte <= 13)) | ((byte >= 28) & (byte <= 31)))
-
-
-def _ends_oddly(byte: npt.NDArray[np.uint8]) -> Bools:
+def _ends_oddly(byte: Bytes) -> Bools:
     """Whether a text may end with a blank beyond ASCII."""
     return np.asarray((byte >= 0x80) & np.isin(byte, list(_BLANK_ENDS)))
-
-
-def _odd_within(text: Text, begins: Ints, ends: Ints) -> Bools:
-    """Whether anything but visible ASCII and blanks stands between offsets."""
-    odd = np.append(text.odd, text.size + 1)
-    return np.asarray(odd[np.searchsorted(odd, begins)] < ends)

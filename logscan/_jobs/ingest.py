@@ -264,6 +264,9 @@ class _Ingest:
         """The tasks that read what is new of a file, in ranges that begin with an entry."""
         size = file.probe.plain_size
         begin = source.size
+        layout = layout_in(file)
+        if layout is None or layout.name != source.layout:
+            layout = layout_named(source.layout)
         if size is None:
             stamp = _stamp(file.path)
             if stamp and self.manifest.seen.get(_place(file.path)) == _seen(stamp, source):
@@ -272,7 +275,6 @@ class _Ingest:
         elif size <= begin:
             return []
         else:
-            layout = layout_named(source.layout)
             cuts = (
                 cut_at(file.path, layout, at)
                 for at in range(begin + TASK_BYTES, size - TASK_BYTES // 4, TASK_BYTES)
@@ -283,7 +285,7 @@ class _Ingest:
         incoming = upkeep.incoming(self._folder)
         return [
             IngestTask(
-                file.path, source.path, source.id, source.layout, at, end,
+                file.path, source.path, source.id, layout, at, end,
                 Target(incoming, source.host, f"{source.id:06d}-{at:012x}"), start if at == begin else LINE,
             )
             for at, end in zip(bounds, ends, strict=True)

@@ -83,7 +83,10 @@ def _create_views(connection: Any, folders: Sequence[str], tables: set[str], cou
     connection.execute("SET allowed_directories = $folders", {"folders": list(folders)})
     if "entries" in names:
         if files:
-            connection.read_parquet(files, hive_partitioning=True).create_view("entries")
+            view = connection.read_parquet(
+                files, hive_partitioning=True, union_by_name=True
+            )  # of any version
+            view.create_view("entries")
         else:
             connection.execute("CREATE VIEW entries AS SELECT NULL AS message_id WHERE false")
     if names & {"handshakes", "incidents"}:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logscan._entries.layouts import Layout, begins_entry, layout_named
+from logscan._entries.buffers import blobs, coded, flags, numbers
+from logscan._entries.layouts import Layout, begins_entry
 from logscan._entries.openers import Openers
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.fingerprint import TAIL
@@ -50,7 +51,7 @@ class IngestTask:
     """The file's name in rows."""
     source: int
     """Number of the source in the manifest."""
-    layout: str
+    layout: Layout
     begin: int
     end: int | None
     """Start of the next task's range; ``None``: read to the end."""
@@ -122,12 +123,11 @@ def run_task(task: IngestTask) -> TaskResult:
         InputError: the source cannot be opened.
     """
     result = TaskResult(task)
-    layout = layout_named(task.layout)
     entries, failures = Partitions(task.target, ENTRIES), Partitions(task.target, FAILURES)
     needles = Needles()
     try:
-        for chunk in _chunks(task, layout, result):
-            rows = _rows_of(chunk, task, layout, needles)
+        for chunk in _chunks(task, result):
+            rows = _rows_of(chunk, task, needles)
             is_piece = rows.batch.column("form")[0].as_py() & PIECE != 0
             doubtful = chunk.is_first and not is_piece and _is_doubtful(task, chunk.data)
             if is_piece or doubtful:
@@ -174,15 +174,17 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
         edge: the entry.
         orphan: lines that belong to no entry.
     """
-    row = {
-        "source": source, "offset": edge.offset, "needles": edge.found, "orphan": orphan,
-        "beyond": edge.size - len(edge.data), "file": path, "raw": edge.data,
-    }  # fmt: skip
-    return pa.RecordBatch.from_pylist([row], FAILURE_SCHEMA)
+    beyond = edge.size - len(edge.data)
+    columns = [
+        numbers(np.array([source]), pa.int32()), numbers(np.array([edge.offset]), pa.int64()),
+        numbers(np.array([edge.found]), pa.int8()), flags(np.array([orphan])),
+        numbers(np.array([beyond]), pa.int64()), coded([path]), blobs([edge.data]),
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
 
 
-def _rows_of(chunk: _Chunk, task: IngestTask, layout: Layout, needles: Needles) -> _Rows:
-    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, layout)
+def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles) -> _Rows:
+    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, task.layout)
     found = np.zeros(len(starts), np.int64)
     for bit, hits in needles.hits(chunk.data):
         if hits:
@@ -220,11 +222,11 @@ def _continue(
         failures.add(failure_row(result.task.source, result.task.shown, before))
 
 
-def _chunks(task: IngestTask, layout: Layout, result: TaskResult) -> Iterator[_Chunk]:
+def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
     """The chunks of a task, up to its end or to damage."""
     stream = open_bytes(task.path, task.begin, ahead=True)
     left = None if task.end is None else task.end - task.begin
-    openers = Openers(layout)
+    openers = Openers(task.layout)
     unused = bytearray()
     offset = task.begin
     is_first = True
@@ -259,7 +261,7 @@ def _chunks(task: IngestTask, layout: Layout, result: TaskResult) -> Iterator[_C
 
 
 def _with_source(batch: pa.RecordBatch, source: int) -> pa.RecordBatch:
-    ids = pa.array(np.full(batch.num_rows, source, np.int32))
+    ids = numbers(np.full(batch.num_rows, source), pa.int32())
     return pa.RecordBatch.from_arrays([ids, *batch.columns], schema=ENTRY_SCHEMA)
 
 
@@ -267,16 +269,16 @@ def _failures(task: IngestTask, chunk: _Chunk, rows: _Rows) -> pa.RecordBatch:
     """The rows of ``failures`` for the entries with needles, and their times, from which the date follows."""
     picked = np.flatnonzero(rows.found)
     starts, ends = rows.starts[picked], rows.ends[picked]
-    numbers = pa.array(picked)
+    rows_picked = numbers(picked, pa.int64())
     kept = zip(starts, np.minimum(ends, starts + LONGEST_FAILURE), strict=True)
     columns = [
-        pa.array(np.full(len(picked), task.source, np.int32)),
-        pa.array(starts + chunk.offset),
-        pa.array(rows.found[picked].astype(np.int8)),
-        pa.array(np.zeros(len(picked), bool)),
-        pa.array(np.maximum(ends - starts - LONGEST_FAILURE, 0)),
-        rows.batch.column("file").take(numbers),
-        pa.array([chunk.data[begin:end] for begin, end in kept], pa.binary()),
+        numbers(np.full(len(picked), task.source), pa.int32()),
+        numbers(starts + chunk.offset, pa.int64()),
+        numbers(rows.found[picked], pa.int8()),
+        flags(np.zeros(len(picked), bool)),
+        numbers(np.maximum(ends - starts - LONGEST_FAILURE, 0), pa.int64()),
+        rows.batch.column("file").take(rows_picked),
+        blobs([chunk.data[begin:end] for begin, end in kept]),
     ]
     batch = pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
-    return batch.append_column("time", rows.batch.column("time").take(numbers))
+    return batch.append_column("time", rows.batch.column("time").take(rows_picked))

@@ -11,8 +11,10 @@ from typing import Any
 from logscan.atomic import atomic_write
 from logscan.errors import InputError, reason_of
 
-VERSION = 1
-"""Version of the format: a reader refuses all others."""
+VERSION = 2
+"""Version of the format: a reader refuses newer ones."""
+_KNOWN_VERSIONS = (1, 2)
+"""Rows of version 1 have neither ``shape`` nor ``prefix``."""
 NAME = "logscan-store.json"
 ENTRIES, FAILURES = "entries", "failures"
 NO_DATE = "0001-01-01"
@@ -126,9 +128,9 @@ def load(folder: str) -> Manifest:
         with open(path, encoding="utf-8") as file:
             content: dict[str, Any] = json.load(file)
         version = content["version"]
-        if version != VERSION:
+        if version not in _KNOWN_VERSIONS:
             raise InputError(
-                f"{path}: a store of version {version}; this logscan reads version {VERSION}",
+                f"{path}: a store of version {version}; this logscan reads versions up to {VERSION}",
                 "use the logscan that made it, or ingest the logs into a new directory",
             )
         return Manifest(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 8192
 """Rows in memory at once, of each open file."""
 _WORDS = (
-    "org", "env", "proxy", "revision", "thread", "level", "logger", "class", "method", "file",
+    "org", "env", "proxy", "revision", "thread", "level", "logger", "class", "method", "shape", "file",
 )  # fmt: skip
 """Columns with few different values, read as dictionaries."""
 _OFFSET_BITS = 44
@@ -118,19 +118,22 @@ class _Cursor:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        from logscan._entries.buffers import numbers, values_of
+        from logscan._store.parquet_files import completed
+
         if self._batches is None:
             self._batches = self._open()
         for batch in self._batches:
             if self._sources is not None and len(self.file.sources) > len(self._sources):
-                wanted = pa.array(self._sources, pa.int32())
+                wanted = numbers(np.array(list(self._sources)), pa.int32())
                 batch = batch.filter(pc.is_in(batch.column("source"), wanted))
             if not batch.num_rows:
                 continue
-            sources = batch.column("source").to_numpy(zero_copy_only=False)
+            sources = values_of(batch.column("source"))
             places = np.array([self._order.get(n, 0) for n in range(int(sources.max()) + 1)], np.int64)
-            offsets = batch.column("offset").to_numpy(zero_copy_only=False)
+            offsets = values_of(batch.column("offset"))
             self._keys = places[sources] << _OFFSET_BITS | offsets
-            self._batch, self._taken = batch, 0
+            self._batch, self._taken = completed(batch, self.file.kind), 0
             return True
         return False
 
@@ -148,7 +151,14 @@ class _Cursor:
         import pyarrow.parquet as pq
 
         words = _WORDS if self.file.kind == ENTRIES else _WORDS[-1:]
-        reader = pq.ParquetFile(self._path, pre_buffer=False, read_dictionary=list(words))
+        metadata = pq.read_metadata(self._path)
+        held = metadata.schema.names  # a file of version 1 has no shapes
+        reader = pq.ParquetFile(
+            self._path,
+            metadata=metadata,
+            pre_buffer=False,
+            read_dictionary=[name for name in words if name in held],
+        )
         groups = [n for n in range(reader.num_row_groups) if self._is_due(reader.metadata.row_group(n))]
         return iter(reader.iter_batches(_BATCH_ROWS, groups, use_threads=False) if groups else ())
 

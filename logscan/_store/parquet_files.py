@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from logscan._entries.arrow import WORDS
+from logscan._entries.buffers import present, values_of
 from logscan._store.blooms import options_for
 from logscan._store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile
 from logscan._store.roundtrip import ROW_SCHEMA
@@ -49,6 +50,15 @@ class Target:
     host: str
     name: str
     """Name of the files, without the ending."""
+
+
+def completed(batch: pa.RecordBatch, kind: str) -> pa.RecordBatch:
+    """Rows with all columns of their kind: those that a file of an earlier version does not have are null."""
+    schema = SCHEMAS[kind]
+    for field in schema:
+        if field.name not in batch.schema.names:
+            batch = batch.append_column(field, pa.nulls(batch.num_rows, field.type))
+    return batch.select(schema.names)
 
 
 class OpenFile:
@@ -135,13 +145,11 @@ class Partitions:
         if "time" not in batch.schema.names:
             yield self._date, batch
             return
-        times = batch.column("time").cast(pa.int64())
-        days = times.to_numpy(zero_copy_only=False) // _MICROSECONDS_PER_DAY if not times.null_count else None
-        if days is None:
-            filled = times.fill_null(-1).to_numpy(zero_copy_only=False) // _MICROSECONDS_PER_DAY
-            known = times.is_valid().to_numpy(zero_copy_only=False)
-            last_known = np.maximum.accumulate(np.where(known, np.arange(len(filled)), -1))
-            days = np.where(last_known >= 0, filled[np.maximum(last_known, 0)], _NO_DAY)
+        times = batch.column("time")
+        days = values_of(times) // _MICROSECONDS_PER_DAY
+        if times.null_count:
+            last_known = np.maximum.accumulate(np.where(present(times), np.arange(len(days)), -1))
+            days = np.where(last_known >= 0, days[np.maximum(last_known, 0)], _NO_DAY)
         changes = np.flatnonzero(np.diff(days)) + 1
         for begin, end in pairwise([0, *changes.tolist(), len(days)]):
             if days[begin] != _NO_DAY:
@@ -172,9 +180,9 @@ def _writer_of(path: str, kind: str, table: pa.Table) -> Any:
         table.schema,
         compression="zstd",
         compression_level=1,  # higher ones cost more than they save (measured)
-        use_dictionary=[*words, *(name for name in ("form", "source") if name in names)],
+        use_dictionary=[*words, *(name for name in ("form", "source", "prefix") if name in names)],
         column_encoding={name: "DELTA_BINARY_PACKED" for name in ("time", "offset") if name in names},
-        write_statistics=[name for name in names if name not in ("message", "continuation", "raw")],
+        write_statistics=[name for name in names if name not in ("message", "continuation", "raw", "prefix")],
         store_schema=False,  # readers get plain strings: not all of them can read dictionaries
         **more,
     )

@@ -1,14 +1,16 @@
 """Bytes of a log as Arrow rows, from which the same bytes can be made again.
 
-A row is an entry with the columns of :mod:`logscan._entries.arrow`. What these do not say of its bytes (one
-blank or two, comma or point, whether a line break ends it) is in a few layout bits, column ``form``. If they
-are not enough, the bytes themselves are in ``raw``. Lines before the first entry are a row of their own
+A row is an entry with the columns of :mod:`logscan._entries.arrow`. What these do not say of its bytes is in
+three more: ``shape``, the entry's own line with names of columns in place of their values; ``prefix``, what a
+shipper or grep put before its lines; ``form``, some bits (:mod:`logscan._store.layout_bits`). If they are not
+enough, the bytes themselves are in ``raw``. Lines before the first entry are a row of their own
 (:data:`PIECE`): they continue the entry before them, which may be in another file.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,38 +19,32 @@ import pyarrow.compute as pc
 
 from logscan._entries.arrow import (
     SCHEMA,
-    cut_out,
+    WORDS,
+    Entries,
+    Rows,
+    entries_in,
     in_order,
-    openers,
-    opens,
     parsed,
-    unusual,
+    usual_rows,
 )
-from logscan._entries.header_bounds import Header, Ints, Text
-from logscan._entries.layouts import KEYS, PLAIN, Layout
-from logscan._store.layout_bits import (
-    OPEN_END,
-    PIECE,
-    POINT,
-    TRAILING,
-    TWO_BLANKS,
-    WIDE,
-)
+from logscan._entries.buffers import blobs, flags, numbers, present, repeated, texts, values_of, words
+from logscan._entries.chunk_text import Bools, Ints
+from logscan._entries.header_parts import NO_CALL
+from logscan._entries.headers import slices
+from logscan._entries.layouts import Layout
+from logscan._store.layout_bits import CRLF, OPEN_END, PIECE, Shape, row_bytes, shape_from, shape_of_bits
 from logscan.values import Counters, Place, Span
 
-ROW_SCHEMA = SCHEMA.append(pa.field("form", pa.int8())).append(pa.field("raw", pa.binary()))
+ROW_SCHEMA = pa.schema(
+    [*SCHEMA, ("form", pa.int8()), ("raw", pa.binary()), ("shape", WORDS), ("prefix", pa.string())]
+)
 """The columns of an entry, and what is needed to make its bytes again."""
 _PARSED_BYTES = 1 << 20
 """Bytes of an entry that are parsed; all are kept."""
-
-
-class _Lines(NamedTuple):
-    """Entries with a usual header."""
-
-    numbers: Ints
-    """Number of the header's line, of each."""
-    starts: Ints
-    ends: Ints
+_MOST_BLANKS = 9
+"""Blanks in one place that a shape holds."""
+_OLD_BITS = 0x1F
+_IN_SHAPES = tuple(name for name in SCHEMA.names if name not in ("zone", "continuation", "file", "offset"))
 
 
 def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.RecordBatch, Ints]:
@@ -61,150 +57,298 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
         layout: how entries are written there.
     """
     chunk = Span(data, Place(path, offset))
-    text = Text(data)
-    header = Header(text) if layout.name == PLAIN.name else None
-    if header is not None:
-        lines = np.flatnonzero(header.usual | opens(text, header.usual, layout))
-        starts = text.starts[lines]
-    else:
-        starts = openers(text, layout)
-    ends = np.append(starts[1:], text.size)
+    entries = entries_in(data, layout, _PARSED_BYTES)
+    starts, slow = entries.starts, entries.slow
     batches: list[pa.RecordBatch] = []
-    if header is not None:
-        slow = unusual(text, header, lines, (starts, ends), _PARSED_BYTES)
-        usual = np.flatnonzero(~slow)
-        batch = cut_out(chunk, text, header, lines[usual], ends[usual])
-        batches.append(_with_form(batch, text, header, _Lines(lines[usual], starts[usual], ends[usual])))
-    else:
-        slow = np.ones(len(starts), bool)
-        usual = np.empty(0, np.int64)
-    order = [usual]
-    if slow.any():
-        others = np.flatnonzero(slow)
-        batch = parsed(chunk, starts[slow], ends[slow], _PARSED_BYTES, Counters())
-        batches.append(_with_bytes(batch, data, starts[slow], ends[slow], 0))
-        order.append(others)
-    first = int(starts[0]) if len(starts) else text.size
-    if first:
-        batches.append(_piece(chunk._replace(data=data[:first])))
-        order = [np.concatenate(order) + 1, np.zeros(1, np.int64)]
+    order: list[Ints] = []
+    if len(entries.usual):
+        batches.append(_with_shapes(entries, usual_rows(chunk, entries)))
+        order.append(entries.usual)
+    if len(slow):
+        bounds = starts[slow], entries.ends[slow]
+        batch = parsed(chunk, bounds, layout, _PARSED_BYTES, Counters())
+        batches.append(_with_bytes(batch, data, bounds, 0))
+        order.append(slow)
+    first = int(starts[0]) if len(starts) else len(data)
+    if first or not batches:
+        batches.append(_piece(chunk._replace(data=data[:first]), layout))
+        order = [*(rows + 1 for rows in order), np.zeros(1, np.int64)]
         starts = np.concatenate([np.zeros(1, np.int64), starts])
     return in_order(batches, order), starts
 
 
 def to_bytes(batch: pa.RecordBatch) -> pa.BinaryArray:
     """The bytes of each row as they stood in the file."""
-    form = batch.column("form").to_numpy(zero_copy_only=False)
-
-    def flag(bit: int, yes: bytes, no: bytes) -> pa.Array:
-        return pa.array([no, yes], pa.binary()).take(pa.array((form & bit != 0).astype(np.int8)))
-
-    parts = [_times(batch.column("time"), form), flag(TWO_BLANKS, b"  ", b" ")]
-    parts += [_wrapped(batch.column(name), key.encode(), b" ") for name, key in KEYS.items()]
-    parts.append(flag(WIDE, b" ", b""))
-    parts += [_wrapped(batch.column(name), b"", b" ") for name in ("thread", "level")]
-    parts.append(_wrapped(batch.column("logger"), b"", b" - "))
-    parts += [_wrapped(batch.column("class"), b"", b"."), _wrapped(batch.column("method"), b"", b"() : ")]
-    parts += [_plain(batch.column("message")), flag(TRAILING, b" ", b"")]
-    below = batch.column("continuation")
-    parts.append(pc.if_else(below.is_valid(), pa.scalar(b"\n"), pa.scalar(b"")))
-    parts += [_plain(below), flag(OPEN_END, b"", b"\n")]
-    whole = pc.binary_join_element_wise(*parts, pa.scalar(b""))
-    return pc.coalesce(batch.column("raw"), whole)
+    codes, shapes = _shapes(batch)
+    groups = [(shape, np.flatnonzero(codes == code)) for code, shape in enumerate(shapes)]
+    others = np.flatnonzero(codes < 0)
+    arrays = [
+        _made(batch if len(rows) == len(codes) else batch.take(numbers(rows, pa.int64())), shape_from(shape))
+        for shape, rows in groups
+    ]
+    if len(others):
+        left = batch.take(numbers(others, pa.int64())).to_pylist()
+        arrays.append(blobs([row_bytes(row) for row in left]))
+    if len(arrays) == 1:
+        return arrays[0]
+    belongs = np.concatenate([*(rows for _, rows in groups), others])
+    order = np.empty(len(codes), np.int64)
+    order[belongs] = np.arange(len(codes))
+    return pa.concat_arrays(arrays or [blobs([])]).take(numbers(order, pa.int64()))
 
 
 def as_piece(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The same rows; the first is marked to continue the entry before it."""
     at = batch.schema.get_field_index("form")
-    form = batch.column(at).to_numpy(zero_copy_only=False).copy()
+    form = values_of(batch.column(at)).copy()
     form[0] |= PIECE
-    return batch.set_column(at, batch.schema.field(at), pa.array(form, pa.int8()))
+    return batch.set_column(at, batch.schema.field(at), numbers(form, pa.int8()))
 
 
-def _with_form(batch: pa.RecordBatch, text: Text, header: Header, entries: _Lines) -> pa.RecordBatch:
-    """Rows with layout bits; rows that cannot be rebuilt byte for byte keep their raw bytes."""
-    lines, starts, ends = entries
-    at = header.row[lines]
-    trailing = np.zeros(len(lines), np.int64)
-    last = text.breaks[lines]
-    open_end = text.raw[ends - 1] != 0x0A
-    form = np.where(text.raw[starts + 19] == 0x2E, POINT, 0)
-    form |= np.where(header.twice[at], TWO_BLANKS, 0) | np.where(header.wide[at], WIDE, 0)
-    form |= np.where(open_end, OPEN_END, 0)
-    length = 24 + header.twice[at].astype(np.int64) + header.wide[at] + ~open_end
-    for name, key in KEYS.items():
-        length += _lengths(batch.column(name), len(key) + 1)
-    for name, more in (("thread", 1), ("level", 1), ("logger", 3), ("class", 1), ("method", 5)):
-        length += _lengths(batch.column(name), more)
-    length += _lengths(batch.column("message"), 0) + _lengths(batch.column("continuation"), 1)
-    trailing = (ends - starts - length == 1) & (text.raw[np.maximum(last - 1, 0)] == 0x20)
-    form |= np.where(trailing, TRAILING, 0)
-    exact = length + trailing == ends - starts
-    raw = pa.nulls(len(lines), pa.binary())
+# From bytes to rows.
+
+
+class _HasShape(Protocol):
+    @property
+    def shape(self) -> str | None: ...
+
+
+class _Part(NamedTuple):
+    """What stands in one place of each line, as the number of one of some texts; below 0: none of them."""
+
+    codes: Ints
+    texts: Sequence[str]
+
+
+def _with_shapes(entries: Entries, rows: Rows) -> pa.RecordBatch:
+    """Rows with their shapes; rows that cannot be made again byte for byte keep their raw bytes."""
+    text, bounds = entries.text, entries.headers.bounds
+    starts, ends = entries.starts[entries.usual], entries.ends[entries.usual]
+    open_end = np.asarray(text.raw[ends - 1] != 0x0A)
+    crlf, exact = _returns(entries, open_end)
+    codes, shapes = _combined(_parts(entries, rows, crlf))
+    exact &= codes >= 0
+    prefixes = slices(text, starts, bounds.begins, bounds.begins > starts)
+    if rows.prefixes:
+        several = np.zeros(len(starts), bool)
+        several[list(rows.prefixes)] = True
+        lines = [
+            "\n".join([text.data[starts[row] : bounds.begins[row]].decode(), *below])
+            for row, below in rows.prefixes.items()
+        ]
+        prefixes = pc.replace_with_mask(prefixes, flags(several), texts(lines))
+    form = open_end * np.int64(OPEN_END) + crlf * np.int64(CRLF)
+    raw = pa.nulls(len(starts), pa.binary())
     if not exact.all():
-        kept = [None if good else text.data[a:b] for good, a, b in zip(exact, starts, ends, strict=True)]
-        raw = pa.array(kept, pa.binary())
-    return _row_batch(batch, form, raw)
+        codes = np.where(exact, codes, -1)
+        kept = zip(exact.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        raw = blobs([None if good else text.data[begin:end] for good, begin, end in kept])
+    return _row_batch(rows.batch, form, raw, words(codes, shapes), prefixes)
 
 
-def _with_bytes(batch: pa.RecordBatch, data: bytes, starts: Ints, ends: Ints, form: int) -> pa.RecordBatch:
-    raw = [data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-    return _row_batch(batch, np.full(len(raw), form), pa.array(raw, pa.binary()))
+def _returns(entries: Entries, open_end: Bools) -> tuple[Bools, Bools]:
+    r"""Which entries end all lines with ``\r\n``, and which all or none."""
+    text, count = entries.text, len(entries.usual)
+    if b"\r" not in text.data:
+        return np.zeros(count, bool), np.ones(count, bool)
+    breaks = text.breaks - (text.breaks == text.size)
+    returns = (text.raw[np.maximum(breaks - 1, 0)] == 0x0D) & (text.raw[breaks] == 0x0A)
+    before = np.concatenate([[0], np.cumsum(returns)])
+    first, last = entries.lines[entries.usual], entries.lines[entries.usual + 1]
+    found, lines = before[last] - before[first], last - first - open_end
+    crlf = (found == lines) & (lines > 0)
+    return crlf, crlf | (found == 0)
 
 
-def _piece(chunk: Span) -> pa.RecordBatch:
+def _parts(entries: Entries, rows: Rows, crlf: Bools) -> list[_Part]:
+    """What stands in each line, from left to right."""
+    text, headers = entries.text, entries.headers
+    bounds = headers.bounds
+    marks = (text.raw[bounds.begins + 10] == 0x54) * 2 + (text.byte(bounds.begins + 19) == 0x2E)
+    stamps = np.where(bounds.digits > 6, -1, np.maximum(bounds.digits, 0) * 4 + marks)
+    stamps = np.where(bounds.digits < 0, marks & 2, stamps)
+    has_id = (bounds.id_ends > bounds.context_ends).astype(np.int64)
+    gaps = np.where(bounds.gaps < 0, _MOST_BLANKS + 1, np.where(bounds.gaps > 0, bounds.gaps, -1))
+    blanks = ["", *(" " * count for count in range(1, _MOST_BLANKS + 1)), "\t"]
+    called = np.array([call is not NO_CALL for call in rows.calls.parts], bool)[rows.calls.codes]
+    colons = np.where(called, bounds.message_begins - bounds.call_ends - 4, 0)
+    calls = [
+        "{message}",
+        *(f"{{class}}.{{method}}() :{blanks[n]}{{message}}" for n in range(1, _MOST_BLANKS + 1)),
+    ]
+    return [
+        _Part(stamps, [_stamp(code) for code in range(28)]),
+        _shape_part(headers.contexts.codes, headers.contexts.parts),
+        _Part(has_id, ["", "{message_id}"]),
+        _Part(gaps, blanks),
+        _shape_part(headers.threads.codes, headers.threads.parts),
+        _shape_part(headers.severities.codes, headers.severities.parts),
+        _Part(np.where(colons > _MOST_BLANKS, -1, colons), calls),
+        _Part(_trailing(entries, crlf), blanks),
+    ]
+
+
+def _stamp(code: int) -> str:
+    digits, marks = divmod(code, 4)
+    fraction = f"{'.' if marks & 1 else ','}{digits}" if digits else ""
+    return f"{{time:{'T' if marks & 2 else ' '}{fraction}}}"
+
+
+def _shape_part(codes: npt.NDArray[np.int32], parts: Sequence[_HasShape]) -> _Part:
+    """The shapes of parts, each different one once."""
+    numbers_of: dict[str, int] = {}
+    table = [
+        -1 if part.shape is None else numbers_of.setdefault(part.shape, len(numbers_of)) for part in parts
+    ]
+    return _Part(np.array(table, np.int64)[codes], list(numbers_of))
+
+
+def _trailing(entries: Entries, crlf: Bools) -> Ints:
+    """Number of blanks after each message; -1 where there are others, or too many."""
+    text, bounds = entries.text, entries.headers.bounds
+    ends = text.breaks[bounds.lines] - crlf
+    count = ends - bounds.message_ends
+    rows = np.flatnonzero(count)
+    if len(rows):
+        at = np.arange(_MOST_BLANKS)
+        blanks = text.byte(bounds.message_ends[rows][:, None] + at) == 0x20
+        good = (blanks | (at >= count[rows][:, None])).all(1) & (count[rows] <= _MOST_BLANKS)
+        count[rows] = np.where(good, count[rows], -1)
+    return count
+
+
+def _combined(parts: Sequence[_Part]) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Parts side by side as one."""
+    key, bad = np.zeros(len(parts[0].codes), np.int64), np.zeros(len(parts[0].codes), bool)
+    for part in parts:
+        key = key * max(1, len(part.texts)) + part.codes
+        bad |= part.codes < 0
+    if bad.any():
+        key[bad] = -1
+    different = numbers(key, pa.int64()).dictionary_encode()
+    whole = []
+    for value in different.dictionary.to_pylist():
+        pieces = []
+        for part in reversed(parts) if value >= 0 else ():
+            value, number = divmod(value, max(1, len(part.texts)))
+            pieces.append(part.texts[number])
+        whole.append("".join(reversed(pieces)))
+    codes = values_of(different.indices)
+    return np.where(bad, np.int32(-1), codes), whole
+
+
+def _with_bytes(batch: pa.RecordBatch, data: bytes, bounds: tuple[Ints, Ints], form: int) -> pa.RecordBatch:
+    raw = [data[begin:end] for begin, end in zip(*(column.tolist() for column in bounds), strict=True)]
+    shapes = words(np.full(len(raw), -1, np.int32), [])
+    return _row_batch(batch, np.full(len(raw), form), blobs(raw), shapes, pa.nulls(len(raw), pa.string()))
+
+
+def _piece(chunk: Span, layout: Layout) -> pa.RecordBatch:
     whole = np.array([0]), np.array([len(chunk.data)])
-    batch = parsed(chunk._replace(orphan=True), *whole, _PARSED_BYTES, Counters())
-    return _with_bytes(batch, chunk.data, *whole, PIECE)
+    batch = parsed(chunk._replace(orphan=True), whole, layout, _PARSED_BYTES, Counters())
+    return _with_bytes(batch, chunk.data, whole, PIECE)
 
 
-def _row_batch(batch: pa.RecordBatch, form: npt.NDArray[np.int64], raw: pa.Array) -> pa.RecordBatch:
-    columns = [*batch.columns, pa.array(form.astype(np.int8)), raw]
+def _row_batch(
+    batch: pa.RecordBatch, form: Ints, raw: pa.Array, shapes: pa.Array, prefixes: pa.Array
+) -> pa.RecordBatch:
+    columns = [*batch.columns, numbers(form, pa.int8()), raw, shapes, prefixes]
     return pa.RecordBatch.from_arrays(columns, schema=ROW_SCHEMA)
 
 
-def _lengths(column: pa.Array, more: int) -> Ints:
-    """Number of bytes of each value, plus ``more``; 0 for a missing value."""
-    if isinstance(column, pa.DictionaryArray):
-        sizes = pc.add(pc.binary_length(column.dictionary), more).take(column.indices)
-    else:
-        sizes = pc.add(pc.binary_length(column), more)
-    return np.asarray(sizes.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+# From rows to bytes.
 
 
-def _wrapped(column: pa.Array, before: bytes, after: bytes) -> pa.Array:
-    """Each value between two texts; empty for a missing value."""
-    if isinstance(column, pa.DictionaryArray):
-        values = [before + value.encode() + after for value in column.dictionary.to_pylist()]
-        return pa.array(values, pa.binary()).take(column.indices).fill_null(b"")
-    joined = pc.binary_join_element_wise(
-        pa.scalar(before), column.cast(pa.binary()), pa.scalar(after), pa.scalar(b"")
-    )
-    return joined.fill_null(b"")
+def _shapes(batch: pa.RecordBatch) -> tuple[Ints, list[str]]:
+    """The number of each row's shape, and the shapes; -1 where one row must be looked at by itself."""
+    alone = present(batch.column("raw"))
+    codes, shapes = np.full(batch.num_rows, -1), list[str]()
+    if "shape" in batch.schema.names:
+        column = batch.column("shape")
+        column = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+        shapes = column.dictionary.to_pylist()
+        codes = np.where(present(column), values_of(column.indices), -1).astype(np.int64)
+    if "prefix" in batch.schema.names and batch.column("prefix").null_count < batch.num_rows:
+        many = pc.match_substring(batch.column("prefix"), "\n")
+        alone |= np.array([value is True for value in many.to_pylist()], bool)
+    old = np.flatnonzero((codes < 0) & ~alone)
+    if len(old):
+        key = values_of(batch.column("form")).astype(np.int64) & _OLD_BITS
+        for name in _IN_SHAPES:
+            key = key * 2 + present(batch.column(name))
+        different, numbers_of = np.unique(key[old], return_inverse=True)
+        codes[old] = numbers_of + len(shapes)
+        for value in different.tolist():
+            bits = zip(_IN_SHAPES, f"{value & (1 << len(_IN_SHAPES)) - 1:0{len(_IN_SHAPES)}b}", strict=True)
+            names = frozenset(name for name, bit in bits if bit == "1")
+            shapes.append(shape_of_bits(value >> len(_IN_SHAPES), names))
+    codes[alone] = -1
+    used = np.unique(codes[codes >= 0])
+    places = np.full(len(shapes) + 1, -1)
+    places[used] = np.arange(len(used))
+    return places[codes], [shapes[code] for code in used.tolist()]
 
 
-def _plain(column: pa.Array) -> pa.Array:
-    return column.cast(pa.binary()).fill_null(b"")
+def _made(batch: pa.RecordBatch, shape: Shape) -> pa.BinaryArray:
+    """The bytes of rows of one shape."""
+    count = batch.num_rows
+    form = values_of(batch.column("form"))
+    parts = []
+    if "prefix" in batch.schema.names and batch.column("prefix").null_count < count:
+        parts.append(_bytes(batch.column("prefix")))
+    for piece in shape.pieces:
+        column, literal = batch.column(piece.name), piece.literal.encode()
+        if piece.name == "time":
+            column = _times(column, *piece.stamp)
+        if isinstance(column, pa.DictionaryArray):
+            values = [literal + value.encode() for value in column.dictionary.to_pylist()]
+            parts.append(blobs(values).take(column.indices))
+        else:
+            parts += [repeated(literal, count)] if literal else []
+            parts.append(_bytes(column))
+    below = batch.column("continuation")
+    if shape.end:
+        parts.append(repeated(shape.end.encode(), count))
+    if below.null_count < count:
+        parts += [_either(b"", b"\n", present(below)), _bytes(below)]
+    parts.append(_either(b"\n", b"", form & OPEN_END != 0))
+    whole = pc.binary_join_element_wise(*parts, repeated(b"", count))
+    crlf = form & CRLF != 0
+    if crlf.any():
+        printed = pc.replace_substring(whole, "\n", "\r\n")
+        whole = printed if crlf.all() else pc.if_else(flags(crlf), printed, whole)
+    return whole
 
 
-def _times(column: pa.Array, form: npt.NDArray[np.int64]) -> pa.Array:
-    """``2026-11-23 05:28:57,813`` for each time; a missing time gives 23 bytes without meaning."""
-    stamps = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) // 1000
-    days, within = np.divmod(stamps, 86_400_000)
+def _either(no: bytes, yes: bytes, which: Bools) -> pa.Array:
+    return blobs([no, yes]).take(numbers(which, pa.int32()))
+
+
+def _bytes(column: pa.Array) -> pa.Array:
+    """The bytes of texts; none for a missing one."""
+    column = column.cast(pa.binary())
+    return pc.coalesce(column, repeated(b"", len(column))) if column.null_count else column
+
+
+def _times(column: pa.Array, between: str, sign: str, digits: int) -> pa.Array:
+    """``2026-11-23 05:28:57,813`` for each time."""
+    days, within = np.divmod(values_of(column), 86_400_000_000)
     different, where = np.unique(days, return_inverse=True)
     dates = different.astype("datetime64[D]").astype("S10")
-    out = np.empty((len(stamps), 23), np.uint8)
+    size = 19 + len(sign) + digits
+    out = np.empty((len(days), size), np.uint8)
     out[:, :10] = dates.view(np.uint8).reshape(-1, 10)[where]
-    seconds, millis = np.divmod(within, 1000)
+    seconds, micros = np.divmod(within, 1_000_000)
     minutes, seconds = np.divmod(seconds, 60)
     hours, minutes = np.divmod(minutes, 60)
-    out[:, 10] = 0x20
-    for at, value in ((11, hours), (14, minutes), (17, seconds), (21, millis % 100)):
+    out[:, 10] = ord(between)
+    for at, value in ((11, hours), (14, minutes), (17, seconds)):
         out[:, at] = 0x30 + value // 10
         out[:, at + 1] = 0x30 + value % 10
     out[:, 13] = out[:, 16] = 0x3A
-    out[:, 19] = np.where(form & POINT != 0, 0x2E, 0x2C)
-    out[:, 20] = 0x30 + millis // 100
-    return pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(23), len(stamps), [None, pa.py_buffer(out.tobytes())]
-    ).cast(pa.binary())
+    if sign:
+        out[:, 19] = ord(sign)
+    for digit in range(digits):
+        out[:, 20 + digit] = 0x30 + micros // 10 ** (5 - digit) % 10
+    kind = pa.binary(size)
+    return pa.FixedSizeBinaryArray.from_buffers(kind, len(days), [None, pa.py_buffer(out)]).cast(pa.binary())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from logscan.values import Counters
 from support.command import ROOT, Run
 from support.engine import blocks
 from support.logs import BELOW, HEADERS, TEXTS, entries, logs
+from support.mixed_layouts import mixed
 
 
 def rows_of(path: Path, limits: Limits) -> list[dict[str, object]]:
@@ -36,14 +38,16 @@ def rows_of(path: Path, limits: Limits) -> list[dict[str, object]]:
 
 
 @given(
-    data=st.one_of(entries(), logs()), block=st.sampled_from([1 << 9, 1 << 12, 1 << 20]), front=st.booleans()
+    data=st.one_of(entries(), logs()),
+    block=st.sampled_from([1 << 9, 1 << 12, 1 << 20]),
+    layouts=st.one_of(st.none(), st.integers(0, 1 << 30)),
 )
 def test_the_same_rows_as_the_grammar(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, front: bool
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, layouts: int | None
 ) -> None:
-    """Whatever stands in the log, wherever blocks end."""
-    if front:
-        data = b"".join(b"mp01: " + line for line in data.splitlines(keepends=True))
+    """Whatever stands in the log, in every layout, wherever blocks end."""
+    if layouts is not None:
+        data = mixed(data, random.Random(layouts))
     path = tmp_path_factory.mktemp("export") / "x.log"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:

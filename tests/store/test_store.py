@@ -33,6 +33,7 @@ from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
 from support.killing import COMMAND, calls, run
 from support.logs import entries, logs
+from support.mixed_layouts import mixed
 from support.profiles import fewer
 
 
@@ -78,19 +79,28 @@ def same_answers(logs_folder: Path, folder: Path, ids: list[str]) -> None:
 @fewer(5)
 @given(
     data=st.one_of(logs(), entries()),
+    layouts=st.one_of(st.none(), st.integers(0, 1 << 30)),
     seed=st.integers(0, 1 << 20),
     block=st.sampled_from([1 << 9, 1 << 12, 1 << 20]),
     longest=st.sampled_from([1 << 11, 8 << 20]),
 )
 def test_what_comes_out_is_what_went_in(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int, block: int, longest: int
+    tmp_path_factory: pytest.TempPathFactory,
+    data: bytes,
+    layouts: int | None,
+    seed: int,
+    block: int,
+    longest: int,
 ) -> None:
-    """A log that grows, is rotated and packed, and is ingested now and then: text and answers stay the same."""
+    """A log that grows, is rotated and packed, and is ingested now and then, in every layout: text and answers
+    stay the same."""
     folder = tmp_path_factory.mktemp("store")
     logs_folder = folder / "logs"
     logs_folder.mkdir()
     rnd = random.Random(seed)
     data = FIRST + data
+    if layouts is not None:
+        data = mixed(data, random.Random(layouts))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ingest_task, "CHUNK_BYTES", block)
         patch.setattr(ingest_task, "LONGEST_ROW", longest)
@@ -347,8 +357,8 @@ def test_faults(fault: str, store: Path) -> None:
     manifest = store / "logscan-store.json"
     one = next(path for path in (store / "entries").rglob("*.parquet") if "no-keystore" in str(path))
     if fault == "version":
-        manifest.write_text(manifest.read_text().replace('"version":1', '"version":2'))
-        expected = {"report": b"a store of version 2", "ingest": b"a store of version 2"}
+        manifest.write_text(manifest.read_text().replace('"version":2', '"version":3'))
+        expected = {"report": b"a store of version 3", "ingest": b"a store of version 3"}
     elif fault == "damaged":
         manifest.write_bytes(manifest.read_bytes()[:500])
         expected = {"report": b"damaged", "cat": b"damaged"}
@@ -411,3 +421,40 @@ def test_a_file_of_the_store_that_lost_its_end(store: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     done = logscan("search", "--store", store, "router01.example.com-4321-5562-1", cwd=store.parent)
     assert (done.returncode, b"it is shorter than it was" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_store_of_version_1(tmp_path: Path) -> None:
+    """Read as it is; what is added later stands beside it, and is merged with it."""
+    folder = Path(shutil.copytree(ROOT / "tests/data/store_v1", tmp_path / "old"))
+    log = folder / "system.log"
+    assert logscan("cat", "--store", "store", cwd=folder).stdout == log.read_bytes()
+    kept = logscan("report", "--store", "store", "--alert", "all", "--format", "jsonl", "--each", cwd=folder)
+    assert kept.returncode == 0, kept.stderr
+    assert kept.stdout.count(b"bad_certificate") > 0
+    found = [span.data for span in Store(str(folder / "store")).find(["m-2"], Counters())]
+    assert [data[:23] for data in found] == [b"2026-11-23 00:00:02,%03d" % n for n in (9, 10, 11)]
+    assert found[0] in log.read_bytes()
+    with log.open("ab") as file:
+        file.write(b"\n")
+    for number in range(20):
+        with log.open("ab") as file:
+            file.write(
+                b"2026-11-24 00:00:04,%03d org:o env:e api:p rev:1 messageid:n-%d main INFO  L - x\n"
+                % (number, number)
+            )
+        assert ingest([str(log)], store=folder / "store", host="mp01", workers=1).problems == []
+    held = Store(str(folder / "store"))
+    assert len(held.sources) == 1
+    assert b"".join(held.text(0)) == log.read_bytes()
+    assert len(list(held.manifest.of_kind(ENTRIES))) < 20
+    assert [len(held.find([name], Counters())) for name in ("m-1", "m-3", "n-0", "n-19")] == [1, 1, 1, 1]
+    asked = logscan(
+        "sql",
+        "--store",
+        "store",
+        "select count(*) n, count(shape) s from entries",
+        "--format",
+        "csv",
+        cwd=folder,
+    )
+    assert asked.stdout.split() == [b"n,s", b"29,20"], asked.stderr
