@@ -38,8 +38,7 @@ def judge(sample: bytes) -> Sample:
 
 
 def layout_in(*files: LogFile) -> Layout | None:
-    """How entries stand in a file, or in the files of a stream, by the first that shows one; ``None`` where nothing
-    was read for it."""
+    """How entries stand in the files of a stream, by the first that shows one; ``None``: nothing was read."""
     layouts = [file.probe.notes.layout for file in files if isinstance(file.probe.notes, Sample)]
     return next((layout for layout in layouts if layout.form is not None), next(iter(layouts), None))
 

@@ -181,8 +181,8 @@ class Readings:
     def thrown(
         self, method: bytes, level: bytes | None, buffer: bytearray, at: int, end: int
     ) -> tuple[Said, int] | None:
-        """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its trace is not
-        known, or it is unusual."""
+        """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its trace
+        is not known, or it is unusual."""
         found = _THROWN.match(buffer, at, end)
         if found is None:
             return None
