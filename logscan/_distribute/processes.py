@@ -9,6 +9,7 @@ itself they see the end of a pipe that only it held open.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pickle
 import select
@@ -154,7 +155,10 @@ class _Worker:
 
     def __init__(self, life: tuple[int, int], others: list[int], *, fork: bool) -> None:
         self.task: _Task | None = None
-        self._received = bytearray()
+        self._received = bytearray(_LENGTH.size)
+        self._have = 0
+        """Bytes that were received."""
+        self._has_length = False
         take, self._tasks = os.pipe()
         self.results, give = os.pipe()
         self.ends = (self._tasks, self.results)
@@ -186,19 +190,22 @@ class _Worker:
 
     def read(self) -> bool:
         """Take what it has to say; ``False``: it is gone."""
-        data = os.read(self.results, _READ_BYTES)
-        if not data:
-            return False
-        self._received += data
-        if len(self._received) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._received)
-            if len(self._received) >= _LENGTH.size + length:
-                with memoryview(self._received) as view, view[_LENGTH.size :] as answer:
-                    good, value = pickle.loads(answer)  # noqa: S301 - from our own process
-                self._received = bytearray()
-                task, self.task = self.task, None
-                if task is not None:
-                    task.finish(good, value)
+        received = self._received
+        with memoryview(received) as view, view[self._have :] as free:
+            count = os.readv(self.results, [free])
+        self._have += count
+        if not count or self._have < len(received):
+            return bool(count)
+        if not self._has_length:
+            # All that follows is read into one place, and buffers stay there.
+            self._received, self._have = bytearray(_LENGTH.unpack(received)[0]), 0
+            self._has_length = True
+            return True
+        good, value = _unpacked(received)
+        self._received, self._have, self._has_length = bytearray(_LENGTH.size), 0, False
+        task, self.task = self.task, None
+        if task is not None:
+            task.finish(good, value)
         return True
 
     def kill(self) -> int:
@@ -244,13 +251,15 @@ def serve(tasks: int, results: int, life: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     while (data := _read(tasks)) is not None:
+        buffers: list[pickle.PickleBuffer] = []
         try:
             function, arguments = pickle.loads(data)  # noqa: S301 - from the process that started us
-            answer = pickle.dumps((True, function(*arguments)), pickle.HIGHEST_PROTOCOL)
+            answer = pickle.dumps((True, function(*arguments)), 5, buffer_callback=buffers.append)
         except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
             answer = _raised(error)
+            buffers = []
         try:
-            _write(results, answer)
+            _write_answer(results, answer, [buffer.raw() for buffer in buffers])
         except BrokenPipeError:
             return
 
@@ -274,12 +283,38 @@ def _end_with(life: int) -> None:
     os._exit(1)
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes | memoryview) -> None:
+    """Write a length, and as many bytes."""
     os.write(descriptor, _LENGTH.pack(len(data)))
+    _write_all(descriptor, data)
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
     with memoryview(data) as view:
         done = 0
-        while done < len(data):
-            done += os.write(descriptor, view[done : done + (1 << 20)])
+        while done < len(view):
+            done += os.write(descriptor, view[done : done + _PIPE_BYTES])
+
+
+def _write_answer(descriptor: int, answer: bytes, buffers: list[memoryview]) -> None:
+    """Write an answer, and the buffers that belong to it without a copy of them; their sizes come first."""
+    sizes = [len(answer), *(buffer.nbytes for buffer in buffers)]
+    table = struct.pack(f"<{1 + len(sizes)}Q", len(sizes), *sizes)
+    _write_all(descriptor, _LENGTH.pack(len(table) + sum(sizes)) + table)
+    _write_all(descriptor, answer)
+    for buffer in buffers:
+        _write_all(descriptor, buffer)
+
+
+def _unpacked(received: bytearray) -> tuple[bool, Any]:
+    """What was written as one answer; its buffers stay where they are."""
+    (count,) = _LENGTH.unpack_from(received)
+    sizes = struct.unpack_from(f"<{count}Q", received, _LENGTH.size)
+    ends = list(itertools.accumulate((_LENGTH.size * (1 + count), *sizes)))
+    view = memoryview(received)
+    front, *buffers = (view[begin:end] for begin, end in itertools.pairwise(ends))
+    answer: tuple[bool, Any] = pickle.loads(front, buffers=buffers)  # noqa: S301 - from our own process
+    return answer
 
 
 def _read(descriptor: int) -> bytes | None:

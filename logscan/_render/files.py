@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ SUFFIXES = {
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl",
 }  # fmt: skip
+AHEAD = 8
+"""Batches that may wait to be written."""
 ROW_GROUP = 131_072
 """Rows of a Parquet row group; about 40 MB of log."""
 
@@ -27,12 +31,20 @@ def write_entries(batches: Iterable[pa.RecordBatch], file: IO[bytes], output_for
     writers: dict[str, Callable[[IO[bytes]], _Parquet | _Plain | _JsonLines]] = {
         "parquet": _Parquet, "arrow": _arrow, "csv": _csv, "jsonl": _JsonLines,
     }  # fmt: skip
-    writer = writers[output_format](file)
     rows = 0
-    for batch in batches:
-        rows += batch.num_rows
-        writer.write(batch)
-    writer.close()
+    writer: _Parquet | _Plain | _JsonLines | None = None
+    under_way: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as thread:  # the next columns are made while some are written
+        for batch in batches:
+            # Not before the first batch: a process that has no pyarrow yet can be forked for it.
+            writer = writer or writers[output_format](file)
+            rows += batch.num_rows
+            under_way.append(thread.submit(writer.write, batch))
+            if len(under_way) > AHEAD:
+                under_way.popleft().result()
+        for written in under_way:
+            written.result()
+    (writer or writers[output_format](file)).close()
     return rows
 
 
