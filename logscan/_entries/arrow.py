@@ -313,7 +313,7 @@ def _continuations(entries: Entries) -> tuple[pa.StringArray, dict[int, list[str
 
 
 def _without_prefixes(prefix: str, below: str) -> tuple[str, list[str]]:
-    """Lines without the prefix of the line above them, and what was taken off each (nothing: an empty list)."""
+    """Lines without the prefix of the line above them, and what was taken off each, if anything was."""
     count = below.count("\n") + 1
     marked = "\n" + below
     if marked.count("\n" + prefix) == count:  # exactly the same, as with a shipper
