@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from logscan._entries.layouts import Layout
-from logscan._entries.learned import learned_from
-from logscan._entries.openers import Openers
+from logscan._entries.openers import Openers, layout_of
 from logscan._entries.parse import parse
 from logscan._reading.paths import LogFile
 from logscan.values import Counters, Place, Span
@@ -33,14 +32,25 @@ class Sample(NamedTuple):
 
 def judge(sample: bytes) -> Sample:
     """Judge the first bytes of a text: see :data:`logscan._reading.probe.Judge`."""
-    layout = learned_from(sample)
+    return _sample(sample, layout_of(sample))
+
+
+def judge_and_learn(sample: bytes) -> Sample:
+    """The same, and learn the layout: for jobs that read more of an entry than its message id."""
+    from logscan._entries.learned import learned_from  # a search does without
+
+    return _sample(sample, learned_from(sample))
+
+
+def _sample(sample: bytes, layout: Layout) -> Sample:
     return Sample(len(sample), layout, next(printed_times(sample, layout), None))
 
 
 def layout_in(*files: LogFile) -> Layout | None:
     """How entries stand in the files of a stream, by the first that shows one; ``None``: nothing was read."""
-    layouts = [file.probe.notes.layout for file in files if isinstance(file.probe.notes, Sample)]
-    return next((layout for layout in layouts if layout.form is not None), next(iter(layouts), None))
+    samples = [file.probe.notes for file in files if isinstance(file.probe.notes, Sample)]
+    shown = [sample for sample in samples if sample.first is not None] or samples
+    return shown[0].layout if shown else None
 
 
 def printed_times(data: bytes, layout: Layout) -> Iterator[Printed]:

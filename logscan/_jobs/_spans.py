@@ -14,15 +14,20 @@ from logscan.values import Counters, Span
 
 
 def inputs_of(
-    paths: Sequence[str], counters: Counters, times: TimeRange = TimeRange(None, None, None)
+    paths: Sequence[str],
+    counters: Counters,
+    times: TimeRange = TimeRange(None, None, None),
+    *,
+    learn: bool = True,
 ) -> Inputs:
-    """What must be read of some paths; with ``times`` without what cannot hold entries of that range.
+    """What must be read of some paths: see :func:`logscan._scanning.plan.slices_of`.
 
     Raises:
         NoLogsError: no path gave anything to read.
     """
     folders, files = stores_among(paths)
-    return Inputs(tuple(folders), tuple(slices_of(files, counters, times)) if files or not folders else ())
+    slices = slices_of(files, counters, times, learn=learn) if files or not folders else ()
+    return Inputs(tuple(folders), tuple(slices))
 
 
 def streams_of_inputs(inputs: Inputs) -> list[StreamSlice]:

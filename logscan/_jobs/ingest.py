@@ -15,7 +15,7 @@ from datetime import date
 
 from logscan._distribute.executors import Executor, executor_for, in_order
 from logscan._entries.layouts import PLAIN, layout_named
-from logscan._entries.sample import judge, layout_in
+from logscan._entries.sample import judge_and_learn, layout_in
 from logscan._failures.selection import HostNames
 from logscan._jobs._options import Names, Paths, paths_of, several
 from logscan._reading.fingerprint import (
@@ -132,7 +132,9 @@ def ingest(
         try:
             run = _Ingest(folder, hosts, progress)
             counters = run.counters
-            streams = without_copies(discover(names, counters.problems, judge), counters) if names else []
+            streams = (
+                without_copies(discover(names, counters.problems, judge_and_learn), counters) if names else []
+            )
             plans = [plan for stream in streams for plan in run.plan(stream)]
             with _executor(executor, plans, workers) as pool:
                 run.read(plans, pool)

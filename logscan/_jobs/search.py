@@ -144,7 +144,7 @@ def _spans(
     if cluster is not None:
         yield from _spans_on_cluster(paths, scan, cluster)
         return
-    inputs = inputs_of(paths, scan.counters)
+    inputs = inputs_of(paths, scan.counters, learn=False)
     if not whole_ids:
         yield from spans_of_inputs(inputs, scan)
         return
@@ -166,7 +166,7 @@ def _spans_on_cluster(paths: Sequence[str], scan: Scan, address: str) -> Iterato
         raise UsageError("counts no lines", "search without line numbers", argument="cluster")
     with on_cluster(address) as executor:
         source = ScannedSpans(scan, executor)
-        yield from spans_of_inputs(inputs_of(paths, scan.counters), scan, source=source)
+        yield from spans_of_inputs(inputs_of(paths, scan.counters, learn=False), scan, source=source)
 
 
 _NOT, _MENTIONED, _MEMBER = range(3)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from logscan._entries.sample import judge
+from logscan._entries.sample import judge, judge_and_learn
 from logscan._reading.buffer import BLOCK
 from logscan._reading.fingerprint import without_copies
 from logscan._reading.paths import discover
@@ -50,14 +50,26 @@ class Inputs(NamedTuple):
 
 
 def slices_of(
-    paths: Sequence[str], counters: Counters, times: TimeRange = TimeRange(None, None, None)
+    paths: Sequence[str],
+    counters: Counters,
+    times: TimeRange = TimeRange(None, None, None),
+    *,
+    learn: bool = True,
 ) -> list[StreamSlice]:
     """What must be read of some paths for a time range, stream by stream. Each file is opened once for it.
+
+    Args:
+        paths: files, directories, patterns, addresses.
+        counters: takes problems, and what is planned and skipped.
+        times: the time range.
+        learn: learn the layouts of the files, for jobs that read more of an entry than its message id.
 
     Raises:
         NoLogsError: no path gave anything to read.
     """
-    streams = without_copies(discover(paths, counters.problems, judge), counters)
+    streams = without_copies(
+        discover(paths, counters.problems, judge_and_learn if learn else judge), counters
+    )
     slices = [slice_of(stream, times) for stream in streams]
     for part in slices:
         counters.skipped_files += part.skipped_files

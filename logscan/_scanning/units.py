@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from logscan._entries.layouts import PLAIN, Layout, begins_entry
-from logscan._entries.learned import learned_from
 from logscan._reading.buffer import BlockReader
 from logscan._reading.paths import Stream
 from logscan._reading.probe import SAMPLE
@@ -168,6 +167,8 @@ class UnitScan:
 
     def _judged(self, block: int) -> Layout:
         """The layout by the first bytes."""
+        from logscan._entries.learned import learned_from  # a search of files does without
+
         reader = self._reader
         while reader.end < min(SAMPLE, block) and reader.fill():
             pass  # a pipe gives a little at a time
