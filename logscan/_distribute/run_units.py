@@ -29,7 +29,7 @@ LEAST_RANGE = 8 << 20
 """The same for small inputs, so that all workers have something to do."""
 UNITS_PER_WORKER = 4
 """Units that each worker should have at least, so that all end at about the same time."""
-RESULT_BYTES = 64 << 20
+RESULT_BYTES = 16 << 20
 """Bytes of entries from which a result is made; if there are more, another task continues after them."""
 
 

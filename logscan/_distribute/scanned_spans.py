@@ -9,7 +9,7 @@ from typing import Any
 from logscan._distribute.executors import Executor, Inline, executor_for
 from logscan._distribute.run_units import UnitRun, text_size, unit_count
 from logscan._entries.layouts import Layout
-from logscan._scanning.needles import Finder, Literals
+from logscan._scanning.needles import Finder
 from logscan._scanning.scanner import Scanner
 from logscan._scanning.spans import Scan
 from logscan._scanning.time_slices import StreamSlice
@@ -55,9 +55,7 @@ class ScannedSpans:
             yield from self._by(self.executor, slices, remote=True)
             return
         scan = self.scan
-        # Where every entry matters, to pass entries between processes would cost more than to find them.
-        alone = scan.count_lines or not isinstance(scan.finder_of, Literals)
-        workers = 1 if alone else scan.limits.workers
+        workers = 1 if scan.count_lines or scan.is_broad else scan.limits.workers
         with executor_for(workers, unit_count(slices, workers), text_size(slices)) as executor:
             yield from self._by(executor, slices)
 

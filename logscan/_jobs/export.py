@@ -71,7 +71,7 @@ def entries(paths: Paths, **exporting: Unpack[Exporting]) -> Results[Entry]:
     check_names(exporting, Exporting)
     counters, times = Counters(), times_of(exporting)
     inputs = inputs_of(paths_of(paths), counters, times)
-    scan = Scan(EveryEntryFinder, counters, limits_of(exporting), exporting.get("progress"))
+    scan = Scan(EveryEntryFinder, counters, limits_of(exporting), exporting.get("progress"), is_broad=True)
     headers = {file.path: part.layout.header for part in inputs.slices if part.layout for file in part.stream}
 
     def within_times() -> Iterator[Entry]:

@@ -109,7 +109,7 @@ def find(
     belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
     finder_of: Callable[[Layout], Finder] = EveryEntryFinder if context else Literals(wanted)
-    scan = Scan(finder_of, counters, limits, progress, lines)
+    scan = Scan(finder_of, counters, limits, progress, lines, is_broad=context or prefix)
     whole_ids = wanted if not (context or prefix or mentions or lines) else ()
     kept: deque[Span] = deque(maxlen=before)
     owed = 0

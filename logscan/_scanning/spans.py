@@ -32,3 +32,5 @@ class Scan:
     progress: Progress | None = None
     count_lines: bool = False
     """Give each span its line number, and count lines."""
+    is_broad: bool = False
+    """Whether most entries may matter: to pass them between processes would cost more than to find them."""
