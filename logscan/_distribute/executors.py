@@ -32,6 +32,10 @@ class Result(Protocol):
         """
         ...
 
+    def cancel(self) -> object:
+        """It is not wanted: a task that has not begun is not begun."""
+        ...
+
 
 class Executor(Protocol):
     """Runs tasks.
@@ -74,6 +78,9 @@ class _Call:
     def result(self) -> Any:
         """See :class:`Result`."""
         return self._function(*self._arguments)
+
+    def cancel(self) -> None:
+        """See :class:`Result`."""
 
 
 def in_order(

@@ -72,6 +72,11 @@ class Processes:
         self._hand_out()
         return task
 
+    def drop(self, task: _Task) -> None:
+        """A task need not be begun."""
+        with contextlib.suppress(ValueError):
+            self._waiting.remove(task)
+
     def close(self) -> None:
         """Kill the workers."""
         for worker in self._crew:
@@ -122,7 +127,7 @@ class Processes:
 
 
 class _Task:
-    """A task, and its result."""
+    """A task, and its result: see :class:`logscan._distribute.executors.Result`."""
 
     def __init__(self, pool: Processes, data: bytes) -> None:
         self.data = data
@@ -134,8 +139,12 @@ class _Task:
         """The result, or what was raised."""
         self._outcome = good, value
 
+    def cancel(self) -> None:
+        """It is not wanted."""
+        self._pool.drop(self)
+
     def result(self) -> Any:
-        """See :class:`Result`."""
+        """Wait for it."""
         while self._outcome is None:
             self._pool.pump()
         good, value = self._outcome

@@ -29,6 +29,8 @@ LEAST_RANGE = 8 << 20
 """The same for small inputs, so that all workers have something to do."""
 UNITS_PER_WORKER = 4
 """Units that each worker should have at least, so that all end at about the same time."""
+PACKING = 10
+"""Bytes of text for each packed byte, about."""
 RESULT_BYTES = 16 << 20
 """Bytes of entries from which a result is made; if there are more, another task continues after them."""
 
@@ -71,6 +73,11 @@ class Outcome(NamedTuple):
     """Files after one that is missing or damaged."""
     path: str
     """The file that was read last."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known where it ends."""
+        return self.last is not None or self.rest is not None or self.broken
 
 
 class Call(NamedTuple):
@@ -198,11 +205,37 @@ class UnitRun:
         if self._progress is not None:
             self._progress(self.counters)
 
+    def drop(self, count: int) -> None:
+        """The results of the next units are not wanted."""
+        for _ in range(count):
+            if self._under_way:
+                self._under_way.popleft().cancel()
+            else:
+                next(self._upcoming)
+
     def call_of(
-        self, unit: Unit, *, inherits: bool, is_first: bool, is_last: bool, at: Place | None = None
+        self,
+        unit: Unit,
+        *,
+        inherits: bool,
+        is_first: bool,
+        is_last: bool,
+        at: Place | None = None,
+        more: int = 1,
     ) -> Call:
-        """The call that runs a unit."""
+        """The call that runs a unit.
+
+        Args:
+            unit: a part of a stream.
+            inherits: lines before its first entry belong to an earlier one.
+            is_first: nothing of its stream was read before it.
+            is_last: nothing of its stream is read after it.
+            at: begin with an entry that begins there.
+            more: files after its own that travel with it, because its last entry may end in them.
+        """
         shown: dict[str, str] = {}
+        if not self.executor.is_inline:
+            unit = _cut(unit, at, more)
         if self._remote:
             files = []
             for file in unit.stream:
@@ -220,6 +253,21 @@ class UnitRun:
         return self.call_of(
             unit, inherits=unit.inherits, is_first=number == 0, is_last=number + 1 == len(units)
         )
+
+
+def _cut(unit: Unit, at: Place | None, more: int) -> Unit:
+    """A unit with the files that its task needs, without what was found when they were discovered."""
+    first = unit.start[0]
+    stop = unit.stop
+    end = len(unit.stream)
+    if stop is not None:
+        last = stop[0] if at is None else max(stop[0], unit.point(at)[0])
+        end = min(end, last + 1 + more)
+        stop = (stop[0] - first, stop[1])
+    stream = tuple(
+        file._replace(probe=replace(file.probe, head=b"", notes=None)) for file in unit.stream[first:end]
+    )
+    return unit._replace(stream=stream, start=(0, unit.start[1]), stop=stop)
 
 
 class StreamRun:
@@ -249,8 +297,7 @@ class StreamRun:
         """In place of all that was made so far: the stream as one unit, run here."""
         for counters in self._added:
             self._run.counters.remove(counters)
-        for _ in range(len(self._units) - self._done):
-            self._run.next_result()
+        self._run.drop(len(self._units) - self._done)
         self._done = len(self._units)
         yield from self._here()
 
@@ -286,6 +333,10 @@ class StreamRun:
             assert result is not None
             pieces = result.result()
             outcome: Outcome = pieces.pop()
+            if not outcome.ended and _cut(unit, None, 1).stream[-1].path != unit.stream[-1].path:
+                # Its last entry fills all files that the task was given.
+                pieces = self._there(unit, number == 0, is_last, None, inherits=unit.inherits)
+                outcome = pieces.pop()
             files = outcome.counters.files  # a file is counted once, however often it is read
             again = edges.again(unit, outcome.first)
             if again is not None and again.at is None and not again.fresh:
@@ -305,9 +356,13 @@ class StreamRun:
             run.report_progress()
         return edges.seen, path
 
-    def _there(self, unit: Unit, is_first: bool, is_last: bool, at: Place | None) -> list[Any]:
-        """Run a unit once more: from an entry on, or as if nothing came before it."""
-        call = self._run.call_of(unit, inherits=False, is_first=is_first, is_last=is_last, at=at)
+    def _there(
+        self, unit: Unit, is_first: bool, is_last: bool, at: Place | None, *, inherits: bool = False
+    ) -> list[Any]:
+        """Run a unit once more, with all files after it: from an entry on, or from its beginning."""
+        call = self._run.call_of(
+            unit, inherits=inherits, is_first=is_first, is_last=is_last, at=at, more=len(unit.stream)
+        )
         pieces: list[Any] = self._run.executor.submit(run_call, call).result()
         return pieces
 
@@ -326,10 +381,6 @@ def range_size(slices: Sequence[StreamSlice], workers: int, most: int = 0) -> in
     return min(most or MOST_RANGE, max(LEAST_RANGE, share))
 
 
-_PACKING = 10
-"""Bytes of text for each packed byte, about."""
-
-
 def text_size(slices: Sequence[StreamSlice]) -> int:
     """Bytes of text, about; 0 if a pipe is among them: it can be read once, here."""
     files = [file for part in slices for file in part.stream]
@@ -337,7 +388,7 @@ def text_size(slices: Sequence[StreamSlice]) -> int:
         return 0
     return sum(
         part.size if part.size is not None
-        else sum(file.probe.size * (1 if file.probe.packing.is_plain else _PACKING) for file in part.stream)
+        else sum(file.probe.size * (1 if file.probe.packing.is_plain else PACKING) for file in part.stream)
         for part in slices
     )  # fmt: skip
 

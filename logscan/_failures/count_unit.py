@@ -98,7 +98,8 @@ class UnitCount:
         self._shapes = _shapes(request.rule, neighbours)
         self._groups = Groups(request.rule, neighbours, self._ended, self._joined)
         self._is_first, self._is_last = is_first, is_last
-        self._head: dict[Key, Group] = {}
+        self._keys: set[Key] = set()
+        """Of the groups that began near the beginning."""
         self._heads: list[Group] = []
         self._near: int | None = None
         """Later groups began in the unit."""
@@ -133,9 +134,9 @@ class UnitCount:
         if member.at > self._rule.size:
             self._groups.began = None
             return
-        if group.key in self._head:
+        if group.key in self._keys:
             return
-        self._head[group.key] = group
+        self._keys.add(group.key)
         moment = member.moment
         if moment is not None:
             if self._near is None:

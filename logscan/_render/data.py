@@ -71,7 +71,8 @@ def to_json_lines(rows: Iterable[Mapping[str, object]]) -> str:
 
 def json_line(row: Mapping[str, object]) -> str:
     """One object on one line. Characters that can mislead a terminal are escaped, as JSON allows."""
-    return json.dumps(row, default=_plain, ensure_ascii=False).translate(_ESCAPES)
+    text = _ENCODED(row)
+    return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPES)
 
 
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
@@ -166,3 +167,4 @@ _ESCAPES = {
         *range(0x2060, 0x206A), 0xFEFF, *range(0xD800, 0xE000),
     )
 }  # fmt: skip
+_ENCODED = json.JSONEncoder(default=_plain, ensure_ascii=False).encode

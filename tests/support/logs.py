@@ -83,7 +83,7 @@ class Beside:
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         made = pickle.loads(pickle.dumps((function, arguments)))
         answer = pickle.dumps(made[0](*made[1]))
-        return SimpleNamespace(result=lambda: pickle.loads(answer))
+        return SimpleNamespace(result=lambda: pickle.loads(answer), cancel=lambda: None)
 
     def close(self) -> None:
         pass
