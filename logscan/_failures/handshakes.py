@@ -230,10 +230,12 @@ class Records:
             northbound = any(line.side == "northbound" for line in record.lines)
             side = "northbound" if northbound else "southbound"
             thrown = record.exception
+            families = _families(naming, record.ssl_info, side)
             yield Template(
                 record.numbers[0], record.channel, record.info,
-                naming.name, _families(naming, record.ssl_info, side), side, naming.refused_by, naming.reason,
+                naming.name, families, side, naming.refused_by, naming.reason,
                 None if thrown is None else record.numbers[record.lines.index(thrown)],
+                (naming.name, families, side, naming.refused_by),
             )  # fmt: skip
 
 

@@ -116,6 +116,8 @@ class Template:
     refused_by: str
     reason: str
     exception: int | None
+    meaning: tuple[object, ...] = ()
+    """All that a report can count it by, beside what its members say; but for the reason."""
 
     def failure(self, members: list[Member], host: str, *, brief: bool = False) -> FailedHandshake:
         """The failed handshake of some members; a brief one says nothing of its connection but the target."""

@@ -205,17 +205,14 @@ class Readings:
         reading = self._readings.known(key)
         if reading is None:
             reading = self._plain(THROWN, method, level, text)
-            if isinstance(reading, Reading):
-                if _names_only(reading.line, identity.decode()):
-                    if (
-                        _OPENERS.next(trace, 0, len(trace)) is None
-                    ):  # in no plain log it is more than one entry
-                        known = self._traces[method, level, before, after]
-                        known.insert(0, (trace, reading))
-                        del known[MOST_TRACES:]
-                else:
-                    reading = _UNCLEAR
+            if isinstance(reading, Reading) and not _names_only(reading.line, identity.decode()):
+                reading = _UNCLEAR
             self._readings.keep(key, reading)
+        elif isinstance(reading, Reading) and _OPENERS.next(trace, 0, len(trace)) is None:
+            # It comes again, and in no plain log it is more than one entry.
+            known = self._traces[method, level, before, after]
+            known.insert(0, (trace, reading))
+            del known[MOST_TRACES:]
         if reading is _UNCLEAR:
             return None
         if not isinstance(reading, Reading):

@@ -100,6 +100,7 @@ class Tally:
         self._selection = request.selection
         times = request.selection.times
         self._ranged = times.since is not None or times.until is not None
+        self._by_reason = "reason" in request.by
         self._period = 0 if not self.counted.incidents.by_time else _HOUR
         self._horizon = (request.horizon - EPOCH) // MICROSECOND
         self._cells: dict[tuple[object, ...], _Cell] = {}
@@ -125,7 +126,8 @@ class Tally:
             info, channel = template.ssl_info, template.channel
             host = self._hosts.get(first.path) or self._host(first.path)
             key = (
-                first.context, template, first.zone, host,
+                first.context, template.meaning, first.zone, host,
+                template.reason if self._by_reason else None,
                 None if channel is None else members[channel].target,
                 None if info is None else members[info].ssl_info,
                 moment // self._period if self._period and moment is not None else None,
