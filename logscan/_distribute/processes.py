@@ -89,7 +89,11 @@ class Processes:
 
     def pump(self) -> None:
         """Wait until a worker has something to say."""
-        ready, _, _ = select.select([worker.results for worker in self._crew if worker.task], [], [])
+        poll = select.poll()
+        for worker in self._crew:
+            if worker.task is not None:
+                poll.register(worker.results, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()}
         for worker in [worker for worker in self._crew if worker.results in ready]:
             if not worker.read():
                 self._crew.remove(worker)

@@ -25,7 +25,7 @@ from logscan.times import time_range
 from logscan.values import Counters
 from support.command import ROOT, Run
 from support.engine import blocks
-from support.logs import BELOW, HEADERS, TEXTS, entries, logs
+from support.logs import BELOW, HEADERS, TEXTS, entries, logs, shared_out
 from support.mixed_layouts import mixed
 
 
@@ -228,3 +228,16 @@ def test_an_empty_log_is_a_file_without_rows(run: Run, tmp_path: Path) -> None:
         assert run("export", str(log), "-o", str(out)).returncode == 0
         if suffix != "csv":
             assert read_back(out) == []
+
+
+@given(data=entries(), size=st.sampled_from([200, 1500, 1 << 20]))
+def test_units_give_the_same_rows(tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int) -> None:
+    """By workers, in ranges of any size: the rows of one process, in their order."""
+    path = tmp_path_factory.mktemp("units") / "x.log"
+    path.write_bytes(data)
+    counters, counted = Counters(), Counters()
+    alone = [row for batch in entry_batches([str(path)], counters) for row in batch.to_pylist()]
+    with shared_out(3, size):
+        shared = [row for batch in entry_batches([str(path)], counted) for row in batch.to_pylist()]
+    assert shared == alone
+    assert counted == counters

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logscan._distribute import run_units
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._jobs.report import report_selected
 from logscan._jobs.search import find
@@ -105,14 +106,21 @@ def test_a_small_limit_cuts_the_same_everywhere(
     assert comparable(in_entries) == comparable(failures_of(data, limit=limit))
 
 
-@given(data=logs(), block=st.integers(1, 3000), name=st.sampled_from(["m-0", "m-1", "m-3", "m-9", "m"]))
+@given(
+    data=logs(),
+    block=st.integers(1, 3000),
+    name=st.sampled_from(["m-0", "m-1", "m-3", "m-9", "m"]),
+    share=st.sampled_from([(1, 0, 1 << 20), (2, 300, 1 << 20), (3, 2000, 1), (2, 700, 500)]),
+)
 def test_search_equals_a_plain_reading(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, name: str
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int, name: str, share: tuple[int, int, int]
 ) -> None:
-    """All entries of a message, byte for byte, in order."""
+    """All entries of a message, byte for byte, in order; also by workers that give little at once."""
     path = tmp_path_factory.mktemp("search") / "a.log"
     path.write_bytes(data)
-    found = list(find([name], [str(path)], Counters(), limits=Limits(block=block)))
+    with shared_out(*share[:2]), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_units, "RESULT_BYTES", share[2])
+        found = list(find([name], [str(path)], Counters(), limits=Limits(block=block)))
     assert [one.span.data for one in found] == entries_of(data, [name.encode()])
     for one in found:
         at = one.span.place.offset
