@@ -58,6 +58,11 @@ class Counted:
     unnamed: int = 0
     """Failures without a message id."""
 
+    @property
+    def messages(self) -> int:
+        """Messages with a failure: different ids, and failures without one."""
+        return self.ids.number().total + self.unnamed
+
     def merge(self, other: Counted) -> None:
         """Add what another part has counted."""
         self.incidents.merge(other.incidents)
@@ -115,11 +120,11 @@ class Tally:
             first = members[template.first]
             moment = first.moment
             done.counters.failures += 1
+            if name is None:
+                done.unnamed += 1
             if self._request.all_failures:
                 done.failures.append(template.failure(members, self._host(first.path)))
                 continue
-            if name is None:
-                done.unnamed += 1
             unclear = self._ranged or first.zone is not None or moment is None or moment > self._horizon
             if unclear and not self._in_time(first):
                 continue

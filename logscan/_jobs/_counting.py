@@ -6,6 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from logscan._distribute.executors import Executor, Inline, executor_for
 from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_count
@@ -64,8 +65,7 @@ def count(
         )
         for stream in run.streams():
             total.merge(_sum(stream, request))
-    messages = total.ids.number()
-    total.counters.messages = messages.total + total.unnamed
+    total.counters.messages = total.messages
     counters.add(total.counters)
     total.counters = counters
     return total
@@ -83,13 +83,15 @@ def failures_of(
     selection."""
     request = replace(_with_hosts(request, inputs), all_failures=True)
     with less_collection():
-        for part in _store_parts(inputs, request, counters, by_rows=True):
-            counters.failures += part.counters.failures
-            yield from part.failures
+        total = Counted(Incidents())
         run = _run(Inline(), inputs, request, counters, limits=limits, progress=progress)
-        for piece in run.pieces():
-            counters.failures += piece.counted.counters.failures
-            yield from piece.counted.failures
+        parts = (piece.counted for piece in run.pieces())
+        for part in chain(_store_parts(inputs, request, counters, by_rows=True), parts):
+            yield from part.failures
+            part.failures.clear()
+            total.merge(part)
+        total.counters.messages = total.messages
+        counters.add(total.counters)
 
 
 @contextlib.contextmanager
