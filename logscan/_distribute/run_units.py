@@ -12,15 +12,19 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from logscan._distribute.executors import Executor, Result
 from logscan._entries.layouts import Layout
+from logscan._reading.paths import LogFile
 from logscan._reading.remote import is_remote
+from logscan._reading.unpack import ByteStream, open_bytes
 from logscan._scanning.plan import Limits, Progress, no_entries
 from logscan._scanning.scanner import Scanner
 from logscan._scanning.time_slices import StreamSlice
 from logscan._scanning.units import Plan, Unit, UnitEdges, UnitScan, units_of, whole_of
+from logscan.errors import InputError
 from logscan.values import Counters, Place, Span
 
 MOST_RANGE = 64 << 20
@@ -86,8 +90,6 @@ class Call(NamedTuple):
     task: Task
     unit: Unit
     plan: Plan
-    shown: dict[str, str]
-    """Absolute path → path in the result, where they differ."""
     inherits: bool
     is_first: bool
     is_last: bool
@@ -112,8 +114,6 @@ def pieces_of(
     rest: Place | None = None
     with contextlib.closing(scan):
         for spans in scan:
-            if call.shown:
-                spans = [_shown(span, call.shown) for span in spans]
             yield from work.take(spans, scan.layout)
             if after_block is not None:
                 after_block()
@@ -121,13 +121,9 @@ def pieces_of(
             if most is not None and size >= most and (rest := scan.next_entry) is not None:
                 break
     yield from work.end()
-    if call.shown:
-        counters.problems = [
-            replace(problem, path=call.shown.get(problem.path, problem.path)) for problem in counters.problems
-        ]
     yield Outcome(
         counters, scan.first, scan.last, scan.seen_entry, scan.broken, rest, len(scan.remaining),
-        call.shown.get(scan.path, scan.path),
+        scan.path,
     )  # fmt: skip
 
 
@@ -136,8 +132,12 @@ def run_call(call: Call) -> list[Any]:
     return list(pieces_of(call, Counters(), most=RESULT_BYTES))
 
 
-def _shown(span: Span, shown: dict[str, str]) -> Span:
-    return span._replace(place=span.place._replace(path=shown.get(span.place.path, span.place.path)))
+def _open_there(path: str, shown: str, forget: bool, skip: int) -> ByteStream:
+    """Open a file by a path that holds everywhere; its faults name it as it was given."""
+    try:
+        return open_bytes(path, skip, forget=forget, ahead=True)
+    except InputError as error:
+        raise InputError(str(error).replace(path, shown, 1), error.hint) from error
 
 
 class UnitRun:
@@ -233,20 +233,18 @@ class UnitRun:
             at: begin with an entry that begins there.
             more: files after its own that travel with it, because its last entry may end in them.
         """
-        shown: dict[str, str] = {}
         if not self.executor.is_inline:
             unit = _cut(unit, at, more)
-        if self._remote:
-            files = []
-            for file in unit.stream:
-                path = file.path if is_remote(file.path) else os.path.abspath(file.path)
-                if path != file.path:
-                    shown[path] = file.path
-                files.append(file._replace(path=path))
-            absolute = {file.path: path.path for file, path in zip(unit.stream, files, strict=True)}
-            unit = unit._replace(stream=tuple(files))
-            at = at._replace(path=absolute.get(at.path, at.path)) if at is not None else None
-        return Call(self.task, unit, self._plan, shown, inherits, is_first, is_last, at)
+        if self._remote:  # workers may have another working directory
+            unit = unit._replace(stream=tuple(self._anywhere(file) for file in unit.stream))
+        return Call(self.task, unit, self._plan, inherits, is_first, is_last, at)
+
+    def _anywhere(self, file: LogFile) -> LogFile:
+        """A file that is opened by its absolute path."""
+        if is_remote(file.path):
+            return file
+        path = os.path.abspath(file.path)
+        return file._replace(opened=partial(_open_there, path, file.path, self._plan.forget))
 
     def _call(self, units: list[Unit], number: int) -> Call:
         unit = units[number]
