@@ -13,7 +13,7 @@ and pip, as root). Otherwise they are left out, and the table names them. Anothe
 takes the same arguments and replaces its process, such as this script::
 
     #!/bin/sh
-    PYTHONPATH=/path/to/older/checkout exec /path/to/venv/bin/python -m logscan "$@"
+    cd /path/to/older/checkout && PYTHONPATH=. exec /path/to/venv/bin/python -m logscan "$@"
 """
 
 from __future__ import annotations

@@ -259,12 +259,14 @@ def serve(tasks: int, results: int, life: int) -> None:
     """
     import gc
 
-    gc.disable()  # tasks make many values and no cycles
+    gc.disable()  # a task makes many values; what it leaves in cycles is freed after it
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its workers itself
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     while (data := _read(tasks)) is not None:
         buffers: list[pickle.PickleBuffer] = []
+        gc.collect()
         try:
             function, arguments = pickle.loads(data)  # noqa: S301 - from the process that started us
             answer = pickle.dumps((True, function(*arguments)), 5, buffer_callback=buffers.append)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 BLOCK = 2 << 20
 """Bytes turned into columns at once: enough that what each step costs by itself does not count, little
 enough for the processor's cache (measured: 1, 2, 4, 8 MiB)."""
+DEARER = 8
+"""Times that a byte costs more as columns than to count: so many fewer bytes pay for other processes."""
 RANGE = 8 << 20
 """Bytes of a plain file in one unit: its columns are in memory together."""
 
@@ -122,7 +124,7 @@ def entry_batches(
             executor = stack.enter_context(on_cluster(cluster))
         else:
             units = unit_count(slices, limits.workers, RANGE)
-            executor = stack.enter_context(executor_for(limits.workers, units, text_size(slices)))
+            executor = stack.enter_context(executor_for(limits.workers, units, DEARER * text_size(slices)))
         run = UnitRun(
             executor, task, slices,
             limits=limits, counters=counters, progress=progress, most_range=RANGE, remote=cluster is not None,

@@ -114,7 +114,7 @@ def index(
         plans = [_plan(place, logs_there, counters) for place, logs_there in logs.items()]
         tasks = [task for plan in plans for task in plan.tasks]
         size = sum(task.file.probe.size for task in tasks)
-        executor = stack.enter_context(executor_for(workers, len(tasks), size))
+        executor = stack.enter_context(executor_for(workers, len(tasks), 8 * size))
         calls = ((task.database, task.file, task.known) for task in tasks)
         for task, counted in zip(tasks, in_order(executor, index_file, calls), strict=True):
             counters.add(counted)

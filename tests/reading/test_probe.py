@@ -67,18 +67,6 @@ def test_a_file_is_opened_twice(tmp_path: Path, command: tuple[str, ...]) -> Non
     assert found == {str(plain): 2, str(older): 2, str(packed): 2}
 
 
-def test_a_large_file_is_opened_by_those_who_read_it(tmp_path: Path) -> None:
-    """One worker: once when it is discovered, and once to be read. Several: here only when it is discovered."""
-    path = tmp_path / "system.log"
-    size = 40 << 20
-    block = log(20_000)
-    with path.open("wb") as file:
-        while file.tell() + len(block) < size:
-            file.write(block)
-    assert opens([path], "search", "--workers", "1", "m-none", path)[str(path)] == 1 + 1
-    assert opens([path], "search", "--workers", "3", "m-none", path)[str(path)] == 1
-
-
 @pytest.mark.parametrize(
     ("data", "codec", "encoding"),
     [
