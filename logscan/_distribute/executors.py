@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 R = TypeVar("R")
 
 FORK_FROM = 128 << 20
-"""Bytes of text from which on forked processes are faster, in spite of their start and their results (0.05 s)."""
+"""Bytes of text from which on forked processes are faster, in spite of their start and results (0.05 s)."""
 SPAWN_FROM = 256 << 20
 """The same for processes that must be started anew (0.3 s)."""
 AHEAD = 2
