@@ -111,7 +111,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries with an unreadable time", counters.bad_times),
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
-        ("failures counted before they were complete", counters.early_failures),
+        ("failures counted before complete", counters.early_failures),
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),
