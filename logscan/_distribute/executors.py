@@ -15,6 +15,8 @@ FORK_FROM = 128 << 20
 """Bytes of text from which on forked processes are faster, in spite of their start and results (0.05 s)."""
 SPAWN_FROM = 256 << 20
 """The same for processes that must be started anew (0.3 s)."""
+DEARER = 8
+"""Times that a byte costs more to index, to ingest or as columns than to count: fewer of them pay."""
 AHEAD = 2
 """Tasks that each worker may be ahead of the use of their results."""
 UNSAFE = ("pyarrow", "duckdb", "deltalake", "polars", "distributed", "grpc")

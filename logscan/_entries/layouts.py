@@ -88,9 +88,9 @@ class Form(NamedTuple):
     """Whether a zone is printed: ``None`` for some headers."""
     keys: tuple[Key, ...]
     after_time: Blanks
-    """Behind the time, or the zone."""
+    """After the time, or the zone."""
     after_key: Blanks
-    """Behind the value of a key."""
+    """After the value of a key."""
     before_level: Blanks
     after_level: Blanks
     before_dash: Blanks

@@ -38,9 +38,6 @@ MOST_PREFIXES = 4
 """Different shapes of what stands before the time; a file with more is read by the grammar."""
 LONGEST_PART = 200
 """Characters of a key's value, a thread, a logger; longer ones are read by the grammar."""
-_SHAPE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?")
-
-
 _LATEST: dict[str, Layout] = {}
 """Name → the layout that was learned last: files beside one another look alike."""
 

@@ -194,7 +194,7 @@ class Seams:
         neighbours = request.selection.neighbours
         self._rule = request.rule
         self._tally = Tally(request)
-        self._shapes = Shapes(request.rule, neighbours)
+        self._shapes = _shapes(request.rule, neighbours)
         self._groups = Groups(request.rule, neighbours, self._ended, self._joined)
         """Groups that may go on in the next part, with places in the stream."""
         self._done: list[Counted] = []

@@ -53,12 +53,12 @@ class Group:
 
     __slots__ = ("is_head", "key", "last", "members", "records")
 
-    def __init__(self, key: Key, member: Member, is_head: bool = False) -> None:
+    def __init__(self, key: Key, member: Member) -> None:
         self.key = key
         self.members = [member]
         self.last = member
         self.records: Records | None = None
-        self.is_head = is_head
+        self.is_head = False
 
     def move(self, base: int) -> None:
         """Count places from another beginning, so many bytes before."""

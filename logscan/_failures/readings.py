@@ -2,8 +2,7 @@ r"""Readings: what the texts of entries say, decided once for each shape of text
 
 In a storm the same few texts stand in the log again and again, with other numbers, addresses and ids.
 :func:`logscan._failures.log_lines.read_line` decides what such a text says once; afterwards it is looked up
-by its
-shape: the text without what its meaning cannot depend on. That is left out in three ways.
+by its shape: the text without what its meaning cannot depend on. That is left out in three ways.
 
 * The three lines of a usual failure have expressions of their own (an opening line without the numbers of
   its channel, an ``SSLInfo`` line without its values but whether they are ``null``, an exception without

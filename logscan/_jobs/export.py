@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from logscan._distribute.column_task import ColumnTask
-from logscan._distribute.executors import Executor, executor_for
+from logscan._distribute.executors import DEARER, Executor, executor_for
 from logscan._distribute.run_units import UnitRun, text_size, unit_count
 from logscan._entries.parse import parse
 from logscan._jobs._options import (
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 BLOCK = 2 << 20
 """Bytes turned into columns at once: enough that what each step costs by itself does not count, little
 enough for the processor's cache (measured: 1, 2, 4, 8 MiB)."""
-DEARER = 8
-"""Times that a byte costs more as columns than to count: so many fewer bytes pay for other processes."""
 RANGE = 8 << 20
 """Bytes of a plain file in one unit: its columns are in memory together."""
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logscan._distribute.executors import executor_for, in_order
+from logscan._distribute.executors import DEARER, executor_for, in_order
 from logscan._entries.layouts import PLAIN, begins_entry
 from logscan._entries.sample import judge, layout_in
 from logscan._index.database import IndexDatabase
@@ -114,7 +114,7 @@ def index(
         plans = [_plan(place, logs_there, counters) for place, logs_there in logs.items()]
         tasks = [task for plan in plans for task in plan.tasks]
         size = sum(task.file.probe.size for task in tasks)
-        executor = stack.enter_context(executor_for(workers, len(tasks), 8 * size))
+        executor = stack.enter_context(executor_for(workers, len(tasks), DEARER * size))
         calls = ((task.database, task.file, task.known) for task in tasks)
         for task, counted in zip(tasks, in_order(executor, index_file, calls), strict=True):
             counters.add(counted)

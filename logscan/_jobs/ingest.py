@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from logscan._distribute.executors import Executor, executor_for, in_order
+from logscan._distribute.executors import DEARER, Executor, executor_for, in_order
 from logscan._entries.layouts import PLAIN, layout_named
 from logscan._entries.sample import judge_and_learn, layout_in
 from logscan._failures.selection import HostNames
@@ -42,8 +42,6 @@ from logscan._store.split_entries import SplitEntries
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
 from logscan.values import Counters, Problem
 
-DEARER = 8
-"""Times that a byte costs more to ingest than to count: so many fewer bytes pay for other processes."""
 TASK_BYTES = 64 << 20
 """Bytes of a plain file that one task ingests."""
 
