@@ -7,7 +7,6 @@ end before what was written after it. Where bytes are certainly lost, a problem 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Sequence
@@ -113,8 +112,8 @@ class FollowedFile(FollowedInput):
 
     def beside(self, number: int | None) -> Sequence[Identity]:
         """See :meth:`FollowedInput.beside`."""
-        later = {each[:2] for at, each in self._identities.items() if number is not None and at > number}
-        return [identity for identity in self._rotation.seen if identity[:2] not in later]
+        later = {each[2:] for at, each in self._identities.items() if number is not None and at > number}
+        return [identity for identity in self._rotation.seen if identity[2:] not in later]
 
     def has_read(self, number: int) -> bool:
         """See :meth:`FollowedInput.has_read`."""
@@ -159,11 +158,15 @@ class FollowedFile(FollowedInput):
     def _read_file(self) -> int:
         file = self._file
         assert file is not None
+        if not file.head:
+            self._counters.nul_bytes += file.skip_nul()
         keep = len(file.tail)
         with memoryview(self._scratch) as scratch, scratch[:keep] as before, self._free_space() as view:
             # What was read last is read again with what follows: if it has changed, so has the file.
             size = os.preadv(file.descriptor, [before, view], file.position - keep)
-            is_same = size >= keep and before == file.tail
+            # Entries may be alike to their last byte, and end where others ended: the beginning counts too.
+            # It is looked at afterwards, so that nothing of another text passes for what follows.
+            is_same = size >= keep and before == file.tail and file.has_same_begin()
         old_size = file.size
         file.size = os.fstat(file.descriptor).st_size
         if not is_same or file.size < file.position:
@@ -213,8 +216,8 @@ class FollowedFile(FollowedInput):
         assert file is not None
         if file.position or not self._rotation.changed():
             return False
-        if inode_of(self.followed) != file.inode and not self._rotation.listing().has(file.inode):
-            return False  # it is gone: what stands at the path came after it
+        if self._is_gone(file):
+            return False  # what stands at the path came after it
         unread = self._open_predecessors(file, None)
         if unread.files:
             self._enqueue(unread.files)
@@ -226,11 +229,18 @@ class FollowedFile(FollowedInput):
 
         When it was renamed itself, what came after it is queued when it has been read.
         """
-        older_than = None if inode_of(self.followed) == file.inode else file.inode
-        unread = self._rotation.open_unread(mark, self._open_inodes, older_than=older_than)
-        if older_than is None or not unread.listing.has(file.inode):
+        is_at_path = inode_of(self.followed) == file.inode
+        now = None if is_at_path else identify(file.descriptor)
+        unread = self._rotation.open_unread(mark, self._open_inodes, older_than=now)
+        if now is None or not unread.listing.has(now):
             self._rotation.commit(unread.listing)
         return unread
+
+    def _is_gone(self, file: OpenFile) -> bool:
+        """Whether a file stands neither at the path nor, packed or not, beside it."""
+        if inode_of(self.followed) == file.inode:
+            return False
+        return not self._rotation.listing().has(identify(file.descriptor))
 
     def _rotated(self, file: OpenFile) -> None:
         """Another file stands at the path: first those that stood there in between, then that one."""
@@ -263,23 +273,20 @@ class FollowedFile(FollowedInput):
         self._enqueue(unread.files)
         self._begin_anew(file)
 
-    def _enqueue(self, files: Sequence[Opened], offset: int = 0) -> None:
-        """Queue files, opened at an offset of their text."""
+    def _enqueue(self, files: Sequence[Opened]) -> None:
+        """Queue files that were opened."""
         for file in files:
             number = next(file_numbers)
             self._identities[number] = file.identity
-            self._queue.add(Piece(file.path, file.stream, number, offset, is_new=not offset))
+            self._counters.nul_bytes += file.skipped
+            self._queue.add(Piece(file.path, file.stream, number, file.offset, is_new=file.is_whole))
 
     def _begin_anew(self, file: OpenFile) -> None:
         """Read the same file from its beginning, after the hole that a writer's old position leaves."""
         file.head = file.tail = b""
         file.identity = identify(file.descriptor, b"")
-        file.position = 0
+        file.position = file.begin = 0
         file.size = os.fstat(file.descriptor).st_size
-        if file.size and hasattr(os, "SEEK_DATA"):
-            with contextlib.suppress(OSError):
-                file.position = os.lseek(file.descriptor, 0, os.SEEK_DATA)
-                self._counters.nul_bytes += file.position
         self._number(file)
 
     def _number(self, file: OpenFile) -> None:
@@ -341,10 +348,10 @@ class FollowedFile(FollowedInput):
         self._from_start = True
         if self._resume_at_path(mark, is_same_inode=True):
             return
-        unread = self._rotation.open_unread(mark, (), newer_than_mark=True)
+        unread = self._rotation.open_unread(mark, ())
         if unread.rest is not None:
             self._rotation.mark_seen(mark.identity)
-            self._enqueue([unread.rest], mark.position)
+            self._enqueue([unread.rest])
         elif mark.identity.head_size:
             if self._resume_at_path(mark, is_same_inode=False):  # moved from another disk, or restored
                 return

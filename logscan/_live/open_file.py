@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from logscan._reading.fingerprint import TAIL, Identity, Mark, identify
+from logscan._reading.fingerprint import TAIL, Identity, Mark, identify, text_begin
 from logscan._reading.probe import HEAD
 
 
@@ -18,12 +18,16 @@ class OpenFile:
     number: int
     """The running number by which places name it."""
     position: int = 0
+    begin: int = 0
+    """Where its text begins: after the NUL bytes that a writer's old position leaves."""
     head: bytes = b""
-    """The first bytes, as far as they were read: later another text may stand there."""
+    """The first bytes of its text, as far as they were read: later another text may stand there."""
     tail: bytes = b""
     """The last bytes read: they must still be there when more is read."""
     size: int = 0
     """At the last look."""
+    looked: tuple[int, int] = (-1, -1)
+    """Size and time of change at the last look that found nothing new."""
     until: float = 0.0
     """Renamed away: when looking at it ends."""
 
@@ -49,14 +53,27 @@ class OpenFile:
         self.position = position
         size = min(TAIL, position)
         self.tail = os.pread(self.descriptor, size, position - size)
-        self.head = os.pread(self.descriptor, min(HEAD, position), 0)
+        self.begin = min(text_begin(self.descriptor), position)
+        self.head = os.pread(self.descriptor, min(HEAD, position - self.begin), self.begin)
         self.identity = identify(self.descriptor, self.head)
+
+    def has_same_begin(self) -> bool:
+        """Whether the file still begins as it did when that was read."""
+        return os.pread(self.descriptor, len(self.head), self.begin) == self.head
+
+    def skip_nul(self) -> int:
+        """Go to where the text of a file begins of which nothing was read; the bytes that are left out."""
+        if self.position > os.fstat(self.descriptor).st_size:
+            self.position = 0
+        before = self.position
+        self.begin = self.position = text_begin(self.descriptor, before)
+        return self.position - before
 
     def advance(self, count: int, buffer: bytearray, end: int) -> None:
         """Note that ``count`` bytes were read; they are the last before ``end`` in the buffer."""
-        if len(self.head) == self.position < HEAD:
-            begin = end - count
-            self.head += bytes(buffer[begin : begin + min(count, HEAD - self.position)])
+        if self.begin + len(self.head) == self.position and len(self.head) < HEAD:
+            at = end - count
+            self.head += bytes(buffer[at : at + min(count, HEAD - len(self.head))])
             self.identity = identify(self.descriptor, self.head)
         self.position += count
         self.tail = (self.tail + bytes(buffer[end - min(count, TAIL) : end]))[-TAIL:]

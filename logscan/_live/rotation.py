@@ -1,21 +1,28 @@
-"""Which rotated files beside a path hold text that was not read yet.
+"""Which files beside a path hold text of it that was not read yet.
 
 Between two looks at a log several things may happen to it: it is renamed, copied and truncated, packed,
-renamed again. The files that stood beside the path are remembered by inode and content, so that new text is
-recognised under every name.
+renamed again. Content decides what a file is: the files that were read, or stood beside the path before
+following began, are known by their beginning, so that their text is recognised under every name. A name only
+hints at which of the other files may hold text of this log, and at their order.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
+import re
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from logscan._reading.fingerprint import LEAST, Identity, Mark, begins_as, identify_path, open_at
-from logscan._reading.paths import LogFile, describe
-from logscan._reading.unpack import ByteStream, open_bytes
+from logscan._entries.sample import judge
+from logscan._reading.fingerprint import LEAST, Identity, Mark, begins_as, digest, head_of, open_at, open_text
+from logscan._reading.paths import describe
+from logscan._reading.probe import HEAD, SAMPLE
+from logscan._reading.unpack import ByteStream, first_bytes
 from logscan.errors import InputError
 
 Inode = tuple[int, int]
@@ -27,17 +34,60 @@ RENAMING = 50
 """How often at most the files are listed anew while they are being renamed."""
 _TICK = 50_000_000
 """Nanoseconds within which a folder's time may not show a second change."""
+_LIVE_AGE = 2
+"""The age, as :func:`logscan._reading.paths.describe` gives it, of a name without a mark of age."""
+_AGE = re.compile(r"[0-9tz]{1,32}|old|bak|orig|prev|previous|rotated|save|log|gz|zst|bz2|xz")
+"""A part of a file's name that may stand for its age or packing."""
+_PARTS = re.compile(r"[^a-z0-9]+")
+_PACKED = {".gz", ".zst", ".bz2", ".xz"}
+
+
+class Rotated(NamedTuple):
+    """A file that stands beside a path."""
+
+    path: str
+    inode: Inode
+    age: tuple[int, str, int]
+    """Of its name: sorts files that are named alike oldest first."""
+    size: int
+    """Bytes as it lies there."""
+    modified: int
+    """Nanoseconds since 1970."""
+    head: bytes
+    """The first bytes of its text, at most :data:`HEAD`."""
+    is_hinted: bool
+    """Whether its name says that it may be a rotated file of the path."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is known by."""
+        return Identity(*self.inode, len(self.head), digest(self.head))
+
+    def is_text_of(self, identity: Identity) -> bool:
+        """Whether it is a file that is known, under another name or packed."""
+        is_same = self.inode == (identity.device, identity.inode)
+        return is_same or (len(self.head) > 0 and self.identity[2:] == identity[2:])
 
 
 class Listing(NamedTuple):
-    """The rotated files of a path, oldest first, and when their folders were last changed."""
+    """The files beside a path, oldest first, and when their folders were last changed."""
 
-    changed: tuple[int, int]
-    files: list[tuple[LogFile, Inode]]
+    changed: tuple[int, ...]
+    files: list[Rotated]
 
-    def has(self, inode: Inode) -> bool:
-        """Whether one of them has this inode."""
-        return any(other == inode for _, other in self.files)
+    def index(self, identity: Identity) -> int | None:
+        """Which of them is a file, packed or not; ``None`` where none is."""
+        same = (n for n, file in enumerate(self.files) if file.is_text_of(identity))
+        return next(same, None)
+
+    def has(self, identity: Identity) -> bool:
+        """Whether one of them is a file, packed or not."""
+        return self.index(identity) is not None
+
+    @property
+    def inodes(self) -> set[tuple[str, Inode]]:
+        """Every file by name and inode."""
+        return {(file.path, file.inode) for file in self.files}
 
 
 class Opened(NamedTuple):
@@ -46,6 +96,12 @@ class Opened(NamedTuple):
     path: str
     stream: ByteStream
     identity: Identity
+    offset: int
+    """Of that place."""
+    skipped: int = 0
+    """NUL bytes before its text, which are not read."""
+    is_whole: bool = True
+    """Whether nothing of it was read before."""
 
 
 class Unread(NamedTuple):
@@ -64,57 +120,72 @@ class RotationSet:
     Args:
         path: that of the file that is written.
         seen: the files that stood beside it when an earlier run ended; ``None``: this is the first run.
+        patterns: names of rotated files, beside those that look like it; with a folder in it, relative to
+            that of the path, files of that folder too.
+        others: absolute paths that are followed themselves.
     """
 
-    def __init__(self, path: str, seen: Iterable[Identity] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        seen: Iterable[Identity] | None = None,
+        patterns: Sequence[str] = (),
+        others: Collection[str] = (),
+    ) -> None:
         self._path = path
+        self._patterns = patterns
+        self._others = others
         self.is_initialized = seen is not None
         """Whether the files are known that stood there before following began."""
-        self._seen: dict[Inode, Identity] = {}
-        for identity in seen or ():
-            self.mark_seen(identity)
-        self._changed = (0, 0)
+        self._seen: dict[Identity, None] = dict.fromkeys(seen or ())
+        self._changed: tuple[int, ...] = ()
+        self._heads: dict[Inode, tuple[tuple[int, int], bytes]] = {}
+        """Inode → size and time of change, and beginning: renaming changes none of them."""
 
     @property
     def seen(self) -> list[Identity]:
         """The files that were read, or existed before following began."""
-        return list(self._seen.values())
+        return list(self._seen)
 
     def mark_seen(self, identity: Identity) -> None:
         """Mark a file as handled: it was read, or existed before following began."""
-        self._seen[identity.device, identity.inode] = identity
+        self._seen.pop(identity, None)
+        self._seen[identity] = None
 
     def changed(self) -> bool:
         """Whether something was renamed, created or removed in the folders since ``commit``."""
         return self._changed != self._folder_times()
 
-    def listing(self) -> Listing:
-        """The files that stand there now."""
+    def listing(self, *, every: bool = False) -> Listing:
+        """The files that stand there now: those whose names hint at the path, or every regular file."""
         changed = self._folder_times()  # before the list: a change after it is seen next time
-        files = ((file, inode_of(file.path)) for file in _rotated(self._path))
-        return Listing(changed, [(file, inode) for file, inode in files if inode is not None])
+        found: dict[str, Rotated] = {}
+        own = {os.path.abspath(place) for place in self._places()}
+        for folder, is_hinted in self._folders():
+            with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+                for name in [entry.name for entry in entries]:
+                    path = os.path.join(folder, name)
+                    hinted = is_hinted(name)
+                    if (hinted or every) and path not in found and not self._is_followed(path, own):
+                        file = self._look_at(path, hinted)
+                        if file is not None:
+                            found[path] = file
+        if not every:
+            listed = {file.inode for file in found.values()}
+            self._heads = {inode: known for inode, known in self._heads.items() if inode in listed}
+        return Listing(changed, _in_order(list(found.values())))
 
     def commit(self, listing: Listing) -> None:
         """Mark every listed file as handled: it was read, or existed before following began."""
-        seen: dict[Inode, Identity] = {}
-        for file, _ in listing.files:
-            identity = identify_path(file.path)
-            if identity is not None:
-                seen[identity.device, identity.inode] = identity
-        for inode, identity in list(self._seen.items())[-REMEMBERED:]:
-            seen.setdefault(inode, identity)  # gone from here, or packed
-        self._seen = seen
+        gone = list(self._seen)[-REMEMBERED:]  # gone from here, or packed
+        listed = dict.fromkeys(file.identity for file in listing.files if file.is_hinted)
+        self._seen = {**dict.fromkeys(each for each in gone if each not in listed), **listed}
         self.is_initialized = True
         is_fresh = time.time_ns() - max(listing.changed) < _TICK
-        self._changed = (-1, -1) if is_fresh else listing.changed
+        self._changed = () if is_fresh else listing.changed
 
     def open_unread(
-        self,
-        mark: Mark | None,
-        open_inodes: Iterable[Inode],
-        *,
-        older_than: Inode | None = None,
-        newer_than_mark: bool = False,
+        self, mark: Mark | None, open_inodes: Iterable[Inode], *, older_than: Identity | None = None
     ) -> Unread:
         """Open what is to be read: the rest of the file with the mark, and the files that were not seen.
 
@@ -124,27 +195,27 @@ class RotationSet:
         Args:
             mark: the place up to which was read.
             open_inodes: files that are being read anyway.
-            older_than: only files older than the one with this inode, where it is listed.
-            newer_than_mark: all files newer than the mark, seen or not.
+            older_than: only files older than this one, where it is listed.
         """
         inodes = set(open_inodes)
+        # A file of which nothing was read has no place of its own: all that was not seen is read.
+        can_locate = mark is not None and mark.identity.head_size > 0
         for attempt in range(RENAMING):
             listing = self.listing()
             wanted = self._unread(listing, mark, inodes)
-            # A file of which nothing was read has no place of its own: all that was not seen is read.
-            can_locate = mark is not None and mark.identity.head_size > 0
-            located = self._locate(listing, wanted, mark) if mark is not None and can_locate else None
+            located = None
+            if mark is not None and can_locate:
+                located = self._locate(listing, wanted, mark)
+                if located is None:  # under a name that says nothing?
+                    located = self._locate(self.listing(every=True), [], mark)
             if located is not None:
-                if newer_than_mark:
-                    by_age = {file.age: file for file, _ in listing.files}
-                    wanted = [file for file in by_age.values() if file.age > located[0].age]
-                wanted = [file for file in wanted if file.age != located[0].age]
+                same = located[0]
+                wanted = [file for file in wanted if file.path != same.path and not _is_copy(file, same)]
             if older_than is not None:
-                age = next((file.age for file, inode in listing.files if inode == older_than), None)
-                wanted = [file for file in wanted if age is None or file.age < age]
-            listed = dict(listing.files)
-            opened = [_open(file.path, listed[file]) for file in wanted]
-            is_steady = None not in opened and self._folder_times() == listing.changed
+                older = set(listing.files[: listing.index(older_than)])
+                wanted = [file for file in wanted if file in older]
+            opened = [_open(file) for file in wanted]
+            is_steady = None not in opened and self._is_steady(listing)
             if is_steady or attempt + 1 == RENAMING:
                 break
             for file in opened:
@@ -158,45 +229,127 @@ class RotationSet:
             self.mark_seen(file.identity)
         rest = None
         if located is not None and mark is not None:
-            rest = Opened(located[0].path, located[1], mark.identity)
-        return Unread(listing, rest, [file for file in files if file.identity.head_size])
+            rest = Opened(located[0].path, located[1], mark.identity, mark.position, is_whole=False)
+        return Unread(listing, rest, files)
 
-    def _unread(self, listing: Listing, mark: Mark | None, open_inodes: set[Inode]) -> list[LogFile]:
+    def _is_steady(self, listing: Listing) -> bool:
+        """Whether the files are still those of a listing. A list of a folder in which files are renamed may
+        miss one, and the folder's time may not show it: then two lists of the same files say it."""
+        if self._folder_times() != listing.changed:
+            return False
+        is_fresh = time.time_ns() - max(listing.changed) < _TICK
+        return not is_fresh or self.listing().inodes == listing.inodes
+
+    def _unread(self, listing: Listing, mark: Mark | None, open_inodes: set[Inode]) -> list[Rotated]:
         """The files that were not seen: they stood at the path between two looks, or hold what was read up
-        to the mark."""
+        to the mark. Of several with the same text, packed and not, one."""
         own = mark.identity.head if mark is not None else ""
-        seen = [identity for identity in self._seen.values() if identity.head != own]
-        unread: dict[tuple[int, str, int], LogFile] = {}
-        for file, inode in listing.files:
-            if inode not in open_inodes and not begins_as(file.path, inode, seen):
-                unread[file.age] = file
-        return list(unread.values())
+        seen = [identity for identity in self._seen if identity.head != own]
+        unread: list[Rotated] = []
+        for file in listing.files:
+            if file.head and file.inode not in open_inodes and not begins_as(file.head, file.inode, seen):
+                same = next((n for n, other in enumerate(unread) if _is_copy(file, other)), None)
+                if same is None:
+                    unread.append(file)
+                elif _is_better(file, unread[same]):
+                    unread[same] = file
+        return unread
 
     def _locate(
-        self, listing: Listing, unread: list[LogFile], mark: Mark
-    ) -> tuple[LogFile, ByteStream] | None:
+        self, listing: Listing, unread: list[Rotated], mark: Mark
+    ) -> tuple[Rotated, ByteStream] | None:
         """The file that holds what was read under the path, opened at the mark.
 
         It has the mark's inode, or is the oldest unread one with its content: packed, or a copy. Else it is
         the newest seen one: a copy whose rest was being read when the earlier run ended.
         """
-        own = (mark.identity.device, mark.identity.inode)
-        candidates = [file for file, inode in listing.files if inode == own]
+        size, own = mark.identity.head_size, (mark.identity.device, mark.identity.inode)
+        candidates = [file for file in listing.files if file.inode == own]
         candidates += [file for file in unread if file not in candidates]
-        if mark.identity.head_size >= LEAST:
-            candidates += [file for file, _ in reversed(listing.files) if file not in candidates]
+        if size >= LEAST:
+            candidates += [file for file in reversed(listing.files) if file not in candidates]
         for file in candidates:
-            stream = open_at(file.path, mark)
-            if stream is not None:
-                return file, stream
+            if len(file.head) >= size and digest(file.head[:size]) == mark.identity.head:
+                stream = open_at(file.path, mark)
+                if stream is not None:
+                    return file, stream
         return None
 
-    def _folder_times(self) -> tuple[int, int]:
-        times = [0, 0]
-        for number, place in enumerate((self._path, os.path.realpath(self._path))):
-            with contextlib.suppress(OSError):
-                times[number] = os.stat(os.path.dirname(place) or ".").st_mtime_ns
-        return times[0], times[1]
+    def _look_at(self, path: str, hinted: bool) -> Rotated | None:
+        """One file as it is now; its beginning is read again only when it has changed."""
+        try:
+            about = os.stat(path)
+        except OSError:
+            return None
+        if not stat.S_ISREG(about.st_mode):
+            return None
+        inode, stamp = (about.st_dev, about.st_ino), (about.st_size, about.st_mtime_ns)
+        known = self._heads.get(inode)
+        if known is None or known[0] != stamp:
+            found = head_of(path)
+            if found is None or found[0] != inode:
+                return None
+            known = self._heads[inode] = (stamp, found[1])
+        return Rotated(path, inode, describe(path).age, *stamp, known[1], hinted)
+
+    def _is_followed(self, path: str, own: set[str]) -> bool:
+        place = os.path.abspath(path)
+        return place in own or place in self._others
+
+    def _places(self) -> list[str]:
+        """The path, and where it leads if it is a link: rotated files stand beside either."""
+        return list(dict.fromkeys((self._path, os.path.realpath(self._path))))
+
+    def _folders(self) -> list[tuple[str, NameTest]]:
+        """The folders in which rotated files may stand, and which names hint at the path."""
+        folders: list[tuple[str, NameTest]] = []
+        for place in self._places():
+            folder, name = os.path.split(place)
+            here = [pattern for pattern in self._patterns if not os.path.dirname(pattern)]
+            folders.append((folder, NameTest(name, here)))
+            for pattern in self._patterns:
+                if os.path.dirname(pattern):
+                    below, names = os.path.split(os.path.join(folder, pattern))
+                    folders.append((below, NameTest("", [names])))
+        return folders
+
+    def _folder_times(self) -> tuple[int, ...]:
+        times: list[int] = []
+        for folder, _ in self._folders():
+            try:
+                times.append(os.stat(folder or ".").st_mtime_ns)
+            except OSError:
+                times.append(0)
+        return tuple(times)
+
+
+class NameTest:
+    """Whether the name of a file hints that it is a rotated one: but for marks of age and packing it is made
+    of the same parts as the name of the log, or it matches a pattern.
+
+    Args:
+        name: that of the log.
+        patterns: further names, as the shell writes them.
+    """
+
+    def __init__(self, name: str, patterns: Sequence[str]) -> None:
+        self._parts = _parts(name)
+        self._patterns = patterns
+
+    def __call__(self, name: str) -> bool:
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._patterns):
+            return True
+        if not self._parts or name.startswith("."):
+            return False
+        rest = _parts(name)
+        for part in self._parts:  # those of the log, in their order; all others are marks of age
+            while rest and rest[0] != part:
+                if not _AGE.fullmatch(rest.pop(0)):
+                    return False
+            if not rest:
+                return False
+            rest.pop(0)
+        return all(_AGE.fullmatch(part) for part in rest)
 
 
 def inode_of(path: str) -> Inode | None:
@@ -208,37 +361,56 @@ def inode_of(path: str) -> Inode | None:
     return status.st_dev, status.st_ino
 
 
-def _rotated(path: str) -> list[LogFile]:
-    """The rotated files of a path, oldest first; of two of one age the plain one last.
-
-    Where the path is a symbolic link they may stand beside the link or beside its target.
-    """
-    rotated: list[LogFile] = []
-    for place in dict.fromkeys((path, os.path.realpath(path))):
-        directory = os.path.dirname(place)
-        stem = describe(place).stem
-        names: list[str] = []
-        with contextlib.suppress(OSError):
-            names = sorted(os.listdir(directory or "."), reverse=True)
-        files = [describe(os.path.join(directory, name)) for name in names if not name.startswith(".")]
-        rotated += [file for file in files if file.stem == stem and file.path != place]
-    return sorted(rotated, key=lambda file: file.age)
+def _parts(name: str) -> list[str]:
+    return [part for part in _PARTS.split(name.lower()) if part and part != "log"]
 
 
-def _open(path: str, inode: Inode) -> Opened | None:
+def _in_order(files: list[Rotated]) -> list[Rotated]:
+    """Files in the order in which they were written: by their names where those are of one kind, else by the
+    time of the first entry in each."""
+    kinds = {file.age[0] for file in files if file.is_hinted}
+    if len(kinds) == 1 and kinds != {_LIVE_AGE}:
+        return sorted(files, key=lambda file: file.age)
+    files = sorted(files, key=lambda file: (file.modified, file.age))
+    times = {file.path: _first_time(file) for file in files}
+    # A file that shows no time keeps its place after the one that was changed before it.
+    latest = datetime.min
+    keys: dict[str, datetime] = {}
+    for file in files:
+        latest = keys[file.path] = times[file.path] or latest
+    return sorted(files, key=lambda file: keys[file.path])
+
+
+def _first_time(file: Rotated) -> datetime | None:
+    sample = judge(file.head)
+    if sample.first is None and len(file.head) == HEAD:
+        sample = judge(first_bytes(file.path, SAMPLE))
+    return None if sample.first is None else sample.first.time.replace(tzinfo=None)
+
+
+def _is_copy(file: Rotated, other: Rotated) -> bool:
+    """Whether two files hold the same text: a beginning has the time of its first entry."""
+    return file.head == other.head
+
+
+def _is_better(file: Rotated, other: Rotated) -> bool:
+    """Which of two files of the same text to read: the plain one, the longer one."""
+    is_packed = [os.path.splitext(each.path)[1] in _PACKED for each in (file, other)]
+    return (not is_packed[0], file.size) > (not is_packed[1], other.size)
+
+
+def _open(file: Rotated) -> Opened | None:
     """A whole rotated file, plain or packed; ``None`` when it is not there any more."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
     try:
         status = os.fstat(descriptor)
-        own_name = f"/dev/fd/{descriptor}"
-        identity = identify_path(own_name)
-        if (status.st_dev, status.st_ino) != inode or identity is None:
+        if (status.st_dev, status.st_ino) != file.inode:
             return None
-        os.lseek(descriptor, 0, os.SEEK_SET)  # where such names share their position
-        return Opened(path, open_bytes(own_name), identity)
+        stream, skipped = open_text(f"/dev/fd/{descriptor}")
+        return Opened(file.path, stream, file.identity, skipped, skipped)
     except (InputError, OSError):
         return None
     finally:

@@ -10,15 +10,24 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.paths import LogFile, Stream
-from logscan._reading.probe import HEAD, probe
+from logscan._reading.probe import HEAD
 from logscan._reading.remote import is_remote
-from logscan._reading.unpack import ByteStream, Rejoined, open_bytes, read_at, read_up_to
+from logscan._reading.unpack import (
+    MAGIC,
+    ByteStream,
+    Rejoined,
+    open_bytes,
+    packing_of,
+    read_at,
+    read_up_to,
+)
 from logscan.errors import InputError
 from logscan.values import Counters, Problem
 
@@ -38,7 +47,7 @@ class Identity(NamedTuple):
     inode: int
     head_size: int
     head: str
-    """Digest of the first ``head_size`` bytes."""
+    """Digest of its first ``head_size`` bytes; NUL bytes before the text do not count."""
 
 
 class Mark(NamedTuple):
@@ -103,29 +112,58 @@ def edges_of(path: str, position: int) -> tuple[bytes, bytes]:
 
 
 def identify(descriptor: int, head: bytes | None = None) -> Identity:
-    """The identity of an open file, by its beginning as far as that was read, or as it is now."""
+    """The identity of an open plain file, by its beginning as far as that was read, or as it is now."""
     about = os.fstat(descriptor)
-    text = os.pread(descriptor, HEAD, 0) if head is None else head
+    text = os.pread(descriptor, HEAD, text_begin(descriptor)) if head is None else head
     return Identity(about.st_dev, about.st_ino, len(text), digest(text))
 
 
-def identify_path(path: str) -> Identity | None:
-    """The identity of a file, packed or not; ``None`` when it cannot be opened."""
-    seen = probe(path)
-    return Identity(*seen.inode, len(seen.head), digest(seen.head)) if seen.is_file else None
+def text_begin(descriptor: int, start: int = 0) -> int:
+    """Where the text of an open plain file begins, at or after an offset: after the NUL bytes that the old
+    position of a writer leaves when a file is truncated. In a file of nothing else: its size."""
+    at = start
+    chunk = os.pread(descriptor, HEAD, at)
+    if chunk and not chunk.lstrip(b"\0") and hasattr(os, "SEEK_DATA"):
+        try:
+            at = os.lseek(descriptor, at, os.SEEK_DATA)
+        except OSError:  # nothing but a hole
+            return os.fstat(descriptor).st_size
+    while chunk := os.pread(descriptor, _CHUNK, at):
+        if text := chunk.lstrip(b"\0"):
+            return at + len(chunk) - len(text)
+        at += len(chunk)
+    return at
 
 
-def begins_as(path: str, inode: tuple[int, int], known: Iterable[Identity]) -> bool:
-    """Whether a file, packed or not, holds the text of one that is known, by its beginning.
+def head_of(path: str) -> tuple[tuple[int, int], bytes] | None:
+    """Inode and beginning, after leading NUL bytes, of the text of a file, packed or not; ``None`` when it
+    cannot be opened, or is no regular file."""
+    with contextlib.suppress(InputError, OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                return None
+            inode = (about.st_dev, about.st_ino)
+            if packing_of(os.pread(descriptor, MAGIC, 0)).is_plain:
+                return inode, os.pread(descriptor, HEAD, text_begin(descriptor))
+            with contextlib.closing(open_bytes(f"/dev/fd/{descriptor}")) as stream:
+                return inode, _begin(stream, HEAD)[1][:HEAD]
+        finally:
+            os.close(descriptor)
+    return None
+
+
+def begins_as(head: bytes, inode: tuple[int, int], known: Iterable[Identity]) -> bool:
+    """Whether the file of a beginning and an inode is one that is known.
 
     A short beginning is that of many files. It counts for the same inode only (an inode alone does not: it
     may have been freed and given to this file), or where it is the whole text.
     """
-    text = probe(path).head
     return any(
-        0 < identity.head_size <= len(text)
-        and (identity.head_size in (HEAD, len(text)) or (identity.device, identity.inode) == inode)
-        and digest(text[: identity.head_size]) == identity.head
+        0 < identity.head_size <= len(head)
+        and (identity.head_size in (HEAD, len(head)) or (identity.device, identity.inode) == inode)
+        and digest(head[: identity.head_size]) == identity.head
         for identity in known
     )
 
@@ -134,9 +172,10 @@ def continues(descriptor: int, mark: Mark) -> bool:
     """Whether an open plain file still holds what was read up to a mark."""
     if os.fstat(descriptor).st_size < mark.position:
         return False
-    head = os.pread(descriptor, mark.identity.head_size, 0)
-    if digest(head) != mark.identity.head:
-        return False
+    if mark.identity.head_size:
+        head = os.pread(descriptor, mark.identity.head_size, text_begin(descriptor))
+        if digest(head) != mark.identity.head:
+            return False
     size = len(mark.tail)
     return not size or os.pread(descriptor, size, mark.position - size) == mark.tail
 
@@ -150,8 +189,7 @@ def open_at(path: str, mark: Mark) -> ByteStream | None:
     # Under this name it stays the file that was looked at, whatever the path is given to meanwhile.
     same = f"/dev/fd/{descriptor}"
     try:
-        if probe(same).plain_size is None:
-            os.lseek(descriptor, 0, os.SEEK_SET)  # where such names share their position
+        if not packing_of(os.pread(descriptor, MAGIC, 0)).is_plain:
             return _unpacked_at(same, mark)
         return open_bytes(same, mark.position) if continues(descriptor, mark) else None
     except (InputError, OSError):
@@ -160,18 +198,46 @@ def open_at(path: str, mark: Mark) -> ByteStream | None:
         os.close(descriptor)
 
 
+def open_text(path: str) -> tuple[ByteStream, int]:
+    """A file, plain or packed, opened where its text begins, and the number of NUL bytes before that.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    stream = open_bytes(path)
+    skipped, head = _begin(stream, 1)
+    return Rejoined(head, stream), skipped
+
+
+def _begin(stream: ByteStream, size: int) -> tuple[int, bytes]:
+    """Read the beginning of a text: the NUL bytes before it, and at least so many bytes after them, where it
+    has them."""
+    skipped, head = 0, b""
+    while not head:
+        chunk = read_up_to(stream, _CHUNK, unpacking_errors())
+        head = chunk.lstrip(b"\0")
+        skipped += len(chunk) - len(head)
+        if len(chunk) < _CHUNK:
+            return skipped, head
+    if len(head) < size:
+        head += read_up_to(stream, size - len(head), unpacking_errors())
+    return skipped, head
+
+
 def _unpacked_at(path: str, mark: Mark) -> ByteStream | None:
     """The rest of a packed text after a mark: its beginning and the bytes before the mark are compared."""
     stream = open_bytes(path)
-    head = read_up_to(stream, mark.identity.head_size, unpacking_errors())
-    if digest(head) == mark.identity.head:
-        if mark.position < len(head):
-            return (
-                Rejoined(head[mark.position :], stream) if head[: mark.position].endswith(mark.tail) else None
-            )
-        tail = _read_until(stream, mark.position - len(head), head)
-        if tail is not None and tail.endswith(mark.tail):
-            return stream
+    skipped, head = _begin(stream, mark.identity.head_size)
+    position = mark.position - skipped
+    if position >= 0 and digest(head[: mark.identity.head_size]) == mark.identity.head:
+        if position <= len(head):
+            # The bytes before the mark that are NUL were skipped: they need no second look.
+            if head[:position].endswith(mark.tail[-position:] if position else b""):
+                return Rejoined(head[position:], stream)
+        else:
+            tail = _read_until(stream, position - len(head), head[-TAIL:])
+            if tail is not None and tail.endswith(mark.tail[-position:]):
+                return stream
     stream.close()
     return None
 

@@ -21,6 +21,8 @@ from logscan._live.options import FollowOptions
 from support.lines import ONE
 
 QUIET_TIME = 0.02
+STYLES = ("number", "dash", "dot", "hour", "time", "prefix", "mixed")
+"""How rotated files are named."""
 
 
 class FakeClock:
@@ -41,6 +43,7 @@ class Run:
 
     def __init__(self, path: Path, given: dict[str, str], folder: Path, clock: FakeClock) -> None:
         self.given = given
+        self.own: set[str] = set()
         self.clock = clock
         self.file = str(folder / "checkpoint")
         self.watcher = Watcher(
@@ -57,7 +60,11 @@ class Run:
     def pump(self, steps: int) -> None:
         for _ in range(steps):
             for failure in next(self._updates).failures:
-                self.given.setdefault(failure_id(failure), failure.message_id or "")
+                name = failure_id(failure)
+                # A run gives each failure once; a new run may give those after the checkpoint again.
+                assert name not in self.own, failure
+                self.own.add(name)
+                self.given.setdefault(name, failure.message_id or "")
 
     def settle(self) -> None:
         """Until nothing has happened for longer than a message takes to be complete."""
@@ -80,8 +87,17 @@ class Run:
 class Following(RuleBasedStateMachine):
     """Actions on a log and on its reader; the model is the list of messages written."""
 
-    @initialize(seed=st.integers(0, 1 << 30), linked=st.booleans())
-    def begin(self, seed: int, linked: bool) -> None:
+    @initialize(
+        seed=st.integers(0, 1 << 30), linked=st.booleans(), appends=st.booleans(), style=st.sampled_from(STYLES)
+    )
+    def begin(self, seed: int, linked: bool, appends: bool, style: str) -> None:
+        self.appends = appends
+        self.style = style
+        self.offset = 0
+        """Where a writer writes that does not append."""
+        self.rotations = 0
+        self.packable: list[Path] = []
+        """Rotated files, oldest first."""
         self.rnd = random.Random(seed)
         self.clock = FakeClock()
         self.folder = Path(tempfile.mkdtemp())
@@ -117,25 +133,59 @@ class Following(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def append(self, text: str) -> None:
-        with self.log.open("ab") as file:
-            file.write(text.encode())
+        data = text.encode()
+        if self.appends:
+            with self.log.open("ab") as file:
+                file.write(data)
+            return
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT)
+        os.pwrite(descriptor, data, self.offset)  # after a truncation: behind a hole of NUL bytes
+        os.close(descriptor)
+        self.offset += len(data)
 
     def complete(self) -> None:
         """What was begun is written to its end."""
         self.append(self.rest)
         self.rest = ""
 
-    def rotated(self, number: int) -> Path:
-        plain = self.log.with_name(f"system.log.{number}")
-        return plain if plain.exists() else self.log.with_name(f"system.log.{number}.gz")
+    def rotated_name(self) -> Path:
+        """The name for the next rotated file; files with numbers make room for it."""
+        self.rotations += 1
+        day, hour = f"2026-11-{23 + self.rotations // 24:02}", f"{self.rotations % 24:02}"
+        style = self.rnd.choice(STYLES[:-1]) if self.style == "mixed" else self.style
+        if style == "number":
+            self.shift()
+        return self.log.with_name({
+            "number": "system.log.1",
+            "dash": f"system-{day}.{self.rotations}.log",
+            "dot": f"system.{day}.{self.rotations}.log",
+            "hour": f"system.log-{day.replace('-', '')}{hour}",
+            "time": f"system.log.{day.replace('-', '')}T{hour}0000",
+            "prefix": f"{day}-{self.rotations}.system.log",
+        }[style])  # fmt: skip
 
     def shift(self) -> None:
         """system.log.1 becomes system.log.2, and so on."""
-        for number in range(80, 0, -1):
-            file = self.rotated(number)
-            if file.exists():
-                suffix = ".gz" if file.suffix == ".gz" else ""
-                file.rename(self.log.with_name(f"system.log.{number + 1}{suffix}"))
+        moved = {}
+        for number in range(90, 0, -1):
+            for suffix in ("", ".gz"):
+                file = self.log.with_name(f"system.log.{number}{suffix}")
+                if file.exists():
+                    moved[file] = file.rename(self.log.with_name(f"system.log.{number + 1}{suffix}"))
+        self.packable = [moved.get(file, file) for file in self.packable]
+
+    def put_aside(self, *, copy: bool = False) -> None:
+        """Rename the log, or copy and truncate it."""
+        name = self.rotated_name()
+        if copy:
+            shutil.copyfile(self.log, name)
+            os.truncate(self.log, 0)
+        else:
+            self.log.rename(name)
+            self.log.write_bytes(b"")
+            self.offset = 0
+        os.utime(name, (1_700_000_000 + self.rotations,) * 2)  # one clock tick may see several of them
+        self.packable.append(name)
 
     def message(self) -> str:
         name = f"m-{len(self.written)}"
@@ -161,40 +211,41 @@ class Following(RuleBasedStateMachine):
     @rule()
     def rotate(self) -> None:
         """By renaming; what was begun goes on in the new file."""
-        self.shift()
-        self.log.rename(self.log.with_name("system.log.1"))
-        self.log.write_bytes(b"")
+        self.put_aside()
         self.complete()
 
-    @rule()
-    def rotate_quickly(self) -> None:
-        """Twice between two looks."""
+    @rule(count=st.integers(2, 4), cut=st.booleans())
+    def rotate_quickly(self, count: int, cut: bool) -> None:
+        """Several times between two looks, between entries or in the middle of one."""
+        for _ in range(count):
+            self.complete()
+            if cut:
+                self.append(self.message())
+                self.write_partial()
+            else:
+                self.append(self.message())
+            self.put_aside()
         self.complete()
-        for _ in range(2):
-            self.append(self.message())
-            self.shift()
-            self.log.rename(self.log.with_name("system.log.1"))
-            self.log.write_bytes(b"")
 
-    @rule()
-    def pack(self) -> None:
-        """gzip works on a rotated file, as logrotate's delaycompress has it."""
-        for number in (1, 2):
-            file = self.log.with_name(f"system.log.{number}")
-            if file.exists():
-                file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes(), 1))
-                file.unlink()
+    @rule(left=st.integers(0, 1))
+    def pack(self, left: int) -> None:
+        """gzip works on all rotated files, or on all but the newest, as logrotate's delaycompress has it."""
+        for file in self.packable[: len(self.packable) - left]:
+            packed = file.with_name(file.name + ".gz")
+            about = file.stat()
+            packed.write_bytes(gzip.compress(file.read_bytes(), 1))
+            os.utime(packed, ns=(about.st_atime_ns, about.st_mtime_ns))
+            file.unlink()
+        del self.packable[: len(self.packable) - left]
 
     @rule()
     def copy_and_truncate(self) -> None:
         self.complete()
-        self.shift()
-        shutil.copyfile(self.log, self.log.with_name("system.log.1"))
-        os.truncate(self.log, 0)
+        self.put_aside(copy=True)
 
     @rule()
     def copy_truncate_and_grow(self) -> None:
-        """Beyond its old size before anybody looks."""
+        """Beyond its old size before anybody looks: with entries of one length to the same byte at times."""
         size = self.log.stat().st_size
         self.copy_and_truncate()
         while self.log.stat().st_size <= size:
@@ -210,6 +261,7 @@ class Following(RuleBasedStateMachine):
         self.run.save()
         self.log.unlink()
         self.log.write_bytes(b"")
+        self.offset = 0
 
     @precondition(lambda self: self.linked and self.run is not None)
     @rule()
@@ -224,6 +276,7 @@ class Following(RuleBasedStateMachine):
         folder.mkdir()
         self.log = folder / "system.log"
         self.log.write_bytes(b"")
+        self.offset = 0
         spare = self.folder / "spare"
         spare.symlink_to(self.log)
         spare.rename(self.path)
