@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Self, Unpack
@@ -15,7 +16,7 @@ from logscan._jobs._selecting import Selecting, hosts_of, rule_of, selection_of
 from logscan._live.checkpoint import Checkpoint, load, save
 from logscan._live.followed_paths import FollowedPaths
 from logscan._live.live_joiner import LiveJoiner
-from logscan._live.options import POLL_INTERVAL, QUIET_TIME, FollowOptions
+from logscan._live.options import POLL_INTERVAL, QUIET_TIME, ROTATE_WAIT, FollowOptions
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.values import Counters, FailedHandshake, Place, Problem, Span
 
@@ -39,6 +40,9 @@ def tail(
     poll: bool = False,
     poll_interval: float = POLL_INTERVAL,
     quiet_time: float = QUIET_TIME,
+    rotate_wait: float = ROTATE_WAIT,
+    rotated: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     max_entry_bytes: int = DEFAULT_MAX_ENTRY,
     checkpoint: str | os.PathLike[str] | None = None,
     **selecting: Unpack[Selecting],
@@ -58,20 +62,24 @@ def tail(
         poll: look at the files by the clock, for file systems without events (NFS).
         poll_interval: seconds between two such looks.
         quiet_time: seconds without a new line after which a message is complete.
+        rotate_wait: seconds for which a file that was renamed away is still read.
+        rotated: patterns of names of rotated files, beside those that look like the log's. One with a folder
+            in it, as seen from the log's folder, takes files from there.
+        exclude: patterns of names, or of paths, that folders and patterns do not give.
         max_entry_bytes: bytes kept of one entry.
         checkpoint: a file of :meth:`Watcher.save`: begin where that run stopped, and do not give its failures
             again. Without one that exists, begin as usual; save to it.
         **selecting: which failed handshakes: :class:`logscan.Selecting`.
 
     Raises:
-        NoLogsError: no path gave anything to follow.
         InputError: the checkpoint is damaged or of another version.
         UsageError: an unknown alert, family or side, or a time that cannot be read.
     """
     check_names(selecting, Selecting)
     options = FollowOptions(
         entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
-        quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
+        quiet_time=quiet_time, rotate_wait=rotate_wait, rotated=tuple(rotated), exclude=tuple(exclude),
+        max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
     state = None if checkpoint is None else load(os.fspath(checkpoint)) or Checkpoint()
     return Watcher(
@@ -109,8 +117,11 @@ class Watcher:
         self._is_resumable = checkpoint is not None
         self._selection = selection
         start = checkpoint or Checkpoint()
-        self._given: dict[str, Place | None] = dict.fromkeys(start.given)
-        """Ids of the failures that were given, with their places; ``None`` for those of an earlier run."""
+        self._earlier = Counter(start.given)
+        """Ids of failures that an earlier run gave, each as often as it gave it."""
+        self._given: dict[tuple[str, int], Place] = {}
+        """Id and file of the failures that this run gave, with their places. Where two files have equal
+        entries at equal offsets, both count."""
         options = replace(options, neighbours=selection.neighbours)
         self._joiner = LiveJoiner(self.counters, host_of, rule, options)
         self._paths = FollowedPaths(paths, self.counters, options, start)
@@ -155,7 +166,7 @@ class Watcher:
 
     @property
     def lag(self) -> tuple[int, float]:
-        """Bytes that are there and were not read, and seconds since everything there had been read."""
+        """Bytes that are there and were not read, and for how many seconds the first has been there."""
         return self._paths.lag
 
     @property
@@ -177,9 +188,16 @@ class Watcher:
         lowest = self._paths.lowest(self._joiner.firsts())
         files = self._paths.states_at(lowest)
         for name, place in list(self._given.items()):
-            if place is not None and not self._paths.is_read_again(place, lowest):
+            if not self._paths.is_read_again(place, lowest):
                 del self._given[name]
-        return Checkpoint(files, tuple(self._given))
+        return Checkpoint(files, (*self._earlier.elements(), *(name for name, _ in self._given)))
+
+    @property
+    def progress(self) -> tuple[int, ...]:
+        """Numbers that change when the checkpoint does."""
+        seen = self.counters
+        counts = (seen.bytes, seen.files, seen.failures, seen.gap_bytes, seen.nul_bytes, len(seen.problems))
+        return (*counts, len(self._joiner), self._joiner.waiting)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write how far this run has come, atomically, for the ``checkpoint`` of a later :func:`tail`.
@@ -196,16 +214,19 @@ class Watcher:
 
     def _new(self, failures: list[FailedHandshake]) -> list[FailedHandshake]:
         """Count the failures that were not given before; give the selected ones."""
-        if self._is_resumable:
-            failures = [failure for failure in failures if self._remember(failure)]
+        failures = [failure for failure in failures if self._remember(failure)]
         self.counters.failures += len(failures)
         return [failure for failure in failures if self._selection.selects(failure)]
 
     def _remember(self, failure: FailedHandshake) -> bool:
         """Whether a failure was not given before; now it is."""
-        name = failure_id(failure)
-        is_new = name not in self._given
+        name = failure_id(failure), failure.place.file
+        if name in self._given:
+            return False
         self._given[name] = failure.place
         if len(self._given) > REMEMBERED:
             del self._given[next(iter(self._given))]
-        return is_new
+        if not self._earlier[name[0]]:
+            return True
+        self._earlier[name[0]] -= 1
+        return False

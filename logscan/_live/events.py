@@ -14,10 +14,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from logscan._live.options import Clock
-from logscan._reading.unpack import STDIN
 
 SETTLE = 0.005
 """Seconds to wait after an event, so that a writer's next lines are read together with the first."""
+
+STREAM = "-"
+"""Stands for every pipe among the paths to which something happened."""
+_SHARED = (
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "ceph", "glusterfs", "lustre", "gpfs", "afs",
+)  # fmt: skip
+"""File systems whose files other machines change."""
 
 
 class Waker:
@@ -39,7 +45,9 @@ class Waker:
         self._watched: set[str] = set()
         self._names: dict[str, set[str]] = {}
         """Absolute path → the followed paths that lead there."""
-        self._stdin = False
+        self._streams: list[int] = []
+        self._is_shared = False
+        """Whether a folder lies on a file system that others change without an event."""
         self.is_folder_changed = False
         if events:
             # Not on this system, or no watches are left: then files are looked at by the clock.
@@ -52,14 +60,16 @@ class Waker:
     @property
     def events(self) -> bool:
         """Whether the kernel reports what happens to every path."""
-        return self._notifier is not None and not self._stdin
+        return self._notifier is not None and not self._is_shared
+
+    def watch_stream(self, descriptor: int) -> None:
+        """Wait for what comes through a pipe too."""
+        self._streams.append(descriptor)
 
     def watch(self, paths: Iterable[str]) -> None:
         """Wait for events on these paths too, whatever file stands there."""
         for path in paths:
-            if path == STDIN:
-                self._stdin = True
-            elif self._notifier is not None:
+            if self._notifier is not None:
                 self._names.setdefault(os.path.abspath(path), set()).add(path)
                 self._names.setdefault(os.path.realpath(path), set()).add(path)
                 for place in {os.path.abspath(path), os.path.realpath(path)}:
@@ -69,6 +79,7 @@ class Waker:
         """Wait for events in this folder too."""
         if self._notifier is None or folder in self._watched:
             return
+        self._is_shared = self._is_shared or is_shared(folder)
         flags = self._flags
         mask = flags.MODIFY | flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE | flags.ATTRIB
         try:
@@ -89,11 +100,12 @@ class Waker:
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
-            paths = self._read(min(left, 0.05) if self._stdin else left, settle=seconds > 0)
+            if self._streams and self._stream_within(left):
+                more = self._read(0, settle=False)
+                return None if more is None or self.is_folder_changed else more | {STREAM}
+            paths = self._read(0 if self._streams else left, settle=seconds > 0)
             if paths or paths is None:
                 return paths
-            if self._stdin:
-                return None
             if self.is_folder_changed or time.monotonic() >= deadline:
                 return set()
 
@@ -130,8 +142,34 @@ class Waker:
                 self.is_folder_changed = True
         return paths
 
+    def _stream_within(self, seconds: float) -> bool:
+        """Wait for a pipe or an event: whether something came through a pipe."""
+        waiting = select.poll()
+        for descriptor in self._streams:
+            waiting.register(descriptor, select.POLLIN)
+        if self._notifier is not None:
+            waiting.register(self._notifier.fileno(), select.POLLIN)
+        came = waiting.poll(seconds * 1000)
+        return any(descriptor in self._streams for descriptor, _ in came)
+
     def _sleep(self, seconds: float) -> None:
-        if self._stdin:
-            select.select([0], [], [], seconds)
+        if self._streams:
+            self._stream_within(seconds)
         else:
             self._clock.sleep(seconds)
+
+
+def is_shared(folder: str) -> bool:
+    """Whether another machine, or another kernel, may change a folder's files: then no event says so."""
+    try:
+        about = os.stat(folder)
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            device = f"{os.major(about.st_dev)}:{os.minor(about.st_dev)}"
+            for line in mounts:
+                words = line.split(" ")
+                if words[2] == device and "-" in words:
+                    kind = words[words.index("-") + 1]
+                    return kind in _SHARED or kind.startswith("fuse")
+    except (OSError, IndexError):
+        pass
+    return False

@@ -9,35 +9,35 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from logscan._live.followed_input import FollowedInput, FollowedStdin, file_numbers
+from logscan._live.descriptors import Descriptors
+from logscan._live.followed_input import FollowedInput, file_numbers
 from logscan._live.open_file import OpenFile
 from logscan._live.options import FollowOptions
 from logscan._live.piece_queue import Piece, PieceQueue
 from logscan._live.rotation import Opened, RotationSet, Unread, inode_of
-from logscan._reading.fingerprint import TAIL, Identity, Mark, continues, identify
-from logscan._reading.unpack import STDIN, open_bytes
+from logscan._reading.fingerprint import SHORTAGE, Identity, Mark, continues, identify
+from logscan._reading.unpack import open_bytes
 from logscan.errors import reason_of
 from logscan.values import Counters, Problem
 
-LATE = 5.0
-"""Seconds for which a file that was renamed away is still looked at: a writer may have it open."""
 FILES = 64
 """Files of one path whose identity is remembered."""
 
 
-def follow_input(
-    path: str,
-    counters: Counters,
-    options: FollowOptions,
-    mark: Mark | None = None,
-    beside: Sequence[Identity] | None = None,
-) -> FollowedInput:
-    """Follow a file, there or not yet, or ``-``. Arguments as :class:`FollowedFile`."""
-    if path == STDIN:
-        return FollowedStdin(counters, options)
-    return FollowedFile(path, counters, options, mark, beside)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all followed files of a run share."""
+
+    counters: Counters
+    """Takes bytes, files, gaps and problems."""
+    options: FollowOptions
+    descriptors: Descriptors = field(default_factory=Descriptors)
+    paths: set[str] = field(default_factory=set)
+    """The absolute paths that are followed: what stands there is no rotated file of another path."""
 
 
 class FollowedFile(FollowedInput):
@@ -45,8 +45,8 @@ class FollowedFile(FollowedInput):
 
     Args:
         path: a file, there or not yet.
-        counters: takes bytes, files, gaps and problems.
-        options: how it is followed.
+        run: what it shares with others.
+        from_start: begin with what is in the file already.
         mark: go on there, wherever that file stands now.
         beside: the rotated files that stood beside it then.
     """
@@ -54,30 +54,58 @@ class FollowedFile(FollowedInput):
     def __init__(
         self,
         path: str,
-        counters: Counters,
-        options: FollowOptions,
-        mark: Mark | None,
-        beside: Sequence[Identity] | None,
+        run: Run,
+        *,
+        from_start: bool,
+        mark: Mark | None = None,
+        beside: Sequence[Identity] | None = None,
     ) -> None:
-        super().__init__(path, counters, options)
-        self._clock = options.clock
-        self._from_start = options.from_start
+        super().__init__(path, run.counters, run.options)
+        self._run = run
+        self._clock = run.options.clock
+        self._from_start = from_start
         self._resume_mark = mark
         self._file: OpenFile | None = None
         """The file that is read at the path."""
         self._renamed: list[OpenFile] = []
         """Files that were renamed away, for as long as a writer may have them open."""
-        self._queue = PieceQueue(counters)
+        self._queue = PieceQueue(run.counters)
         self._identities: dict[int, Identity] = {}
         """Of the files that were read, by number."""
-        self._rotation = RotationSet(path, beside)
-        self._scratch = bytearray(TAIL)
+        self._rotation = RotationSet(path, beside, run.options.rotated, run.paths)
         self._complaint = ""
+        self._quiet: tuple[int, ...] | None = None
+        """What changes when the file at the path does, at a look that found nothing new."""
+
+    def begin(self) -> None:
+        """See :meth:`FollowedInput.begin`."""
+        if self._resume_mark is None:
+            try:
+                self._open()
+            except OSError as error:
+                self._fault(error)
+
+    def has_news(self) -> bool:
+        """See :meth:`FollowedInput.has_news`."""
+        return self._quiet is None or self._quiet != _stamp(self.followed)
 
     def poll(self) -> int:
         """See :meth:`FollowedInput.poll`."""
         if self.restarted:
             return 0
+        self._quiet = None
+        stamp = _stamp(self.followed)  # before the look: a change after it is seen next time
+        try:
+            count = self._poll()
+        except OSError as error:
+            self._fault(error)
+            return 0
+        is_quiet = not (count or self._renamed or self._queue or self.restarted)
+        if is_quiet and self._file is not None and not self._rotation.changed():
+            self._quiet = stamp
+        return count
+
+    def _poll(self) -> int:
         if self._resume_mark is not None:
             self._resume_at(self._resume_mark)
             self._resume_mark = None
@@ -100,15 +128,22 @@ class FollowedFile(FollowedInput):
     def close(self) -> None:
         """See :meth:`FollowedInput.close`."""
         for file in self._open_files:
-            os.close(file.descriptor)
+            self._close(file)
         self._file = None
         self._renamed.clear()
         self._queue.close()
 
     @property
-    def lag(self) -> int:
+    def lag(self) -> tuple[int, float]:
         """See :attr:`FollowedInput.lag`."""
-        return max(0, self._file.size - self._file.position) if self._file else 0
+        unread, age = self._queue.unread, 0.0
+        if unread:
+            age = max(0.0, time.time() - self._queue.modified)
+        if self._file is not None:
+            unread += max(0, self._file.size - self._file.position)
+            since = self._file.unread_since()
+            age = max(age, 0.0 if since is None else self._clock.monotonic() - since)
+        return unread, age
 
     def beside(self, number: int | None) -> Sequence[Identity]:
         """See :meth:`FollowedInput.beside`."""
@@ -161,17 +196,19 @@ class FollowedFile(FollowedInput):
         if not file.head:
             self._counters.nul_bytes += file.skip_nul()
         keep = len(file.tail)
-        with memoryview(self._scratch) as scratch, scratch[:keep] as before, self._free_space() as view:
+        before = bytearray(keep)
+        with self._free_space() as view:
             # What was read last is read again with what follows: if it has changed, so has the file.
             size = os.preadv(file.descriptor, [before, view], file.position - keep)
             # Entries may be alike to their last byte, and end where others ended: the beginning counts too.
             # It is looked at afterwards, so that nothing of another text passes for what follows.
             is_same = size >= keep and before == file.tail and file.has_same_begin()
         old_size = file.size
-        file.size = os.fstat(file.descriptor).st_size
-        if not is_same or file.size < file.position:
+        new_size = os.fstat(file.descriptor).st_size
+        if not is_same or new_size < file.position:
             self._replaced(file, old_size)
             return 0
+        file.see_size(new_size, self._clock.monotonic())
         count = size - keep
         if count:
             self._append(self.followed, file.number, file.position, count)
@@ -186,7 +223,32 @@ class FollowedFile(FollowedInput):
             count = self._queue.read(view)
         if count:
             self._append(piece.path, piece.number, piece.offset - count, count)
+        elif not self._queue:
+            self._watch(piece)
         return count
+
+    def _watch(self, piece: Piece) -> None:
+        """Look for some time at the newest rotated file, which was read to its end: its writer may not have
+        opened the new one yet."""
+        identity = self._identities.get(piece.number)
+        known = {file.number for file in self._open_files}
+        if identity is None or piece.number in known or piece.is_packed or not self._run.descriptors.take():
+            return
+        file: OpenFile | None = None
+        try:
+            descriptor = os.open(piece.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            file = OpenFile(descriptor, identify(descriptor, b""), piece.number, piece.offset)
+            if file.inode == identity[:2]:
+                file.identity = identity
+                file.until = self._clock.monotonic() + self._run.options.rotate_wait
+                self._renamed.append(file)
+                return
+        except OSError:
+            pass  # it is gone, or renamed once more: nobody writes there now
+        if file is None:
+            self._run.descriptors.give_back()
+        else:
+            self._close(file)
 
     # What happens to files
 
@@ -232,7 +294,7 @@ class FollowedFile(FollowedInput):
         is_at_path = inode_of(self.followed) == file.inode
         now = None if is_at_path else identify(file.descriptor)
         unread = self._rotation.open_unread(mark, self._open_inodes, older_than=now)
-        if now is None or not unread.listing.has(now):
+        if unread.is_all and (now is None or not unread.listing.has(now)):
             self._rotation.commit(unread.listing)
         return unread
 
@@ -249,8 +311,9 @@ class FollowedFile(FollowedInput):
             unread.rest.stream.close()  # its end has been read through the descriptor that is open
         self._rotation.mark_seen(file.identity)
         self._enqueue(unread.files)
-        self._rotation.commit(unread.listing)
-        file.until = self._clock.monotonic() + LATE
+        if unread.is_all:
+            self._rotation.commit(unread.listing)
+        file.until = self._clock.monotonic() + self._run.options.rotate_wait
         self._renamed.append(file)
         self._file = None
         self._from_start = True
@@ -260,7 +323,7 @@ class FollowedFile(FollowedInput):
         unread = self._open_predecessors(file, file.mark)
         self._rotation.mark_seen(file.identity)
         if unread.rest is not None:
-            self._queue.add(Piece(unread.rest.path, unread.rest.stream, file.number, file.position))
+            self._queue.add(_piece(unread.rest, file.number))
         else:
             self._queue.add_break()
             gap = max(0, size - file.position)
@@ -279,7 +342,7 @@ class FollowedFile(FollowedInput):
             number = next(file_numbers)
             self._identities[number] = file.identity
             self._counters.nul_bytes += file.skipped
-            self._queue.add(Piece(file.path, file.stream, number, file.offset, is_new=file.is_whole))
+            self._queue.add(_piece(file, number))
 
     def _begin_anew(self, file: OpenFile) -> None:
         """Read the same file from its beginning, after the hole that a writer's old position leaves."""
@@ -301,37 +364,61 @@ class FollowedFile(FollowedInput):
             if size > file.position and (not self.end or self.buffer[self.end - 1] == 0x0A):
                 stream = open_bytes(f"/dev/fd/{file.descriptor}", file.position)
                 self._queue.add_break()
-                self._queue.add(Piece(self.followed, stream, file.number, file.position))
+                late = Piece(
+                    self.followed, stream, file.number, file.position, size=size, modified=time.time()
+                )
+                self._queue.add(late)
                 self._queue.add_break()
                 file.position, file.tail = size, b""
-                file.until = now + LATE
+                file.until = now + self._run.options.rotate_wait
                 return True
             if now > file.until:
-                os.close(file.descriptor)
                 self._renamed.remove(file)
+                self._close(file)
         return False
 
     # Opening
 
     def _open(self) -> bool:
+        self.lacks_descriptor = not self._run.descriptors.take()
+        if self.lacks_descriptor:
+            return False
+        descriptor = -1
         try:
             descriptor = os.open(self.followed, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode):
+                self._take_up(self._opened(descriptor, status))
+                self._complaint = ""
+                return True
+            self._complain("is no regular file")
         except OSError as error:
+            if error.errno in SHORTAGE:
+                raise
             self._from_start = True  # a file that appears later is new
             self._complain(reason_of(error))
-            return False
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(descriptor)
-            self._complain("is no regular file")
-            return False
-        self._complaint = ""
-        file = OpenFile(descriptor, identify(descriptor, b""), next(file_numbers), size=status.st_size)
-        if not self._from_start and file.size:
-            file.start_at(file.size)
+        finally:
+            if self._file is None:
+                self._run.descriptors.give_back()
+                if descriptor >= 0:
+                    os.close(descriptor)
+        return False
+
+    def _opened(self, descriptor: int, status: os.stat_result) -> OpenFile:
+        file = OpenFile(descriptor, identify(descriptor, b""), next(file_numbers))
+        if not self._from_start and status.st_size:
+            file.start_at(status.st_size)
             self.at_line_start = file.tail.endswith(b"\n")
-        self._take_up(file)
-        return True
+        self._see_first(file, status)
+        return file
+
+    def _see_first(self, file: OpenFile, status: os.stat_result) -> None:
+        """Note the size of a file that was opened: what is unread of it is at least as old as its change."""
+        file.see_size(status.st_size, self._clock.monotonic() - max(0.0, time.time() - status.st_mtime))
+
+    def _close(self, file: OpenFile) -> None:
+        os.close(file.descriptor)
+        self._run.descriptors.give_back()
 
     def _take_up(self, file: OpenFile) -> None:
         """Read on in a file that was opened."""
@@ -367,20 +454,43 @@ class FollowedFile(FollowedInput):
 
     def _resume_at_path(self, mark: Mark, *, is_same_inode: bool) -> bool:
         """Go on in the file that stands at the path, when it holds what was read up to the mark."""
+        if not self._run.descriptors.take():
+            self.lacks_descriptor = True
+            raise OSError(SHORTAGE[0], os.strerror(SHORTAGE[0]))
+        descriptor = -1
         try:
             descriptor = os.open(self.followed, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            return False
-        size = os.fstat(descriptor).st_size
-        file = OpenFile(descriptor, identify(descriptor), next(file_numbers), size=size)
-        same = file.inode == (mark.identity.device, mark.identity.inode)
-        if same != is_same_inode or not continues(descriptor, mark):
-            os.close(descriptor)
-            return False
-        file.start_at(mark.position)
-        self.at_line_start = not mark.position or file.tail.endswith(b"\n")
-        self._take_up(file)
-        return True
+            file = OpenFile(descriptor, identify(descriptor), next(file_numbers))
+            same = file.inode == (mark.identity.device, mark.identity.inode)
+            if same == is_same_inode and continues(descriptor, mark):
+                file.start_at(mark.position)
+                self.at_line_start = not mark.position or file.tail.endswith(b"\n")
+                self._see_first(file, os.fstat(descriptor))
+                self._take_up(file)
+        except OSError as error:
+            if error.errno in SHORTAGE:
+                raise
+        finally:
+            if self._file is None:
+                self._run.descriptors.give_back()
+                if descriptor >= 0:
+                    os.close(descriptor)
+        return self._file is not None
+
+    def _fault(self, error: OSError) -> None:
+        """No descriptors are left, or a disk or its server fails: it is tried again later. Then the file is
+        opened anew, and read on where it was."""
+        if error.errno in SHORTAGE:
+            self.lacks_descriptor = True
+            return
+        self._complain(reason_of(error))
+        self._renamed, renamed = [], self._renamed
+        for file in renamed:
+            self._close(file)
+        if self._file is not None:
+            self._resume_mark = self._file.mark
+            self._close(self._file)
+            self._file = None
 
     def _complain(self, reason: str) -> None:
         """Report once why a path cannot be followed; it is tried again all the same."""
@@ -390,3 +500,19 @@ class FollowedFile(FollowedInput):
 
     def _report(self, reason: str, hint: str) -> None:
         self._counters.problems.append(Problem(self.followed, reason, hint, fatal=False))
+
+
+def _piece(file: Opened, number: int) -> Piece:
+    return Piece(
+        file.path, file.stream, number, file.offset, is_new=file.is_whole, size=file.size,
+        modified=file.modified,
+    )  # fmt: skip
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    """What changes when the file at a path does; ``None`` when there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns

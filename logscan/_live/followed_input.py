@@ -34,14 +34,19 @@ class FollowedInput(Buffer, ABC):
             buffer to its end, then call ``resume``.
         ended: standard input has been closed; nothing follows.
         at_line_start: whether reading began where a line begins; else the first line is not whole.
+        is_stream: whether it is a pipe, of which nothing can be read again.
+        lacks_descriptor: whether it cannot be opened because too many files are open.
     """
+
+    is_stream = False
 
     def __init__(self, path: str, counters: Counters, options: FollowOptions) -> None:
         self._most = options.max_entry_bytes + options.block + 1
-        super().__init__(min(SMALL, self._most), counters, count_lines=options.entries)
+        super().__init__(0, counters, count_lines=options.entries)
         self.followed = path
         self.restarted = False
         self.ended = False
+        self.lacks_descriptor = False
         self.at_line_start = True
         self._block = options.block
         self._last_number: int | None = None
@@ -55,20 +60,28 @@ class FollowedInput(Buffer, ABC):
     def close(self) -> None:
         """Release the files."""
 
+    def begin(self) -> None:
+        """Settle where reading begins: what is written from now on is read."""
+
+    def has_news(self) -> bool:
+        """Whether there may be something to read, by one cheap look."""
+        return True
+
     def resume(self) -> None:
         """Go on: the buffer has been scanned to its end."""
         self.restarted = False
 
     def shrink(self) -> None:
         """Give back memory that a quiet input does not need."""
-        del self.buffer[max(SMALL, self.end + 1) :]
+        del self.buffer[self.end :]
 
     # What a checkpoint needs: standard input has none of it.
 
     @property
-    def lag(self) -> int:
-        """Bytes that are known to be there and were not read yet."""
-        return 0
+    def lag(self) -> tuple[int, float]:
+        """Bytes that are known to be there and were not read yet, and for how many seconds the first of them
+        has been there: at least, where it was there before it was looked at."""
+        return 0, 0.0
 
     def beside(self, number: int | None) -> Sequence[Identity]:  # noqa: ARG002 - standard input has none
         """The rotated files that a run which begins in the file of a number need not read: those that were
@@ -93,6 +106,8 @@ class FollowedInput(Buffer, ABC):
     @contextmanager
     def _free_space(self) -> Iterator[memoryview]:
         """The place in the buffer for the next block."""
+        if len(self.buffer) < min(SMALL, self._most):
+            self.buffer.extend(bytes(min(SMALL, self._most) - len(self.buffer)))
         size = min(self._block, len(self.buffer) - self.end - 1)
         with memoryview(self.buffer) as whole, whole[self.end : self.end + size] as view:
             yield view
@@ -125,25 +140,33 @@ class FollowedInput(Buffer, ABC):
         )
 
 
-class FollowedStdin(FollowedInput):
-    """Standard input, until it is closed."""
+class FollowedStream(FollowedInput):
+    """Standard input until it is closed, or a named pipe, whose writers may come and go."""
 
-    def __init__(self, counters: Counters, options: FollowOptions) -> None:
-        super().__init__(STDIN, counters, options)
-        self._descriptor = os.dup(sys.stdin.fileno())
+    is_stream = True
+
+    def __init__(self, path: str, counters: Counters, options: FollowOptions) -> None:
+        super().__init__(path, counters, options)
+        if path == STDIN:
+            self.descriptor = os.dup(sys.stdin.fileno())
+        else:
+            try:  # with a writer of its own a pipe never ends: the next writer's lines are read as well
+                self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            except PermissionError:
+                self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._number = next(file_numbers)
 
     def poll(self) -> int:
         """See :meth:`FollowedInput.poll`."""
-        if self.restarted or self.ended or not select.select([self._descriptor], [], [], 0)[0]:
+        if self.restarted or self.ended or not select.select([self.descriptor], [], [], 0)[0]:
             return 0
         with self._free_space() as view:
-            count = os.readv(self._descriptor, [view])
+            count = os.readv(self.descriptor, [view])
         if count:
-            self._append(STDIN, self._number, 0, count)
-        self.ended = not count
+            self._append(self.followed, self._number, 0, count)
+        self.ended = not count and self.followed == STDIN
         return count
 
     def close(self) -> None:
         """See :meth:`FollowedInput.close`."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from logscan._live.checkpoint import Checkpoint, FileState
-from logscan._live.events import Waker
-from logscan._live.followed_file import follow_input
+from logscan._live.events import STREAM, Waker
+from logscan._live.followed_file import FollowedFile, Run
+from logscan._live.followed_input import FollowedInput, FollowedStream
 from logscan._live.live_scanner import LiveScanner
 from logscan._live.options import FollowOptions
 from logscan._reading.paths import list_streams
 from logscan._reading.unpack import STDIN
-from logscan.errors import LogscanError, NoLogsError
+from logscan.errors import NoLogsError, reason_of
 from logscan.values import Counters, Place, Problem, Span
 
 RESTING = 5.0
@@ -44,31 +48,35 @@ class FollowedPaths:
         options: how they are followed.
         start: where an earlier run stopped.
 
-    Raises:
-        NoLogsError: no path gave anything to follow.
     """
 
     def __init__(
         self, paths: Sequence[str], counters: Counters, options: FollowOptions, start: Checkpoint
     ) -> None:
-        first = _live_paths(paths, counters)
         self._paths = paths
         self._counters = counters
         self._options = options
         self._clock = options.clock
         self._start = start
+        self._run = Run(counters, options)
         self._scanners: dict[str, LiveScanner] = {}
         self._waker = Waker(not options.poll, self._clock)
         self._touched: set[str] | None = None
         """The paths to look at next; ``None``: all."""
         self.is_busy = False
+        self._lacking = 0
+        """Files that could not be opened at the last look because too many are open."""
         self._searched = self._last_busy = self._clock.monotonic()
-        for path in first:
+        for path in self._live_paths(counters.problems):
             self._follow(path, from_start=options.from_start or bool(start.files))
         for path in paths:
             if os.path.isdir(path):
                 for folder, _, _ in os.walk(path):
                     self._waker.watch_folder(os.path.abspath(folder))
+        # Reading begins where the files end now, not where they end at the first look.
+        for scanner in self._scanners.values():
+            scanner.source.begin()
+        self._report_lacking()
 
     def __len__(self) -> int:
         """Paths that are followed."""
@@ -78,10 +86,11 @@ class FollowedPaths:
         """Look at the inputs to which something may have happened: the spans that have become whole."""
         self.is_busy = False
         for path, scanner in list(self._scanners.items()):
-            if self._touched is None or path in self._touched or not scanner.is_flushed:
+            if self._has_news(path, scanner):
                 for spans in scanner.look():
                     yield path, spans
                 self.is_busy = self.is_busy or scanner.is_busy
+        self._report_lacking()
 
     def wait(self, *, has_open_messages: bool) -> None:
         """Wait until something may have happened; not at all while there is more to read."""
@@ -101,14 +110,9 @@ class FollowedPaths:
         self._searched, self._waker.is_folder_changed = self._clock.monotonic(), False
         if not any(os.path.isdir(path) or glob.has_magic(path) for path in self._paths):
             return
-        try:
-            paths = _live_paths(self._paths, Counters())
-        except LogscanError:
-            return
-        for path in paths:
+        for path in self._live_paths([]):
             if path not in self._scanners:
                 self._follow(path, from_start=True)
-                self._waker.watch_folder(os.path.dirname(os.path.abspath(path)))
 
     def drain(self) -> list[tuple[str, list[Span]]]:
         """What is left when following ends."""
@@ -123,15 +127,14 @@ class FollowedPaths:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more comes: standard input alone, and closed."""
-        return all(scanner.source.ended for scanner in self._scanners.values())
+        ended = [scanner.source.ended for scanner in self._scanners.values()]
+        return bool(ended) and all(ended)
 
     @property
     def lag(self) -> tuple[int, float]:
-        """Bytes that are there and were not read, and seconds since everything there had been read."""
-        scanners = self._scanners.values()
-        unread = sum(scanner.source.lag for scanner in scanners)
-        since = min((scanner.caught_up for scanner in scanners if scanner.source.lag), default=None)
-        return unread, 0.0 if since is None else self._clock.monotonic() - since
+        """Bytes that are there and were not read, and for how many seconds the first has been there."""
+        lags = [scanner.source.lag for scanner in self._scanners.values()]
+        return sum(unread for unread, _ in lags), max((age for _, age in lags), default=0.0)
 
     # Where a run stands
 
@@ -181,12 +184,41 @@ class FollowedPaths:
         return next((path for path, scanner in scanners if scanner.source.has_read(place.file)), None)
 
     def _follow(self, path: str, *, from_start: bool) -> None:
-        options = replace(self._options, from_start=from_start)
+        source = self._source(path, from_start)
+        if source is not None:
+            self._scanners[path] = LiveScanner(source, self._counters, self._options)
+            self._run.paths.add(os.path.abspath(path))
+
+    def _source(self, path: str, from_start: bool) -> FollowedInput | None:
+        """A path as an input; ``None`` where it is a pipe that cannot be opened."""
+        if path == STDIN or is_pipe(path):
+            try:
+                stream = FollowedStream(path, self._counters, self._options)
+            except OSError as error:
+                self._counters.problems.append(Problem(path, reason_of(error)))
+                return None
+            self._waker.watch_stream(stream.descriptor)
+            return stream
+        self._waker.watch([path])
         known = self._start.files.get(os.path.abspath(path))
         mark, beside = (known.mark, known.beside) if known else (None, None)
-        source = follow_input(path, self._counters, options, mark, beside)
-        self._scanners[path] = LiveScanner(source, self._counters, options)
-        self._waker.watch([path])
+        return FollowedFile(path, self._run, from_start=from_start, mark=mark, beside=beside)
+
+    def _has_news(self, path: str, scanner: LiveScanner) -> bool:
+        """Whether to look at an input now."""
+        if self._touched is not None and scanner.is_flushed:
+            return path in self._touched or (STREAM in self._touched and scanner.source.is_stream)
+        return not scanner.is_flushed or scanner.source.has_news()
+
+    def _report_lacking(self) -> None:
+        """Report how many files are not followed for want of descriptors, when that changes."""
+        sources = [scanner.source for scanner in self._scanners.values()]
+        lacking = [source.followed for source in sources if source.lacks_descriptor]
+        if len(lacking) != self._lacking and lacking:
+            reason = f"not followed: too many open files ({len(lacking):,} of {len(sources):,} paths wait)"
+            hint = "raise the limit: ulimit -n, or LimitNOFILE= in a systemd unit"
+            self._counters.problems.append(Problem(lacking[0], reason, hint, fatal=False))
+        self._lacking = len(lacking)
 
     def _pause(self, idle: float, has_open_messages: bool) -> float:
         """Seconds until something must be done at the latest."""
@@ -197,19 +229,35 @@ class FollowedPaths:
             return SWEEP_INTERVAL
         return options.poll_interval if idle < RESTING else max(options.poll_interval, REST_INTERVAL)
 
+    def _live_paths(self, problems: list[Problem]) -> list[str]:
+        """The paths to follow: of a file and its rotations only the one that is still written. Takes a
+        problem for a folder and a pattern that give nothing yet."""
+        names: list[str] = []
+        for path in self._paths:
+            if path == STDIN or (not os.path.isdir(path) and not glob.has_magic(path)):
+                names.append(path)
+                continue
+            found: list[Problem] = []
+            with contextlib.suppress(NoLogsError):
+                for stream in list_streams([path], found):
+                    newest = stream[-1]
+                    if newest.age[0] == _LIVE_AGE and not self._is_excluded(newest.path):
+                        names.append(newest.path)
+            problems += [
+                replace(each, hint="waiting for one", fatal=False) if each.path == path else each
+                for each in found
+            ]
+        return list(dict.fromkeys(names))
 
-def _live_paths(paths: Sequence[str], counters: Counters) -> list[str]:
-    """The paths to follow: of a file and its rotations only the one that is still written."""
-    names: list[str] = []
-    for path in paths:
-        if path == STDIN or (not os.path.isdir(path) and not glob.has_magic(path)):
-            names.append(path)
-            continue
-        for stream in list_streams([path], counters.problems):
-            newest = stream[-1]
-            if newest.age[0] == _LIVE_AGE:
-                names.append(newest.path)
-    if not names:
-        first = counters.problems[0] if counters.problems else Problem(paths[0], "no live log here")
-        raise NoLogsError(f"{first.path}: {first.reason}", first.hint)
-    return list(dict.fromkeys(names))
+    def _is_excluded(self, path: str) -> bool:
+        name = os.path.basename(path)
+        patterns = self._options.exclude
+        return any(fnmatchcase(name, pattern) or fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def is_pipe(path: str) -> bool:
+    """Whether a named pipe stands at a path."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False

@@ -92,6 +92,11 @@ class LiveJoiner:
         """Messages that are open."""
         return len(self._seen)
 
+    @property
+    def waiting(self) -> int:
+        """Messages whose failure was given and that still take entries."""
+        return len(self._recent)
+
     def feed(self, followed: str, spans: Iterable[Span]) -> list[FailedHandshake]:
         """The failures that some entries of a followed path complete."""
         now = self._options.clock.monotonic()

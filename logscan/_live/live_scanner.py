@@ -23,14 +23,12 @@ class LiveScanner:
     Attributes:
         is_busy: whether the last look found something new.
         is_flushed: whether everything that was read was given.
-        caught_up: when everything that is there had been read, by the clock.
     """
 
     def __init__(self, source: FollowedInput, counters: Counters, options: FollowOptions) -> None:
         self.source = source
         self.is_busy = False
         self.is_flushed = True
-        self.caught_up = options.clock.monotonic()
         self._counters = counters
         self._options = options
         self._scanner: Scanner | None = None
@@ -51,7 +49,6 @@ class LiveScanner:
                 spans = self._scanner.restart(self.source) if self._scanner else []
                 self.source.resume()
             else:
-                self.caught_up = clock.monotonic()
                 break
             if spans:
                 yield spans

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from logscan._reading.fingerprint import TAIL, Identity, Mark, identify, text_begin
 from logscan._reading.probe import HEAD
+
+GROWTHS = 64
+"""Sizes that are remembered with their moments."""
 
 
 @dataclass
@@ -26,8 +29,8 @@ class OpenFile:
     """The last bytes read: they must still be there when more is read."""
     size: int = 0
     """At the last look."""
-    looked: tuple[int, int] = (-1, -1)
-    """Size and time of change at the last look that found nothing new."""
+    grown: list[tuple[float, int]] = field(default_factory=list)
+    """When, by the clock, a size was seen first, for sizes beyond the position."""
     until: float = 0.0
     """Renamed away: when looking at it ends."""
 
@@ -47,6 +50,21 @@ class OpenFile:
             return self.mark
         size = min(TAIL, offset)
         return Mark(self.identity, offset, os.pread(self.descriptor, size, offset - size))
+
+    def see_size(self, size: int, now: float) -> None:
+        """Note how long the file is now."""
+        self.size = size
+        if size > (self.grown[-1][1] if self.grown else self.position):
+            self.grown.append((now, size))
+            if len(self.grown) > GROWTHS:  # of two the earlier moment and the later size
+                pairs = zip(self.grown[::2], self.grown[1::2], strict=False)
+                self.grown = [(early, large) for (early, _), (_, large) in pairs] + self.grown[-1:]
+
+    def unread_since(self) -> float | None:
+        """When the first byte was there that is not read yet; ``None``: all is read."""
+        while self.grown and self.grown[0][1] <= self.position:
+            del self.grown[0]
+        return self.grown[0][0] if self.grown else None
 
     def start_at(self, position: int) -> None:
         """Begin to read at a position."""

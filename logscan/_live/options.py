@@ -11,6 +11,7 @@ from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 
 POLL_INTERVAL = 0.1
 QUIET_TIME = 0.2
+ROTATE_WAIT = 5.0
 
 
 class Clock(Protocol):
@@ -39,6 +40,13 @@ class FollowOptions:
     """Between two looks at a quiet file, where no event reports new lines."""
     quiet_time: float = QUIET_TIME
     """After this long without a new line an entry, and a message, count as whole."""
+    rotate_wait: float = ROTATE_WAIT
+    """For this long a file that was renamed away is still looked at: a writer may have it open."""
+    rotated: tuple[str, ...] = ()
+    """Patterns of names of rotated files, beside those that look like the log's. One with a folder in it, as
+    seen from the log's folder, takes files from there."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of names, or of paths, that folders and patterns do not give."""
     max_entry_bytes: int = DEFAULT_MAX_ENTRY
     """Bytes kept of one entry."""
     block: int = BLOCK

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import dataclass
 
 from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.paths import PACKED
 from logscan._reading.unpack import ByteStream
 from logscan.values import Counters, Problem
 
@@ -22,6 +24,20 @@ class Piece:
     """Of the next byte of its text."""
     is_new: bool = False
     """Whether the file is still to be counted."""
+    size: int = 0
+    """Of the file as it lies there."""
+    modified: float = 0.0
+    """When it was last changed, in seconds since 1970."""
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its name is that of a packed file."""
+        return os.path.splitext(self.path)[1] in PACKED
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were not read, as far as the size shows it."""
+        return max(0, self.size - self.offset)
 
 
 class PieceQueue:
@@ -44,6 +60,17 @@ class PieceQueue:
     def first(self) -> Piece | None:
         """The piece that is read next."""
         return next((step for step in self._steps if step is not None), None)
+
+    @property
+    def unread(self) -> int:
+        """Bytes of all pieces that were not read, as far as their sizes show it."""
+        return sum(step.unread for step in self._steps if step is not None)
+
+    @property
+    def modified(self) -> float:
+        """When the first piece was last changed."""
+        first = self.first
+        return first.modified if first else 0.0
 
     def add(self, piece: Piece) -> None:
         """Queue a piece."""

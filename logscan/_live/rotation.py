@@ -8,7 +8,6 @@ hints at which of the other files may hold text of this log, and at their order.
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import os
 import re
@@ -19,11 +18,20 @@ from datetime import datetime
 from typing import NamedTuple
 
 from logscan._entries.sample import judge
-from logscan._reading.fingerprint import LEAST, Identity, Mark, begins_as, digest, head_of, open_at, open_text
-from logscan._reading.paths import describe
+from logscan._reading.fingerprint import (
+    LEAST,
+    Identity,
+    Mark,
+    MissingIsFine,
+    begins_as,
+    digest,
+    head_of,
+    open_at,
+    open_text,
+)
+from logscan._reading.paths import PACKED, describe
 from logscan._reading.probe import HEAD, SAMPLE
 from logscan._reading.unpack import ByteStream, first_bytes
-from logscan.errors import InputError
 
 Inode = tuple[int, int]
 """Device and inode."""
@@ -32,6 +40,8 @@ REMEMBERED = 64
 """Files that are remembered after they have gone."""
 RENAMING = 50
 """How often at most the files are listed anew while they are being renamed."""
+AT_ONCE = 16
+"""Files that are open at once to be read."""
 _TICK = 50_000_000
 """Nanoseconds within which a folder's time may not show a second change."""
 _LIVE_AGE = 2
@@ -39,7 +49,6 @@ _LIVE_AGE = 2
 _AGE = re.compile(r"[0-9tz]{1,32}|old|bak|orig|prev|previous|rotated|save|log|gz|zst|bz2|xz")
 """A part of a file's name that may stand for its age or packing."""
 _PARTS = re.compile(r"[^a-z0-9]+")
-_PACKED = {".gz", ".zst", ".bz2", ".xz"}
 
 
 class Rotated(NamedTuple):
@@ -59,6 +68,11 @@ class Rotated(NamedTuple):
     """Whether its name says that it may be a rotated file of the path."""
 
     @property
+    def changed(self) -> float:
+        """When it was last changed, in seconds since 1970."""
+        return self.modified / 1e9
+
+    @property
     def identity(self) -> Identity:
         """What it is known by."""
         return Identity(*self.inode, len(self.head), digest(self.head))
@@ -75,14 +89,14 @@ class Listing(NamedTuple):
     changed: tuple[int, ...]
     files: list[Rotated]
 
-    def index(self, identity: Identity) -> int | None:
+    def find(self, identity: Identity) -> int | None:
         """Which of them is a file, packed or not; ``None`` where none is."""
         same = (n for n, file in enumerate(self.files) if file.is_text_of(identity))
         return next(same, None)
 
     def has(self, identity: Identity) -> bool:
         """Whether one of them is a file, packed or not."""
-        return self.index(identity) is not None
+        return self.find(identity) is not None
 
     @property
     def inodes(self) -> set[tuple[str, Inode]]:
@@ -98,6 +112,10 @@ class Opened(NamedTuple):
     identity: Identity
     offset: int
     """Of that place."""
+    size: int
+    """Of the file as it lies there."""
+    modified: float
+    """When it was last changed, in seconds since 1970."""
     skipped: int = 0
     """NUL bytes before its text, which are not read."""
     is_whole: bool = True
@@ -112,6 +130,8 @@ class Unread(NamedTuple):
     """The file that holds what was read up to a mark, opened at the mark."""
     files: list[Opened]
     """Whole files, oldest first."""
+    is_all: bool
+    """Whether no more than these are to be read; else the rest is still unread."""
 
 
 class RotationSet:
@@ -162,8 +182,8 @@ class RotationSet:
         found: dict[str, Rotated] = {}
         own = {os.path.abspath(place) for place in self._places()}
         for folder, is_hinted in self._folders():
-            with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
-                for name in [entry.name for entry in entries]:
+            with MissingIsFine():
+                for name in os.listdir(folder or "."):
                     path = os.path.join(folder, name)
                     hinted = is_hinted(name)
                     if (hinted or every) and path not in found and not self._is_followed(path, own):
@@ -196,6 +216,9 @@ class RotationSet:
             mark: the place up to which was read.
             open_inodes: files that are being read anyway.
             older_than: only files older than this one, where it is listed.
+
+        Raises:
+            OSError: no descriptors are left.
         """
         inodes = set(open_inodes)
         # A file of which nothing was read has no place of its own: all that was not seen is read.
@@ -212,25 +235,36 @@ class RotationSet:
                 same = located[0]
                 wanted = [file for file in wanted if file.path != same.path and not _is_copy(file, same)]
             if older_than is not None:
-                older = set(listing.files[: listing.index(older_than)])
+                older = set(listing.files[: listing.find(older_than)])
                 wanted = [file for file in wanted if file in older]
-            opened = [_open(file) for file in wanted]
+            opened = _open_some(wanted, located)
             is_steady = None not in opened and self._is_steady(listing)
             if is_steady or attempt + 1 == RENAMING:
                 break
-            for file in opened:
-                if file is not None:
-                    file.stream.close()
+            for each in opened:
+                if each is not None:
+                    each.stream.close()
             if located is not None:
                 located[1].close()
             time.sleep(0.002)
-        files = [file for file in opened if file is not None]
-        for file in files:
-            self.mark_seen(file.identity)
+        is_all = len(opened) == len(wanted)
+        files = [each for each in opened if each is not None]
+        for each in files:
+            self.mark_seen(each.identity)
         rest = None
         if located is not None and mark is not None:
-            rest = Opened(located[0].path, located[1], mark.identity, mark.position, is_whole=False)
-        return Unread(listing, rest, files)
+            file, stream = located
+            self.mark_seen(file.identity)
+            rest = Opened(
+                file.path,
+                stream,
+                mark.identity,
+                mark.position,
+                file.size,
+                file.changed,
+                is_whole=False,
+            )
+        return Unread(listing, rest, files, is_all)
 
     def _is_steady(self, listing: Listing) -> bool:
         """Whether the files are still those of a listing. A list of a folder in which files are renamed may
@@ -395,23 +429,41 @@ def _is_copy(file: Rotated, other: Rotated) -> bool:
 
 def _is_better(file: Rotated, other: Rotated) -> bool:
     """Which of two files of the same text to read: the plain one, the longer one."""
-    is_packed = [os.path.splitext(each.path)[1] in _PACKED for each in (file, other)]
+    is_packed = [os.path.splitext(each.path)[1] in PACKED for each in (file, other)]
     return (not is_packed[0], file.size) > (not is_packed[1], other.size)
 
 
-def _open(file: Rotated) -> Opened | None:
-    """A whole rotated file, plain or packed; ``None`` when it is not there any more."""
+def _open_some(files: Sequence[Rotated], located: tuple[Rotated, ByteStream] | None) -> list[Opened | None]:
+    """Open the first files, as many as may be open at once.
+
+    Raises:
+        OSError: no descriptors are left, not even for the first.
+    """
+    opened: list[Opened | None] = []
     try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        opened.extend(_open(file) for file in files[:AT_ONCE])
     except OSError:
-        return None
-    try:
-        status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) != file.inode:
-            return None
-        stream, skipped = open_text(f"/dev/fd/{descriptor}")
-        return Opened(file.path, stream, file.identity, skipped, skipped)
-    except (InputError, OSError):
-        return None
-    finally:
-        os.close(descriptor)
+        if not opened:
+            if located is not None:
+                located[1].close()
+            raise
+    return opened
+
+
+def _open(file: Rotated) -> Opened | None:
+    """A whole rotated file, plain or packed; ``None`` when it is not there any more.
+
+    Raises:
+        OSError: no descriptors are left.
+    """
+    with MissingIsFine():
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != file.inode:
+                return None
+            stream, skipped = open_text(f"/dev/fd/{descriptor}")
+            return Opened(file.path, stream, file.identity, skipped, file.size, file.changed, skipped)
+        finally:
+            os.close(descriptor)
+    return None

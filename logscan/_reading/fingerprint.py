@@ -8,6 +8,7 @@ that ``system.log`` is found again as ``system.log.1.gz``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -38,6 +39,8 @@ LEAST = 256
 """Bytes of a beginning that can distinguish one text from others."""
 TIME = re.compile(rb"\d\d:\d\d:\d\d")
 _CHUNK = 1 << 18
+SHORTAGE = (errno.EMFILE, errno.ENFILE)
+"""The errors of a process, and of a system, without descriptors."""
 
 
 class Identity(NamedTuple):
@@ -135,10 +138,33 @@ def text_begin(descriptor: int, start: int = 0) -> int:
     return at
 
 
+class MissingIsFine:
+    """A block that is left where a file cannot be opened or read.
+
+    Raises:
+        OSError: no descriptors are left: that says nothing of the file.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> bool:
+        if not isinstance(error, InputError | OSError):
+            return False
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and cause.errno in SHORTAGE:
+            raise cause from None
+        return True
+
+
 def head_of(path: str) -> tuple[tuple[int, int], bytes] | None:
     """Inode and beginning, after leading NUL bytes, of the text of a file, packed or not; ``None`` when it
-    cannot be opened, or is no regular file."""
-    with contextlib.suppress(InputError, OSError):
+    cannot be opened, or is no regular file.
+
+    Raises:
+        OSError: no descriptors are left.
+    """
+    with MissingIsFine():
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             about = os.fstat(descriptor)
@@ -181,21 +207,22 @@ def continues(descriptor: int, mark: Mark) -> bool:
 
 
 def open_at(path: str, mark: Mark) -> ByteStream | None:
-    """A file, plain or packed, opened at a mark; ``None`` when it does not hold what was read up to there."""
-    try:
+    """A file, plain or packed, opened at a mark; ``None`` when it does not hold what was read up to there.
+
+    Raises:
+        OSError: no descriptors are left.
+    """
+    with MissingIsFine():
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    # Under this name it stays the file that was looked at, whatever the path is given to meanwhile.
-    same = f"/dev/fd/{descriptor}"
-    try:
-        if not packing_of(os.pread(descriptor, MAGIC, 0)).is_plain:
-            return _unpacked_at(same, mark)
-        return open_bytes(same, mark.position) if continues(descriptor, mark) else None
-    except (InputError, OSError):
-        return None
-    finally:
-        os.close(descriptor)
+        # Under this name it stays the file that was looked at, whatever the path is given to meanwhile.
+        same = f"/dev/fd/{descriptor}"
+        try:
+            if not packing_of(os.pread(descriptor, MAGIC, 0)).is_plain:
+                return _unpacked_at(same, mark)
+            return open_bytes(same, mark.position) if continues(descriptor, mark) else None
+        finally:
+            os.close(descriptor)
+    return None
 
 
 def open_text(path: str) -> tuple[ByteStream, int]:

@@ -26,7 +26,9 @@ DEFAULT_PATHS = (
 )
 """Where a Message Processor writes; the playbooks name both."""
 
-_COMPRESSED = r"(?:\.(?:gz|zst|bz2|xz))?"
+PACKED = (".gz", ".zst", ".bz2", ".xz")
+"""How the names of packed files end."""
+_COMPRESSED = rf"(?:{'|'.join(map(re.escape, PACKED))})?"
 _ROTATED = (
     # The live file's name, a mark of age, and how the mark is read. Newest last.
     re.compile(rf"(?P<stem>.+?)-(?P<date>\d{{4}}-\d\d-\d\d)(?:\.(?P<index>\d+))?(?P<end>\.log){_COMPRESSED}"),

@@ -88,7 +88,10 @@ class Following(RuleBasedStateMachine):
     """Actions on a log and on its reader; the model is the list of messages written."""
 
     @initialize(
-        seed=st.integers(0, 1 << 30), linked=st.booleans(), appends=st.booleans(), style=st.sampled_from(STYLES)
+        seed=st.integers(0, 1 << 30),
+        linked=st.booleans(),
+        appends=st.booleans(),
+        style=st.sampled_from(STYLES),
     )
     def begin(self, seed: int, linked: bool, appends: bool, style: str) -> None:
         self.appends = appends

@@ -11,7 +11,7 @@ import pytest
 
 import logscan
 from logscan._live.events import Waker
-from logscan._live.followed_file import follow_input
+from logscan._live.followed_file import FollowedFile, Run
 from logscan._live.followed_input import SMALL
 from logscan._live.options import FollowOptions
 from logscan.values import Counters
@@ -91,7 +91,7 @@ def test_wrong_keywords(tmp_path: Path) -> None:
 
 def test_a_quiet_file_takes_little_memory(log: Path) -> None:
     """Its buffer grows when much is read at once, and shrinks after it."""
-    source = follow_input(str(log), Counters(), FollowOptions(from_start=True))
+    source = FollowedFile(str(log), Run(Counters(), FollowOptions()), from_start=True)
     assert source.poll() == log.stat().st_size
     assert len(source.buffer) == SMALL
     source.consume(source.end)
