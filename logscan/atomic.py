@@ -48,6 +48,21 @@ def atomic_write(path: str) -> Iterator[IO[bytes]]:
         raise
 
 
+def locked(descriptor: int) -> bool:
+    """Lock an open file for this run, as long as it is open; ``False`` when another run has it locked."""
+    try:
+        import fcntl
+    except ImportError:  # not on this system
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
 class Lock:
     """One run at a time uses a checkpoint.
 

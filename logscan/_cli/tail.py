@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import glob
+import math
+import os
 import re
 import signal
 import sys
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from logscan._jobs.tail import Watcher, WatchUpdate
     from logscan._live import checkpoint as checkpoints
 
+RETRY = 0.5
+"""Seconds between two tries to write what waits for a full disk."""
 CHECKPOINT_EVERY = 1.0
 """Seconds between two writes of a checkpoint while something happens."""
 
@@ -103,6 +108,34 @@ QuietTime = Annotated[
         help="A message is complete after this long without a new line.",
     ),
 ]
+RotateWait = Annotated[
+    float,
+    typer.Option(
+        "--rotate-wait",
+        min=0,
+        metavar="SECONDS",
+        help="A file that was renamed away is still read for this long: its writer may have it open.",
+    ),
+]
+RotatedNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rotated",
+        metavar="PATTERN",
+        help="Names of rotated files that do not look like the log's, as the shell writes them:"
+        " 'old/system*'. May be repeated.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="PATTERN", help="Names in folders and patterns to leave out. May be repeated."
+    ),
+]
+Status = Annotated[
+    bool,
+    typer.Option("--status", help="Print how far the logs of the checkpoint are read, and end."),
+]
 PollInterval = Annotated[
     float, typer.Option("--poll-interval", min=0.01, metavar="SECONDS", help="Time between two polls.")
 ]
@@ -126,6 +159,7 @@ def tail(
     host: common.Hosts = None,
     checkpoint: Checkpoint = None,
     start_over: StartOver = False,
+    status: Status = False,
     output: Output = None,
     notify: Notify = None,
     every: Every = "10m",
@@ -137,6 +171,9 @@ def tail(
     poll: Poll = False,
     quiet_time: QuietTime = 0.2,
     poll_interval: PollInterval = 0.1,
+    rotate_wait: RotateWait = 5.0,
+    rotated: RotatedNames = None,
+    exclude: Exclude = None,
     color: common.Colour = "auto",
     join_time: common.JoinTime = common.JOIN_SECONDS,
     join_bytes: common.JoinBytes = common.JOIN_SIZE,
@@ -161,6 +198,13 @@ def tail(
     ways = (show_all, bool(alert), family is not None, entries)
     _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
+    _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
+    times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
+    for option, seconds in times.items():
+        _refuse(not math.isfinite(seconds), f"{option} {seconds}: expected a length of time", "in seconds")
+    if status and checkpoint:
+        _print_status(checkpoint, as_json)
+        return
     drawable = sys.stdout.isatty() and not as_json
     _refuse(
         dashboard and not drawable,
@@ -177,17 +221,24 @@ def tail(
     printed = output is None and not entries and not dashboard
     outputs = Outputs(common.complain, print if printed else None, as_json=as_json, colour=colour)
     names = common.paths_or_default(paths)
+    own = {"--output": output, "--checkpoint": checkpoint, "--metrics-file": metrics_file}
+    files = {option: path for option, path in own.items() if path is not None}
+    _refuse_conflicts(names, files)
     signals = _Signals()
     lock = Lock(checkpoint) if checkpoint else None
     options = FollowOptions(
         entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
-        quiet_time=quiet_time, max_entry_bytes=max_entry_bytes,
+        quiet_time=quiet_time, rotate_wait=rotate_wait, rotated=tuple(rotated or ()),
+        exclude=(*(exclude or ()), *(glob.escape(os.path.abspath(path)) for path in files.values())),
+        max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
     with Watcher(
         names, selection, options, host_of=HostNames(host or ()), rule=rule(join_time, join_bytes),
         checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
     ) as watcher:  # fmt: skip
-        open_outputs(outputs, request, watcher.counters, lambda: _gauges(watcher))
+        open_outputs(
+            outputs, request, watcher.counters, lambda: _gauges(watcher), lambda: following.seconds_since_look
+        )  # fmt: skip
         following = _Following(
             watcher=watcher, outputs=outputs, signals=signals, checkpoint=checkpoint, as_json=as_json,
             colour=colour,
@@ -226,18 +277,27 @@ class _Following:
         self._colour = colour
         self._checkpoint = checkpoint
         self._saved = 0.0
+        self._progress: tuple[int, ...] = ()
+        """That of the run when the checkpoint was written last."""
+        self._looked = time.monotonic()
         self._watchdog = systemd.watchdog_seconds()
         self._watchdog_sent = 0.0
 
     def run(self) -> None:
         """Follow until a signal comes or all inputs have ended."""
         for update in self.watcher.run(self.signals):
+            self._looked = time.monotonic()
             self.complaints.print_new()
             self._take(update)
             self._do_what_is_due()
             if self.signals.hung_up():
                 self.outputs.reopen()
                 self.watcher.search()
+
+    @property
+    def seconds_since_look(self) -> float:
+        """How long ago the run looked at its files."""
+        return time.monotonic() - self._looked
 
     def end(self) -> None:
         """Save the checkpoint and close the outputs."""
@@ -251,29 +311,42 @@ class _Following:
             print_entry(span, self._as_json, self._colour)
         if update.failures or update.spans:
             self._flush()
+        while self.outputs.is_full and not self.signals():  # memory is bounded: reading waits
+            time.sleep(RETRY)
+            self._flush()
+            self._send_sign_of_life()
 
     def _do_what_is_due(self) -> None:
         """Save the checkpoint, send the watchdog's signal, look after the outputs."""
         now = time.monotonic()
         if self._checkpoint and now - self._saved >= CHECKPOINT_EVERY:
             self._saved = now
-            self._save()
+            progress = self.watcher.progress
+            if progress != self._progress and self._save():
+                self._progress = progress
+        self._send_sign_of_life()
+        self.outputs.look()
+
+    def _send_sign_of_life(self) -> None:
+        now = time.monotonic()
         if self._watchdog and now - self._watchdog_sent >= self._watchdog:
             self._watchdog_sent = now
             systemd.send("WATCHDOG=1")
-        self.outputs.look()
 
     def _flush(self) -> bool:
         sys.stdout.flush()
         return self.outputs.flush()
 
-    def _save(self) -> None:
-        """Write the checkpoint once every failure before it is printed and written."""
-        if self._flush() and self._checkpoint:
-            try:
-                self.watcher.save(self._checkpoint)
-            except LogscanError as error:
-                self.outputs.report(str(error), error.hint or "following goes on; logscan tries again")
+    def _save(self) -> bool:
+        """Write the checkpoint once every failure before it is printed and written; whether it was."""
+        if not self._flush() or not self._checkpoint:
+            return False
+        try:
+            self.watcher.save(self._checkpoint)
+        except LogscanError as error:
+            self.outputs.report(str(error), error.hint or "following goes on; logscan tries again")
+            return False
+        return True
 
 
 def _draw(following: _Following, names: list[str]) -> None:
@@ -343,6 +416,39 @@ def _refuse(contradicts: bool, message: str, hint: str) -> None:
     """
     if contradicts:
         raise UsageError(message, hint)
+
+
+def _refuse_conflicts(names: list[str], files: dict[str, str]) -> None:
+    """End the command when a file would be written that it reads, or two outputs are one file.
+
+    Raises:
+        UsageError: they are.
+    """
+    _refuse("" in names, "an empty path", "name a log, a folder or a pattern")
+    followed = {os.path.realpath(name): name for name in names if not os.path.isdir(name)}
+    written: dict[str, str] = {}
+    for option, path in files.items():
+        place = os.path.realpath(path)
+        _refuse(place in followed, f"{option} {path}: is a log that is followed", "choose another file")
+        _refuse(place in written, f"{option} {path}: is {written.get(place)} too", "choose another file")
+        written[place] = option
+
+
+def _print_status(checkpoint: str, as_json: bool) -> None:
+    from logscan._jobs.tail import status
+    from logscan._render.data import json_line
+    from logscan._render.text import safe, show_bytes
+
+    for state in status(checkpoint):
+        if as_json:
+            print(json_line(state._asdict()))
+            continue
+        unread = "all is read" if not state.unread else f"{show_bytes(state.unread)} are not read"
+        if state.read_from is None:
+            unread = "what was read is not there any more"
+        elif state.read_from != state.path:
+            unread += f"; goes on in {safe(state.read_from)}"
+        print(f"{safe(state.path)}: byte {state.position:,}; {unread}; saved {state.age:,.0f} s ago")
 
 
 class _Signals:

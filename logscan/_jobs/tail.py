@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Self, Unpack
 
-from logscan._failures.frames import failure_id
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import Selection
 from logscan._jobs._options import Paths, check_names, paths_of
 from logscan._jobs._selecting import Selecting, hosts_of, rule_of, selection_of
 from logscan._live.checkpoint import Checkpoint, load, save
+from logscan._live.followed_file import unread_of
 from logscan._live.followed_paths import FollowedPaths
-from logscan._live.live_joiner import LiveJoiner
+from logscan._live.live_joiner import LiveJoiner, name_of
 from logscan._live.options import POLL_INTERVAL, QUIET_TIME, ROTATE_WAIT, FollowOptions
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan.errors import InputError
 from logscan.values import Counters, FailedHandshake, Place, Problem, Span
 
 REMEMBERED = 100_000
@@ -86,6 +88,38 @@ def tail(
         paths_of(paths), selection_of(selecting), options,
         host_of=hosts_of(selecting), rule=rule_of(selecting), checkpoint=state,
     )  # fmt: skip
+
+
+class FollowedState(NamedTuple):
+    """How far a followed path was read when its checkpoint was written."""
+
+    path: str
+    read_from: str | None
+    """The file in which reading goes on: the path, or a rotated file; ``None``: it is not there any more."""
+    position: int
+    """Offset in that file's text of the first byte that is not read."""
+    unread: int
+    """Bytes that are not read, as far as the sizes of the files show it."""
+    age: float
+    """Seconds since the checkpoint was written for it."""
+
+
+def status(checkpoint: str | os.PathLike[str], rotated: Sequence[str] = ()) -> list[FollowedState]:
+    """How far the logs of a checkpoint are read.
+
+    Raises:
+        InputError: there is none, it is damaged, or of another version.
+    """
+    name = os.fspath(checkpoint)
+    state = load(name)
+    if state is None:
+        raise InputError(f"{name}: no such file", "is this the file of a run with --checkpoint?")
+    now = time.time()
+    states: list[FollowedState] = []
+    for path, file in state.files.items():
+        read_from, unread = unread_of(path, file.mark, file.beside, rotated)
+        states.append(FollowedState(path, read_from, file.mark.position, unread, now - file.followed))
+    return states
 
 
 class Watcher:
@@ -220,7 +254,7 @@ class Watcher:
 
     def _remember(self, failure: FailedHandshake) -> bool:
         """Whether a failure was not given before; now it is."""
-        name = failure_id(failure), failure.place.file
+        name = name_of(failure)
         if name in self._given:
             return False
         self._given[name] = failure.place

@@ -250,9 +250,8 @@ class FollowedPaths:
         return list(dict.fromkeys(names))
 
     def _is_excluded(self, path: str) -> bool:
-        name = os.path.basename(path)
-        patterns = self._options.exclude
-        return any(fnmatchcase(name, pattern) or fnmatchcase(path, pattern) for pattern in patterns)
+        names = (os.path.basename(path), path, os.path.abspath(path))
+        return any(fnmatchcase(name, pattern) for name in names for pattern in self._options.exclude)
 
 
 def is_pipe(path: str) -> bool:

@@ -184,8 +184,8 @@ class LiveJoiner:
             self._new += failures
             return bool(failures)
         earlier = group.members[:entries]
-        given = {failure_id(failure) for failure in self._failures(earlier, self._shapes.templates(earlier))}
-        new = [failure for failure in failures if failure_id(failure) not in given]
+        given = {name_of(failure) for failure in self._failures(earlier, self._shapes.templates(earlier))}
+        new = [failure for failure in failures if name_of(failure) not in given]
         if not new:
             self._counters.late_entries += len(group.members) - entries
         self._new += new
@@ -198,6 +198,11 @@ class LiveJoiner:
     def _taken(self) -> list[FailedHandshake]:
         new, self._new = self._new, []
         return new
+
+
+def name_of(failure: FailedHandshake) -> tuple[str, int]:
+    """What a failure is known by within a run: two files may have equal entries at equal offsets."""
+    return failure_id(failure), failure.place.file
 
 
 def _replaces(group: Group, member: Member) -> bool:

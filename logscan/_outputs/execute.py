@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import queue
 import shlex
+import shutil
 import subprocess
 import threading
 
-from logscan.errors import UsageError
+from logscan.errors import UsageError, reason_of
 
 WAITING = 1_000
 """Failures that may wait for the command. When as many wait, further ones are dropped and counted."""
@@ -22,7 +23,7 @@ class Executor:
         command: a program and its arguments, quoted as for a shell; no shell runs it.
 
     Raises:
-        UsageError: it is empty, or a quote is not closed.
+        UsageError: it is empty, a quote is not closed, or there is no such command.
     """
 
     def __init__(self, command: str) -> None:
@@ -32,6 +33,8 @@ class Executor:
             raise UsageError(f"--exec {command}: {error}") from error
         if not self._argv:
             raise UsageError("--exec: no command")
+        if shutil.which(self._argv[0]) is None:
+            raise UsageError(f"--exec {self._argv[0]}: no such command", "check its name and PATH")
         self.dropped = 0
         self.failed = 0
         self.problem = ""
@@ -59,11 +62,19 @@ class Executor:
         while (line := self._waiting.get()) is not None:
             try:
                 ended = subprocess.run(  # noqa: S603 - the user's own command
-                    self._argv, input=line.encode(), timeout=TIMEOUT, stdout=subprocess.DEVNULL, check=False
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
+                    self._argv,
+                    input=line.encode() + b"\n",
+                    timeout=TIMEOUT,
+                    stdout=subprocess.DEVNULL,
+                    check=False,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
                 self.failed += 1
-                self.problem = f"--exec: {error}"
+                self.problem = f"--exec: {self._argv[0]} took more than {TIMEOUT:.0f} s and was ended"
+                continue
+            except OSError as error:
+                self.failed += 1
+                self.problem = f"--exec: {self._argv[0]}: {reason_of(error)}"
                 continue
             if ended.returncode:
                 self.failed += 1

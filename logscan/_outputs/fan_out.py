@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logscan.errors import LogscanError
+from logscan.errors import LogscanError, UsageError
 from logscan.values import Counters, FailedHandshake
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from logscan._outputs.notify import Notifier
     from logscan._outputs.sink import Sink
 
+HUNG = 60.0
+"""Seconds without a look at the files after which a run counts as failing."""
 METRICS_EVERY = 10.0
 """Seconds between two writes of the metrics file."""
 REPEAT_AFTER = 60.0
@@ -117,6 +119,23 @@ class Outputs:
             return False
         return True
 
+    @property
+    def is_full(self) -> bool:
+        """Whether reading has to wait for the output file."""
+        return self.sink is not None and self.sink.is_full
+
+    def health(self, looked: float, gauges: dict[str, float]) -> dict[str, object]:
+        """Whether the run does its work: it looked at its files lately, and its output can be written."""
+        problem = ""
+        if looked > HUNG:
+            problem = f"the files were looked at {looked:.0f} s ago"
+        elif self.sink is not None and self.sink.problem:
+            problem = self.sink.problem
+        state: dict[str, object] = {"status": "failing" if problem else "ok"}
+        if problem:
+            state["problem"] = problem
+        return {**state, "seconds_since_look": round(looked, 1), **gauges}
+
     def look(self) -> None:
         """Write the metrics file when it is due, and report the problems of the outputs."""
         now = time.monotonic()
@@ -183,7 +202,11 @@ class Outputs:
 
 
 def open_outputs(
-    outputs: Outputs, request: OutputRequest, counters: Counters, gauges: Callable[[], dict[str, float]]
+    outputs: Outputs,
+    request: OutputRequest,
+    counters: Counters,
+    gauges: Callable[[], dict[str, float]],
+    looked: Callable[[], float],
 ) -> None:
     """Open the outputs that are requested.
 
@@ -192,6 +215,7 @@ def open_outputs(
         request: which ones.
         counters: counters of the run, for its metrics.
         gauges: returns the momentary values of the run by name, for its metrics.
+        looked: returns how many seconds ago the run looked at its files last, for its health.
 
     Raises:
         OutputError: the output file cannot be opened.
@@ -214,9 +238,16 @@ def open_outputs(
 
         outputs.metrics = Metrics(counters, gauges)
         outputs.metrics.extra |= _counts_of(outputs)
+        if request.metrics_file is not None:
+            if not request.metrics_file.endswith(".prom"):
+                raise UsageError(
+                    f"--metrics-file {request.metrics_file}: the node exporter reads only *.prom",
+                    "let its name end in .prom",
+                )
+            outputs.metrics.write(request.metrics_file)
         outputs.metrics_file = request.metrics_file
         if request.metrics is not None:
-            outputs.metrics.serve(request.metrics)
+            outputs.metrics.serve(request.metrics, lambda: outputs.health(looked(), gauges()))
 
 
 def _counts_of(outputs: Outputs) -> dict[str, Callable[[], float]]:

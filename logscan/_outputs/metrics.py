@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from logscan.errors import OutputError, UsageError, reason_of
+from logscan.atomic import atomic_write
+from logscan.errors import UsageError
 from logscan.values import Counters, FailedHandshake
 
 SERIES = 2_000
@@ -13,7 +14,7 @@ SERIES = 2_000
 
 _GAUGES = {
     "lag_bytes": "Bytes that were written and are not read yet",
-    "lag_seconds": "Seconds since all written bytes were read",
+    "lag_seconds": "Seconds for which the first byte that is not read yet has been there",
     "open_messages": "Messages whose lines may not be complete",
     "files": "Paths that are followed",
 }
@@ -51,6 +52,7 @@ class Metrics:
                 "install logscan with it: pip install 'logscan[live]'",
             ) from error
         self._client: Any = prometheus_client
+        self._client.disable_created_metrics()  # they would double the number of series
         self._families: tuple[Any, Any] = (CounterMetricFamily, GaugeMetricFamily)
         self._counters = counters
         self._gauges = gauges
@@ -87,22 +89,20 @@ class Metrics:
         for name, value in self.extra.items():
             yield counter(f"logscan_{name}", name.replace("_", " ").capitalize(), value=value())
 
-    def serve(self, address: str) -> None:
-        """Serve the metrics over HTTP at ``HOST:PORT``, or at ``:PORT`` for this machine only.
+    def text(self) -> bytes:
+        """All values in the text format of Prometheus."""
+        return bytes(self._client.generate_latest(self.registry))
+
+    def serve(self, address: str, health: Callable[[], dict[str, object]]) -> None:
+        """Serve ``/metrics`` and ``/health`` over HTTP at ``HOST:PORT``, or ``:PORT`` for this machine only.
 
         Raises:
             UsageError: the address cannot be understood, or the port is in use.
         """
-        host, _, port = address.rpartition(":")
-        if not port.isdigit():
-            raise UsageError(
-                f"--metrics {address}: expected an address", "write HOST:PORT, or :PORT for this machine only"
-            )
-        try:
-            self._client.start_http_server(int(port), host.strip("[]") or "127.0.0.1", registry=self.registry)
-        except (OSError, OverflowError) as error:
-            reason = reason_of(error) if isinstance(error, OSError) else str(error)
-            raise UsageError(f"--metrics {address}: {reason}", "choose another port") from error
+        from logscan._outputs.metrics_server import health_page, serve
+
+        kind = self._client.CONTENT_TYPE_LATEST
+        serve(address, {"/metrics": lambda: (200, kind, self.text()), "/health": health_page(health)})
 
     def write(self, path: str) -> None:
         """Write the metrics to a file, atomically.
@@ -110,7 +110,5 @@ class Metrics:
         Raises:
             OutputError: it cannot be written.
         """
-        try:
-            self._client.write_to_textfile(path, self.registry)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {reason_of(error)}") from error
+        with atomic_write(path) as file:
+            file.write(self.text())

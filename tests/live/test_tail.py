@@ -163,12 +163,20 @@ def test_a_directory_follows_live_files_only(follow: list[Tail], log: Path) -> N
     assert tail.prints_no_more(log)
 
 
-def test_nothing_to_follow(follow: list[Tail], tmp_path: Path) -> None:
-    """A directory without logs is an error, not an endless wait."""
-    tail = Tail(tmp_path)
+def test_a_folder_without_logs_waits(follow: list[Tail], tmp_path: Path) -> None:
+    """A8: a fresh Message Processor has no log before its first entry; a folder that is not there waits too."""
+    below = tmp_path / "later"
+    tail = Tail(tmp_path, below)
     follow.append(tail)
-    assert tail.process.wait(timeout=20) == 2
-    assert "no logs" in tail.error()
+    assert "waiting" in tail.error()
+    assert "waiting" in tail.error()
+    tail.look()
+    append(tmp_path / "system.log", ONE)
+    assert "messageid:m-1" in tail.line()
+    below.mkdir()
+    append(below / "other.log", ONE.replace("m-1", "m-2"))
+    assert "messageid:m-2" in tail.line()
+    assert tail.stop()[0] == 0
 
 
 def test_new_files_in_a_folder_and_a_pattern(follow: list[Tail], log: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,13 +23,15 @@ from support.lines import ONE
 class Tail:
     """A running ``logscan tail`` whose lines, and looks at its files, can be waited for."""
 
-    def __init__(self, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> None:
+    def __init__(
+        self, *arguments: str | Path, stdin: int = subprocess.DEVNULL, before: Sequence[str] = ()
+    ) -> None:
         self._service = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._address = f"logscan-{uuid.uuid4()}"
         self._service.bind("\0" + self._address)
         env = {"NOTIFY_SOCKET": "@" + self._address, "WATCHDOG_USEC": "20000", **environment()}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "logscan", "tail", "--poll-interval", "0.02", "--quiet-time", "0.1",
+            [*before, sys.executable, "-m", "logscan", "tail", "--poll-interval", "0.02", "--quiet-time", "0.1",
              *map(str, arguments)],
             stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=env,
         )  # fmt: skip
@@ -39,6 +41,8 @@ class Tail:
         self.errors: queue.Queue[str] = queue.Queue()
         self._errors: list[str] = []
         self._looks = 0
+        self.is_ready = False
+        """Whether it has sent READY=1."""
         self._readers = [
             threading.Thread(target=self._pump, args=(self.process.stdout, self.lines), daemon=True),
             threading.Thread(target=self._pump, args=(self.process.stderr, self.errors), daemon=True),
@@ -55,6 +59,7 @@ class Tail:
     def _count_looks(self) -> None:
         while (state := self._service.recv(100)) != b"END":
             self._looks += state == b"WATCHDOG=1"
+            self.is_ready = self.is_ready or state == b"READY=1"
 
     def line(self, timeout: float = 20.0) -> str:
         return self.lines.get(timeout=timeout)
