@@ -168,7 +168,9 @@ def test_a_folder_without_logs_waits(follow: list[Tail], tmp_path: Path) -> None
     below = tmp_path / "later"
     tail = Tail(tmp_path, below)
     follow.append(tail)
+    assert "no logs in this directory" in tail.error()
     assert "waiting" in tail.error()
+    assert "no such file" in tail.error()
     assert "waiting" in tail.error()
     tail.look()
     append(tmp_path / "system.log", ONE)

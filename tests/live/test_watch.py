@@ -85,8 +85,14 @@ def test_wrong_keywords(tmp_path: Path) -> None:
         logscan.tail(tmp_path, alert="nonsense")
     with pytest.raises(TypeError, match="unknown keyword 'color'"):
         logscan.tail(tmp_path, color="red")  # type: ignore[call-arg]
-    with pytest.raises(logscan.NoLogsError):
-        logscan.tail(tmp_path)
+
+
+def test_a_folder_without_logs_waits(tmp_path: Path) -> None:
+    """It is a problem that the caller can read, and no error: logs may come."""
+    with logscan.tail(tmp_path, quiet_time=0.01) as watcher:
+        assert [problem.hint for problem in watcher.problems] == ["waiting for one"]
+        append(tmp_path / "system.log", ONE.replace("m-1", "last"))
+        assert given(watcher) == []
 
 
 def test_a_quiet_file_takes_little_memory(log: Path) -> None:
@@ -107,7 +113,7 @@ def test_a_quiet_file_takes_little_memory(log: Path) -> None:
     append(log, "the end")
     source.poll()
     source.shrink()
-    assert len(source.buffer) == SMALL
+    assert len(source.buffer) == len("the end")
     assert source.buffer[: source.end] == b"the end"
     source.close()
 
