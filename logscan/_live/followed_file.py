@@ -85,6 +85,11 @@ class FollowedFile(FollowedInput):
             except OSError as error:
                 self._fault(error)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """See :attr:`FollowedInput.is_at_rest`."""
+        return self._quiet is not None
+
     def has_news(self) -> bool:
         """See :meth:`FollowedInput.has_news`."""
         return self._quiet is None or self._quiet != _stamp(self.followed)
@@ -197,12 +202,15 @@ class FollowedFile(FollowedInput):
             self._counters.nul_bytes += file.skip_nul()
         keep = len(file.tail)
         before = bytearray(keep)
-        with self._free_space() as view:
-            # What was read last is read again with what follows: if it has changed, so has the file.
-            size = os.preadv(file.descriptor, [before, view], file.position - keep)
-            # Entries may be alike to their last byte, and end where others ended: the beginning counts too.
-            # It is looked at afterwards, so that nothing of another text passes for what follows.
-            is_same = size >= keep and before == file.tail and file.has_same_begin()
+        if os.fstat(file.descriptor).st_size > file.position:
+            with self._free_space() as view:
+                # What was read last is read again with what follows: if it has changed, so has the file.
+                size = os.preadv(file.descriptor, [before, view], file.position - keep)
+        else:  # a file that has not grown needs no room in the buffer
+            size = os.preadv(file.descriptor, [before], file.position - keep)
+        # Entries may be alike to their last byte, and end where others ended: the beginning counts too.
+        # It is looked at afterwards, so that nothing of another text passes for what follows.
+        is_same = size >= keep and before == file.tail and file.has_same_begin()
         old_size = file.size
         new_size = os.fstat(file.descriptor).st_size
         if not is_same or new_size < file.position:

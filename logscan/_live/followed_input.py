@@ -63,6 +63,11 @@ class FollowedInput(Buffer, ABC):
     def begin(self) -> None:
         """Settle where reading begins: what is written from now on is read."""
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is to be done until something happens at the path."""
+        return False
+
     def has_news(self) -> bool:
         """Whether there may be something to read, by one cheap look."""
         return True

@@ -26,8 +26,11 @@ RESTING = 5.0
 """Seconds without a new line in any file after which the files are looked at less often."""
 REST_INTERVAL = 0.25
 """Seconds between two looks from then on, where no event reports new lines."""
-SWEEP_INTERVAL = 1.0
-"""Seconds between two looks at a quiet file where events do: they only save time."""
+WAKE_INTERVAL = 1.0
+"""Seconds of waiting at most, so that a request to end is met."""
+SWEEP_INTERVAL = 10.0
+"""Seconds between two looks at a quiet file, and at a folder, where events report what happens: they only
+save time."""
 SEARCH_INTERVAL = 2.0
 """Seconds between two searches of folders and patterns for new files."""
 SEARCH_INTERVAL_AFTER_EVENT = 0.2
@@ -66,13 +69,10 @@ class FollowedPaths:
         self.is_busy = False
         self._lacking = 0
         """Files that could not be opened at the last look because too many are open."""
-        self._searched = self._last_busy = self._clock.monotonic()
+        self._searched = self._last_busy = self._swept = self._clock.monotonic()
         for path in self._live_paths(counters.problems):
             self._follow(path, from_start=options.from_start or bool(start.files))
-        for path in paths:
-            if os.path.isdir(path):
-                for folder, _, _ in os.walk(path):
-                    self._waker.watch_folder(os.path.abspath(folder))
+        self._watch_folders()
         # Reading begins where the files end now, not where they end at the first look.
         for scanner in self._scanners.values():
             scanner.source.begin()
@@ -100,14 +100,24 @@ class FollowedPaths:
             more = self._waker.wait(0)
             self._touched = None if self._touched is None or more is None else self._touched | more
             return
-        self._touched = self._waker.wait(self._pause(now - self._last_busy, has_open_messages)) or None
-        interval = SEARCH_INTERVAL_AFTER_EVENT if self._waker.is_folder_changed else SEARCH_INTERVAL
-        if now - self._searched >= interval:
+        self._touched = self._waker.wait(self._pause(now - self._last_busy, has_open_messages))
+        if not self._waker.events or now - self._swept >= SWEEP_INTERVAL:
+            self._touched, self._swept = None, now
+        if now - self._searched >= self._search_interval:
             self.search()
+
+    @property
+    def _search_interval(self) -> float:
+        if self._waker.is_folder_changed:
+            return SEARCH_INTERVAL_AFTER_EVENT
+        # A folder that a pattern may match has no event before it is known.
+        is_reported = not any(glob.has_magic(os.path.dirname(path)) for path in self._paths)
+        return SWEEP_INTERVAL if self._waker.events and is_reported else SEARCH_INTERVAL
 
     def search(self) -> None:
         """Look for new files in folders and patterns; they are read from their beginning."""
         self._searched, self._waker.is_folder_changed = self._clock.monotonic(), False
+        self._watch_folders()
         if not any(os.path.isdir(path) or glob.has_magic(path) for path in self._paths):
             return
         for path in self._live_paths([]):
@@ -204,11 +214,27 @@ class FollowedPaths:
         mark, beside = (known.mark, known.beside) if known else (None, None)
         return FollowedFile(path, self._run, from_start=from_start, mark=mark, beside=beside)
 
+    def _watch_folders(self) -> None:
+        """Wait for what happens in the folders that are followed, new ones too."""
+        for path in self._paths:
+            base = path
+            while glob.has_magic(base):
+                base = os.path.dirname(base)
+            for folder, _, _ in os.walk(base or "."):
+                self._waker.watch_folder(os.path.abspath(folder))
+                if not os.path.isdir(path):
+                    break  # of a pattern only where it begins
+
     def _has_news(self, path: str, scanner: LiveScanner) -> bool:
         """Whether to look at an input now."""
-        if self._touched is not None and scanner.is_flushed:
-            return path in self._touched or (STREAM in self._touched and scanner.source.is_stream)
-        return not scanner.is_flushed or scanner.source.has_news()
+        source = scanner.source
+        if not scanner.is_flushed:
+            return True
+        if self._touched is None:
+            return source.has_news()
+        if source.is_stream:
+            return STREAM in self._touched
+        return path in self._touched or not source.is_at_rest
 
     def _report_lacking(self) -> None:
         """Report how many files are not followed for want of descriptors, when that changes."""
@@ -226,7 +252,7 @@ class FollowedPaths:
         if has_open_messages or not all(scanner.is_flushed for scanner in self._scanners.values()):
             return min(options.quiet_time / 4, options.poll_interval)
         if self._waker.events:
-            return SWEEP_INTERVAL
+            return WAKE_INTERVAL
         return options.poll_interval if idle < RESTING else max(options.poll_interval, REST_INTERVAL)
 
     def _live_paths(self, problems: list[Problem]) -> list[str]:
