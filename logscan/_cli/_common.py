@@ -198,11 +198,11 @@ def lower_priority(nice: bool) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error or a warning to standard error, and on the next line what to do about it."""
-    from logscan._render.text import safe
+    from logscan.shown import safe, without_password
 
-    print(f"logscan: {safe(message)}", file=sys.stderr)
+    print(f"logscan: {safe(without_password(message))}", file=sys.stderr)
     if hint:
-        print(f"  {safe(hint)}", file=sys.stderr)
+        print(f"  {safe(without_password(hint))}", file=sys.stderr)
 
 
 class Complaints:
