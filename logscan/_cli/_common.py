@@ -299,7 +299,7 @@ def write_atomically(path: str, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def output_file(path: str) -> Iterator[IO[bytes]]:
+def output_file(path: str, mode: int | None = None) -> Iterator[IO[bytes]]:
     """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output.
 
     Raises:
@@ -310,7 +310,7 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with atomic_write(path) as file:
+    with atomic_write(path, mode) as file:
         yield file
 
 

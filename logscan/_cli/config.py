@@ -66,7 +66,9 @@ def _rows(
         else:
             continue
         key = configuration.keys_of(parameter)[0]
-        shown = "***" if key in SECRET and value else json.dumps(_masked(value), default=str, ensure_ascii=False)
+        shown = (
+            "***" if key in SECRET and value else json.dumps(_masked(value), default=str, ensure_ascii=False)
+        )
         yield key, shown, source
 
 

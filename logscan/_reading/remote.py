@@ -190,7 +190,9 @@ def _system(path: str) -> tuple[Any, str]:
         raise InputError(
             f"{path}: {scheme}:// is not known", "use s3, gs, abfs, sftp or https; fsspec lists more"
         ) from error
-    system: tuple[Any, str] = _with_retries(path, lambda: fsspec.core.url_to_fs(_real(path)))  # some connect here
+    system: tuple[Any, str] = _with_retries(
+        path, lambda: fsspec.core.url_to_fs(_real(path))
+    )  # some connect here
     return system
 
 

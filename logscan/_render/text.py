@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from logscan.shown import safe as safe
-from logscan.shown import safe_lines as safe_lines
+from logscan.shown import safe as safe  # noqa: PLC0414 - renderers import both from here
+from logscan.shown import safe_lines as safe_lines  # noqa: PLC0414
 from logscan.values import Counters
+
 
 def show_time(time: datetime | None, milliseconds: bool = False) -> str:
     """A wall time as the log writes it, to the second or the millisecond."""

@@ -1,7 +1,7 @@
-r"""Values that follow a secret name, in the structures that logs, traces, bundles and commands have.
+r"""Values that follow a secret name, in the structures of logs, traces, bundles and commands.
 
-A name is found by one search for the words of :mod:`secret_names`. What follows it is read by a small scanner for
-each structure: a JSON string at any depth of escaping (``\"password\":\"x\"``), an array, an object, a number, a
+A name is found by one search for the words of :mod:`secret_names`. What follows it is read by a small scanner
+for each structure: a JSON string at any depth of escaping (``\"password\":\"x\"``), an array, an object, a number, a
 pair of ``"name"`` and ``"value"`` in either order, an XML element, attribute or named element, a form or
 url-encoded pair, a header line with folded lines, a map as Java prints it, an option of a command, words.
 
@@ -56,15 +56,21 @@ _IN_MAP = re.compile(
     rb"""(?:[^,\]})\r\n"\\]|\\(?![nr"])|(?<==)"[^"\r\n]{0,1024}+"|,\s?(?=[\w-]{1,32}=")|\)(?![,\]}\s]|\Z))++"""
 )
 _CALL = re.compile(rb"[A-Za-z_$][\w$.]{0,128}+\(|(?:new|await)\s")
-_MULTI = re.compile(rb"[|>][+-]?[ \t]*\r?\n(?P<text>(?P<indent>[ \t]{1,64}+)[^\n]*+(?:\n(?P=indent)[^\n]*+)*+)")
+_MULTI = re.compile(
+    rb"[|>][+-]?[ \t]*\r?\n(?P<text>(?P<indent>[ \t]{1,64}+)[^\n]*+(?:\n(?P=indent)[^\n]*+)*+)"
+)
 _NUMBER = re.compile(rb"[-+]?\d[\d.eE+-]*+|\w[\w.-]*+")
 _TAG = re.compile(rb"(<|&lt;|\\u003[cC]|%3[cC])(?:[\w.-]{1,32}:)?\Z")
 _TAG_REST = re.compile(rb"[^<>]{0,%d}+>" % MAX_TAG)
-_TAG_REST_ESCAPED = re.compile(rb"(?:[^<>&\\%]|&(?!gt;)|\\(?!u003[eE])|%(?!3[eE])){0,512}+(?:&gt;|\\u003[eE]|%3[eE])")
+_TAG_REST_ESCAPED = re.compile(
+    rb"(?:[^<>&\\%]|&(?!gt;)|\\(?!u003[eE])|%(?!3[eE])){0,512}+(?:&gt;|\\u003[eE]|%3[eE])"
+)
 _NESTED = re.compile(rb"\s*+<(?:[\w.-]{1,32}:)?(?:value|val|string|text|data)\b[^<>]{0,256}+>", re.IGNORECASE)
 _TEXT = re.compile(rb"\s*+(?:<!\[CDATA\[((?:[^\]]|\](?!\]>))*+)|([^<]*+))")
 _TEXT_ESCAPED = re.compile(rb"(?:[^<>&\\%]|&(?!lt;)|\\(?!u003[cC])|%(?!3[cC]))++")
-_NAMED_BY = re.compile(rb"\b(?:name|key|id|property|variable|header|field|param)\s*=\s*([\"'])\Z", re.IGNORECASE)
+_NAMED_BY = re.compile(
+    rb"\b(?:name|key|id|property|variable|header|field|param)\s*=\s*([\"'])\Z", re.IGNORECASE
+)
 _VALUE_OF = re.compile(rb"\b(?:value|val)\s*=\s*([\"'])", re.IGNORECASE)
 _PAIR_BEFORE = re.compile(
     rb"""(\\{0,15}["']|)(?:name|key|id|header|variable|field|param(?:eter)?|property)\1\s*[:=]\s*(\\{0,15}["']|)\Z""",
@@ -90,7 +96,8 @@ _OPTION_VALUE = re.compile(
 )
 _FROM_ELSEWHERE = re.compile(rb"['\"]?(?:env|file|fd|stdin)(?::|\b)")
 _PROSE = re.compile(
-    rb"""[ \t]{1,8}+(?:is|was|are|=|to)[ \t:]{1,8}+(?:set[ \t]to[ \t])?["'`]?+([^\s"'`,;]{3,256}+)""", re.IGNORECASE
+    rb"""[ \t]{1,8}+(?:is|was|are|=|to)[ \t:]{1,8}+(?:set[ \t]to[ \t])?["'`]?+([^\s"'`,;]{3,256}+)""",
+    re.IGNORECASE,
 )
 _WORDLIKE = re.compile(rb"[a-z]+(?:ed|ing|ive|able|ible|ect|ent|ory|ary|al|ous|id|ful|less|ly)[.,:;!?)]*\Z")
 _CREDENTIALS = re.compile(
@@ -154,21 +161,26 @@ class _Name(NamedTuple):
         if (tag := _TAG.search(before)) is not None:
             yield from self._element(tag[1])
             return
-        if before[-1:] in (b'"', b"'"):
-            if (named_by := _NAMED_BY.search(before)) is not None and data[right : right + 1] == named_by[1]:
-                yield from self._named_element()
-                return
-        if (pair := _PAIR_BEFORE.search(before)) is not None:
-            value = self._pair(pair[2])
-            if value is not None:
-                yield value
-                return
+        named_by = _NAMED_BY.search(before)
+        if named_by is not None and data[right : right + 1] == named_by[1]:
+            yield from self._named_element()
+            return
+        pair = _PAIR_BEFORE.search(before)
+        value = self._pair(pair[2]) if pair is not None else None
+        if value is not None:
+            yield value
+            return
         if _OPTION.match(self.word) and (not before or before[-1:] in b" \t\"'\n\r,[("):
             option = _OPTION_VALUE.match(data, right)
             if option is not None and not _FROM_ELSEWHERE.match(option[1]):
                 yield _unquoted(data, *option.span(1))
                 return
-        after = _AFTER.match(data, right)
+        yield from self._after(before)
+
+    def _after(self, before: bytes) -> Iterator[tuple[int, int]]:
+        """The value after a mark, else after words."""
+        data = self.data
+        after = _AFTER.match(data, self.right)
         if after is None:
             yield from self._in_words()
         elif after["mark"] != b",":
@@ -182,8 +194,8 @@ class _Name(NamedTuple):
                 yield opening.end(), string_end(data, opening.end(), opening[0])
 
     def _direct(self, after: re.Match[bytes]) -> tuple[int, int] | None:
-        """The value after ``:`` or ``=``."""
-        data, at, mark = self.data, after.end(), after["mark"]
+        """The value after ``:`` or ``=``: quoted, in brackets, or bare."""
+        data, at = self.data, after.end()
         broken = b"\n" in after["blank"] or b"\r" in after["blank"]
         if broken and not after["quote"]:
             return None
@@ -193,8 +205,10 @@ class _Name(NamedTuple):
         first = data[at : at + 1]
         if first in (b"[", b"{"):
             return _bracket(data, at, broken or after["quote"] is not None)
-        if first in (b"<", b""):
-            return None
+        return self._bare(after) if first not in (b"<", b"") else None
+
+    def _bare(self, after: re.Match[bytes]) -> tuple[int, int] | None:
+        data, at, mark = self.data, after.end(), after["mark"]
         if mark[:1] == b"%":
             return _span(_ENCODED.match(data, at))
         if after["quote"] is not None and after["quote"][-1:] in b"\"'":
@@ -353,7 +367,11 @@ def _bracket(data: bytes, at: int, many_lines: bool) -> tuple[int, int] | None:
             depth -= 1
             if depth <= 0:
                 inside = data[begin : at - 1]
-                return None if re.fullmatch(rb"[\w.$-]{0,128}", inside) and data[begin - 1] == 123 else (begin, at - 1)
+                return (
+                    None
+                    if re.fullmatch(rb"[\w.$-]{0,128}", inside) and data[begin - 1] == 123
+                    else (begin, at - 1)
+                )
         else:
             end = string_end(data, at, mark)
             at = end + len(mark)

@@ -1,5 +1,5 @@
-"""Secrets that stand in a place of their own: keys in PEM, addresses, queries, options of curl, session secrets,
-assertions, and personal data (card numbers, mail addresses).
+"""Secrets that stand in a place of their own: keys in PEM, addresses, queries, options of curl, session
+secrets, assertions, and personal data (card numbers, mail addresses).
 
 Each function gives places in linear time: it looks a bounded number of bytes ahead, or goes on after what it
 scanned.
@@ -19,8 +19,12 @@ MAX_KEY = 64 << 10
 """Bytes of a private key without its end."""
 PRIVATE_KEY = "private key"
 
-_PEM_BEGIN = re.compile(rb"(-{4,5} ?BEGIN ((?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?) ?-{4,5})|Private-Lines: ?\d")
-_PEM_END = re.compile(rb"-{4,5} ?END (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|Private-(?:MAC|Hash):")
+_PEM_BEGIN = re.compile(
+    rb"(-{4,5} ?BEGIN ((?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?) ?-{4,5})|Private-Lines: ?\d"
+)
+_PEM_END = re.compile(
+    rb"-{4,5} ?END (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|Private-(?:MAC|Hash):"
+)
 _PEM_BODY = re.compile(rb"(?:[A-Za-z0-9+/=\s\\]|[:,.-](?=[ A-Za-z0-9])){0,%d}+" % MAX_KEY)
 
 
@@ -108,27 +112,31 @@ def options(data: bytes) -> Iterator[Place]:
         begin, end = found.span("word")
         if data[begin] in b"\"'":
             begin += 1
-        word = data[begin:end]
+        word, gap = data[begin:end], found["gap"]
         if found["user"] is not None:
-            if not found["gap"] and found["user"].startswith(b"--"):
-                continue
-            if found["user"] in (b"--cert", b"-E", b"--proxy-cert"):
-                colon = word.find(b":", 2 if word[1:3] in (b":\\", b":/") else 0)
-                if colon >= 0 and not word.startswith(b"pkcs11:"):
-                    yield begin + colon + 1, end, "secret"
-            elif found["user"] in (b"-x", b"--proxy", b"--preproxy"):
-                if b"@" in word and b"://" not in word:
-                    yield begin, begin + word.rfind(b"@"), "secret"
-            elif _COLON.match(word) is not None and not word.endswith(b":"):
-                yield begin, end, "secret"
+            if gap or not found["user"].startswith(b"--"):
+                yield from _user(found["user"], word, begin)
         elif found["cookie"] is not None:
-            if b"=" in word and (found["gap"] or not found["cookie"].startswith(b"--")):
+            if b"=" in word and (gap or not found["cookie"].startswith(b"--")):
                 yield begin, end, "session"
         elif found["all"] is not None:
-            if found["gap"]:
+            if gap:
                 yield begin, end, "secret"
-        elif not word.startswith(b"-") and (found["gap"] or found["tool"].startswith(b"mysql")):
+        elif not word.startswith(b"-") and (gap or found["tool"].startswith(b"mysql")):
             yield begin, end, "secret"
+
+
+def _user(option: bytes, word: bytes, begin: int) -> Iterator[Place]:
+    """The secret part of ``user:password``, ``certificate:password``, ``user:password@proxy``."""
+    if option in (b"--cert", b"-E", b"--proxy-cert"):
+        colon = word.find(b":", 2 if word[1:3] in (b":\\", b":/") else 0)
+        if colon >= 0 and not word.startswith(b"pkcs11:"):
+            yield begin + colon + 1, begin + len(word), "secret"
+    elif option in (b"-x", b"--proxy", b"--preproxy"):
+        if b"@" in word and b"://" not in word:
+            yield begin, begin + word.rfind(b"@"), "secret"
+    elif _COLON.match(word) is not None and not word.endswith(b":"):
+        yield begin, begin + len(word), "secret"
 
 
 _SESSION = (
@@ -164,7 +172,11 @@ def scheme_credentials(data: bytes) -> Iterator[Place]:
     for found in _SCHEME.finditer(data):
         value = found[2].rstrip(b".-")
         word = found[1].lower()
-        if names.is_opaque(value) or (word == b"bearer" and not names.is_plain(value)) or _is_basic(word, value):
+        if (
+            names.is_opaque(value)
+            or (word == b"bearer" and not names.is_plain(value))
+            or _is_basic(word, value)
+        ):
             yield found.start(2), found.start(2) + len(value), "token"
 
 

@@ -49,7 +49,10 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("Heroku", rf"HRKU-{_W}{{36,64}}"),
     ("Hugging Face", r"(?:hf|api_org)_[A-Za-z]{34}"),
     ("Infracost", rf"ico-{_A}{{32}}"),
-    ("LaunchDarkly, Linear", rf"(?:sdk|mob|api)-{_H}{{8}}(?:-{_H}{{4}}){{3}}-{_H}{{12}}|lin_(?:api|oauth)_{_A}{{32,64}}"),
+    (
+        "LaunchDarkly, Linear",
+        rf"(?:sdk|mob|api)-{_H}{{8}}(?:-{_H}{{4}}){{3}}-{_H}{{12}}|lin_(?:api|oauth)_{_A}{{32,64}}",
+    ),
     ("Mailchimp", rf"{_H}{{32}}-us\d{{1,2}}"),
     ("Mailgun", rf"key-{_H}{{32}}|pubkey-{_H}{{32}}"),
     ("Mapbox", rf"[ps]k\.[a-z0-9]{{60}}\.[a-z0-9]{{22}}"),

@@ -52,7 +52,9 @@ def test_every_kind_is_masked(kind: str, text: str, secret: str) -> None:
     assert redact(masked, Counter()) == masked
 
 
-@pytest.mark.parametrize("around", ["{}", '2026-11-23 02:14:55,123 NIOThread@1 INFO X - say() : {} , done', "a\n{}\nb"])
+@pytest.mark.parametrize(
+    "around", ["{}", "2026-11-23 02:14:55,123 NIOThread@1 INFO X - say() : {} , done", "a\n{}\nb"]
+)
 @pytest.mark.parametrize(("kind", "text", "secret"), KINDS)
 def test_wherever_it_stands(kind: str, text: str, secret: str, around: str) -> None:
     """H9: in a line of a log, and between other lines."""
