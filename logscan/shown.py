@@ -1,8 +1,8 @@
 r"""What may be shown of a text from outside: no control characters, no password of an address.
 
-Others write the log lines and the names. Control characters, terminal sequences and marks that change the reading
-direction are shown as ``\xNN`` or ``\uNNNN``. So a line never moves a cursor, colours a terminal or looks
-like another line.
+Others write the log lines and the names. Control characters, terminal sequences and marks that change the
+reading direction are shown as ``\xNN`` or ``\uNNNN``. So a line never moves a cursor, colours a terminal or
+looks like another line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ _UNSAFE = re.compile(
 _UNSAFE_IN_LINES = re.compile(_UNSAFE.pattern.replace("\x0a-", "\x0b-"))
 _USER = re.compile(r"(://)([^\s/\"'<>@]{0,512}+(?:@[^\s/\"'<>@]{1,256}+)*)@")
 _QUERY = re.compile(
-    r"([?&][\w.%-]{0,64}(?:signature|sig|token|key|secret|password|credential)=)[^&#\s\"'<>]+", re.IGNORECASE
+    r"([?&][\w.%-]{0,64}(?:signature|sig|token|key|secret|password|credential)=)[^&#\s\"'<>]*[^&#\s\"'<>:]",
+    re.IGNORECASE,
 )
 
 

@@ -185,7 +185,8 @@ class _Gatherer:
         for path, data in self._answers.items():
             if path.endswith(_BUNDLE_ANSWER):
                 base = "bundle/" + _safe(path.removesuffix(_BUNDLE_ANSWER))
-                yield from self._unzipped(data, f"management API {path}", base)
+                source = f"management API {path.removesuffix(_BUNDLE_ANSWER)}"
+                yield from self._unzipped(data, source, base)
 
     def _folder(self, path: str, base: str) -> Iterator[str]:
         """The texts of a bundle's folder. Links are not followed: they may lead anywhere."""

@@ -211,8 +211,8 @@ def _check(remembered: Remembered, name: str, data: bytes) -> None:
 def left_out_line(gathered: Gathered) -> str:
     """How many secrets were masked, but not searched for again."""
     return (
-        f"{gathered.remembered.left_out:,} secrets beyond {MAX_REMEMBERED:,} were masked where they have a name"
-        " or form, but not searched for in other files."
+        f"{gathered.remembered.left_out:,} secrets beyond {MAX_REMEMBERED:,} were masked where they have a"
+        " name or form, but not searched for in other files."
     )
 
 

@@ -1,9 +1,10 @@
 r"""Values that follow a secret name, in the structures of logs, traces, bundles and commands.
 
 A name is found by one search for the words of :mod:`secret_names`. What follows it is read by a small scanner
-for each structure: a JSON string at any depth of escaping (``\"password\":\"x\"``), an array, an object, a number, a
-pair of ``"name"`` and ``"value"`` in either order, an XML element, attribute or named element, a form or
-url-encoded pair, a header line with folded lines, a map as Java prints it, an option of a command, words.
+for each structure: a JSON string at any depth of escaping (``\"password\":\"x\"``), an array, an object,
+a number, a pair of ``"name"`` and ``"value"`` in either order, an XML element, attribute or named
+element, a form or url-encoded pair, a header line with folded lines, a map as Java prints it, an option of a
+command, words.
 
 The work is linear in the text. A scanner looks a bounded number of bytes back and ahead, or takes what it
 scanned into the value, and the search goes on after it.
@@ -13,15 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from logscan._support import secret_names as names
+from logscan._support.strings import bracket, string_end
 
 MAX_TAG = 1024
 """Bytes of an XML tag that are looked at on each side of a name."""
-MAX_BRACKET = 64 << 10
-"""Bytes of an array or object that are searched for its end."""
 _FOLDED_LINES = 32
 
 Place = tuple[int, int, str]
@@ -35,10 +34,6 @@ _AFTER = re.compile(
     rb"""(?P<mark>:=|={1,3}>?|:{1,2}|%%(?:25){0,4}3[ad]|,)(?P<blank>\s{0,64}+)""" % _QUOTE,
     re.IGNORECASE,
 )  # fmt: skip
-_STRING = {
-    quote: re.compile(rb"[^\\\n%c]*+(\\*+)(?:(%c)|(\n)|)" % (quote, quote)) for quote in (b'"', b"'", b"`")
-}
-_BRACKET = re.compile(rb"""[\[\]{}\n]|\\{0,15}["]""")
 _BARE = re.compile(rb"""(?:[^\s,;&\]}"'<>\\]|\\(?![nr"'\\]))++""")
 _WORDS = re.compile(rb"""(?:[^\r\n,"'<>\\&]|&(?!quot;|\#3[49];|lt;|amp;)|\\(?![nr"'\\]))++""")
 _ENCODED = re.compile(
@@ -101,7 +96,8 @@ _PROSE = re.compile(
 )
 _WORDLIKE = re.compile(rb"[a-z]+(?:ed|ing|ive|able|ible|ect|ent|ory|ary|al|ous|id|ful|less|ly)[.,:;!?)]*\Z")
 _CREDENTIALS = re.compile(
-    rb"""[ \t]{1,8}+["']?(?:(?i:basic|bearer|digest|negotiate|token|apikey|hmac)[ \t]{1,8}+)?([A-Za-z0-9+/=_.~:-]{8,}+)"""
+    rb"""[ \t]{1,8}+["']?(?:(?i:basic|bearer|digest|negotiate|token|apikey|hmac)[ \t]{1,8}+)?"""
+    rb"""([A-Za-z0-9+/=_.~:-]{8,}+)"""
 )
 
 
@@ -204,7 +200,7 @@ class _Name(NamedTuple):
             return opening.end(), string_end(data, opening.end(), opening[0])
         first = data[at : at + 1]
         if first in (b"[", b"{"):
-            return _bracket(data, at, broken or after["quote"] is not None)
+            return bracket(data, at, broken or after["quote"] is not None)
         return self._bare(after) if first not in (b"<", b"") else None
 
     def _bare(self, after: re.Match[bytes]) -> tuple[int, int] | None:
@@ -304,7 +300,7 @@ class _Name(NamedTuple):
                 if opening is not None:
                     return opening.end(), string_end(data, opening.end(), opening[0])
                 if data[begin : begin + 1] in (b"[", b"{"):
-                    return _bracket(data, begin, bool(quote))
+                    return bracket(data, begin, bool(quote))
                 return _span((_NUMBER if quote else _IN_MAP).match(data, begin))
             at = member.end()
         return None
@@ -319,63 +315,6 @@ class _Name(NamedTuple):
         found = _PROSE.match(self.data, self.right)
         if found is not None and not _WORDLIKE.match(found[1].lower()):
             yield found.span(1)
-
-
-def string_end(data: bytes, at: int, opening: bytes) -> int:
-    r"""Where a string ends whose opening quote is ``"``, ``\"``, ``\\\"``, ``&quot;`` …; else its line's end."""
-    quote = opening[-1:]
-    if quote not in _STRING:
-        found = _entity(opening.lower()).search(data, at)
-        return found.start() if found is not None else len(data)
-    depth = len(opening) - 1
-    pattern = _STRING[quote]
-    while True:
-        part = pattern.match(data, at)
-        if part is None or part.end() == at:
-            return min(at, len(data))
-        at = part.end()
-        marks = len(part[1])
-        if part[2] is not None:
-            if marks < depth or marks % (2 * (depth + 1)) == depth:
-                return at - 1 - min(marks, depth)
-        elif part[3] is not None:
-            return at - 1
-        elif at >= len(data):
-            return at
-
-
-@lru_cache(maxsize=256)
-def _entity(opening: bytes) -> re.Pattern[bytes]:
-    return re.compile(b"(?i:" + re.escape(opening) + rb")|[\r\n\"']")
-
-
-def _bracket(data: bytes, at: int, many_lines: bool) -> tuple[int, int] | None:
-    """What stands between brackets; ``None``: nothing, or the name of a variable."""
-    begin, depth, limit = at + 1, 0, min(len(data), at + MAX_BRACKET)
-    while at < limit:
-        found = _BRACKET.search(data, at, limit)
-        if found is None:
-            return begin, limit
-        at = found.end()
-        mark = found[0]
-        if mark == b"\n":
-            if not many_lines:
-                return begin, at - 1
-        elif mark in b"[{":
-            depth += 1
-        elif mark in b"]}":
-            depth -= 1
-            if depth <= 0:
-                inside = data[begin : at - 1]
-                return (
-                    None
-                    if re.fullmatch(rb"[\w.$-]{0,128}", inside) and data[begin - 1] == 123
-                    else (begin, at - 1)
-                )
-        else:
-            end = string_end(data, at, mark)
-            at = end + len(mark)
-    return begin, limit
 
 
 def _value_first(data: bytes) -> Iterator[Place]:

@@ -145,8 +145,8 @@ _SESSION = (
         rb"[ \t]{0,16}([0-9A-Fa-f]++)"
     ),
     re.compile(rb"TLS session ticket:\r?\n((?:[ \t]{0,16}[0-9a-f]{4} - [^\n]*+\n?)++)"),
-    re.compile(rb"(?<![\w])(?:CLIENT|SERVER|EXPORTER|EARLY)_[A-Z0-9_]{1,64}+ [0-9a-fA-F]{64} ([0-9a-fA-F]{32,}+)"),
-    re.compile(rb"(?<![\w])RSA (?:Session-ID:)?[0-9a-fA-F]{16,64}+ (?:Master-Key:)?([0-9a-fA-F]{96})"),
+    re.compile(rb"(?:CLIENT|SERVER|EXPORTER|EARLY)_[A-Z0-9_]{1,64}+ [0-9a-fA-F]{64} ([0-9a-fA-F]{32,}+)"),
+    re.compile(rb"RSA (?:Session-ID:)?[0-9a-fA-F]{16,64}+ (?:Master-Key:)?([0-9a-fA-F]{96})"),
 )  # fmt: skip
 
 
@@ -214,7 +214,8 @@ _ISSUERS = re.compile(
 _MAIL = re.compile(rb"(?:@|%40)(?=(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![\w-]))")
 _LOCAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
 _OF_A_NAME = re.compile(
-    rb"(?i)(?:emailaddress|\be|1\.2\.840\.113549\.1\.9\.1|rfc822(?:name)?|email)(?: ?[=:] ?|\\?[\"']\s?:\s?\\?[\"'])\Z|(?:ssh|sftp|git|ftp):(?:\\?/){2}\Z"
+    rb"(?i)(?:emailaddress|\be|1\.2\.840\.113549\.1\.9\.1|rfc822(?:name)?) ?[=:] ?\Z"
+    rb"|(?:ssh|sftp|git|ftp):(?:\\?/){2}\Z"
 )
 
 

@@ -1,8 +1,8 @@
 """Redaction: what must not leave the company is masked, and counted by kind.
 
-Private keys, credentials in headers, cookies, API keys, passwords, tokens, values of query strings, session
-secrets, keys of providers, card numbers, the persons in mail addresses. Names stay, so that a reader sees what
-stood there. Every finder gives places in the text as it is; what they give together is masked at once.
+Private keys, credentials in headers, cookies, API keys, passwords, tokens, values of query strings,
+session secrets, keys of providers, card numbers, the persons in mail addresses. Names stay, so that a reader
+sees what stood there. Every finder gives places in the text as it is; what they give is masked at once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def redact_bytes(data: bytes, counts: Counter[str], seen: Seen | None = None) ->
     done = 0
     for begin, end, kind in joined(place for finder in _FINDERS for place in finder(data)):
         secret = data[begin:end]
-        parts += data[done:begin], _mask(secret, kind)
+        parts += data[done:begin], _mask(data, begin, secret, kind)
         done = end
         counts[kind] += 1
         if seen is not None:
@@ -65,9 +65,19 @@ def joined(found: Iterable[Place]) -> Iterator[Place]:
 _LABEL = re.compile(rb"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
 
 
-def _mask(secret: bytes, kind: str) -> bytes:
+_UNQUOTED = re.compile(rb"""(\\{0,15}["'])\s{0,16}:\s{0,16}([\[{]?)\Z""")
+
+
+def _mask(data: bytes, begin: int, secret: bytes, kind: str) -> bytes:
+    """What stands in place of a secret; in JSON it is quoted where the secret was a number or a list."""
     label = _LABEL.match(secret) if kind == places.PRIVATE_KEY else None
-    return b"-----%s REMOVED-----" % label[1] if label is not None else MASK.encode()
+    if label is not None:
+        return b"-----%s REMOVED-----" % label[1]
+    json = _UNQUOTED.search(data[max(begin - 48, 0) : begin])
+    if json is None:
+        return MASK.encode()
+    quoted = json[1] + MASK.encode() + json[1]
+    return quoted + b":" + quoted if json[2] == b"{" else quoted
 
 
 _PLAIN_HEADER = re.compile(rb"(?i)(\r\n(?:proxy-authorization|authorization|cookie):[ \t]*)([^\r\n]+)")

@@ -1,8 +1,8 @@
 """What was masked is remembered for the run, and searched for in everything that goes out.
 
-A secret that has a name in one file stands in another without one: a password in a sentence, a token in the body
-of an answer. So what the first pass found is searched for in all files, as it is and in the forms that programs
-write it in (url-encoded, escaped for JSON and XML, base64). It is kept in memory only.
+A secret that has a name in one file stands in another without one: a password in a sentence, a token in the
+body of an answer. So what the first pass found is searched for in all files, as it is and in the forms that
+programs write it in (url-encoded, escaped for JSON and XML, base64). It is kept in memory only.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Remembered:
     """The secrets of a run.
 
     Args:
-        known: names that support must read: of organizations, proxies, keystores, hosts. They are never searched
-            for, even where they stood as the value of a secret name.
+        known: names that support must read: of organizations, proxies, keystores, hosts. They are never
+            searched for, even where they stood as the value of a secret name.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
@@ -59,11 +59,11 @@ class Remembered:
         if kind in _NOT_REMEMBERED:
             return
         whole = secret.strip()
+        parts = {part for part in whole[: 8 * MOST].translate(_PARTS).split() if names.is_opaque(part)}
         if kind in _STRONG and b" " not in whole:
-            self._keep(whole, kind)
-        for part in whole[: 8 * MOST].translate(_PARTS).split():
-            if names.is_opaque(part):
-                self._keep(part, kind)
+            parts.add(whole)
+        for part in parts:
+            self._keep(part, kind)
 
     def _keep(self, secret: bytes, kind: str) -> None:
         secret = secret[:MOST]
@@ -92,11 +92,12 @@ def forms_of(secret: bytes) -> set[bytes]:
     forms = {secret}
     if "\ufffd" not in text:
         forms |= {
-            quote(text, safe="").encode(), quote_plus(text).encode(), quote(text).encode(), escape(text).encode(),
-            json.dumps(text)[1:-1].encode(), json.dumps(text, ensure_ascii=False)[1:-1].encode(),
+            quote(text, safe="").encode(), quote_plus(text).encode(), quote(text).encode(),
+            escape(text).encode(), json.dumps(text)[1:-1].encode(),
+            json.dumps(text, ensure_ascii=False)[1:-1].encode(),
         }  # fmt: skip
     for shift in range(3):
-        # Inside a longer text the base64 of a secret has one of three forms; its ends depend on the neighbours.
+        # Inside a longer text the base64 of a secret has one of three forms; the ends hold bits of others.
         for encode in (b64encode, urlsafe_b64encode):
             encoded = encode(bytes(shift) + secret)
             whole = 4 * ((shift + len(secret)) // 3)

@@ -1,7 +1,7 @@
 """Which names hold a secret, and which values of such names are none.
 
-All functions take lower-case bytes. A name counts by its end: ``db.password`` and ``X-Api-Key`` hold a secret,
-``passwordPolicy`` and ``token_type`` hold none.
+A name counts by its end: ``db.password`` and ``x-api-key`` hold a secret, ``passwordPolicy`` and
+``token_type`` hold none. All functions but the last two take names in lower case.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ _HEADER = (
 _SESSION = rb"j?session[-_. ]?id|sess[-_]?id|asp\.net_sessionid|samlresponse|samlrequest|saml[-_]?art"
 _TOKEN = rb"tokens?|bearer|jwt|assertion|csrf|xsrf"
 _BEFORE_KEY = (
-    b"api app access private secret encryption signing shared account master consumer subscription function host"
-    b" license storage webhook hmac cipher auth aes ssh service"
+    b"api app access private secret encryption signing shared account master consumer subscription"
+    b" function host license storage webhook hmac cipher auth aes ssh service"
 ).split()
 _KEY = rb"(?:%s)[-_. ]?key" % b"|".join(_BEFORE_KEY)
 _PASS = rb"pass(?:words?|wort|wd|w|[-_. ]?phrase|code)?|pwd|kennwort|secrets?|credentials?"
 _OTHER = (
     rb"x-(?:amz|goog|hub)-signature(?:-256)?|(?:authori[sz]ation|auth|verification|one[-_]?time|mfa|activation)"
     rb"[-_. ]?code|code[-_]?verifier|_auth|x-auth|security[-_. ]?answer|connection[-_]?string|mnemonic"
+    rb"|verifyapikey\.[a-z0-9_.-]{1,64}\.client_id"  # Apigee's name for the API key itself
 )
 _SHORT = rb"otp|totp|pin|m?pin|sid|sig|cvv2?|cvc2?|tan|psk|pw|pat"
 """Short words count alone or after a mark: ``card.pin``, but not ``spin``."""
 
 CORE = re.compile(
     # Every branch begins with a letter, so that the search skips all others: half the time.
-    rb"authori[sz]ation|cookies?2?|session[-_. ]?id|sess[-_]?id|samlre(?:sponse|quest)|saml[-_]?art|tokens?|bearer|jwt"
-    rb"|assertion|csrf|xsrf|pass(?:words?|wort|wd|w|[-_. ]?phrase|code)?|pwd|kennwort|secrets?|credentials?"
-    rb"|x-(?:amz|goog|hub)-signature|x-auth|verification[-_. ]?code|one[-_]?time[-_. ]?code|mfa[-_. ]?code"
-    rb"|activation[-_. ]?code|auth[-_. ]?code|code[-_]?verifier|_auth|security[-_. ]?answer|connection[-_]?string"
-    rb"|mnemonic|"
+    rb"authori[sz]ation|cookies?2?|session[-_. ]?id|sess[-_]?id|samlre(?:sponse|quest)|saml[-_]?art|tokens?"
+    rb"|bearer|jwt|assertion|csrf|xsrf|pass(?:words?|wort|wd|w|[-_. ]?phrase|code)?|pwd|kennwort"
+    rb"|secrets?|credentials?|x-(?:amz|goog|hub)-signature|x-auth|verification[-_. ]?code"
+    rb"|one[-_]?time[-_. ]?code|mfa[-_. ]?code|activation[-_. ]?code|auth[-_. ]?code"
+    rb"|code[-_]?verifier|_auth|security[-_. ]?answer"
+    rb"|connection[-_]?string|mnemonic|"
     + b"|".join(word + rb"[-_. ]?key" for word in _BEFORE_KEY)
     + b"|"
     + b"|".join(word + rb"(?![a-z])" for word in b"otp pin sid sig cvv cvc tan psk pw pat".split())
@@ -65,14 +67,17 @@ _NOT_SECRET = re.compile(
 )
 
 PLAIN = frozenset(
-    b"null none nil true false yes no on off undefined empty string str int integer number boolean bool bytes"
-    b" object array required optional mandatory expired invalid missing wrong incorrect present absent unknown"
-    b" hidden redacted masked removed n/a na not set unset is was are has and or the a an in of for to be must"
-    b" should cannot can could will would may might too also already never only still accepted rejected denied"
-    b" refused revoked valid correct malformed protected encrypted disabled enabled available unavailable"
-    b" ok changed reset used unused needed given blank default found authentication authorization header"
-    b" token tokens credentials scheme auth realm error failed failure type required. function return new"
-    b" this that it from with case void var let const len".split()
+    (
+        b"a absent accepted already also an and are array auth authentication authorization available "
+        b"be blank bool boolean bytes can cannot case changed const correct could credentials default "
+        b"denied disabled empty enabled encrypted error expired failed failure false for found from "
+        b"function given has header hidden in incorrect int integer invalid is it len let malformed "
+        b"mandatory masked may might missing must n/a na needed never new nil no none not null number "
+        b"object of off ok on only optional or present protected realm redacted refused rejected "
+        b"removed required required. reset return revoked scheme set should still str string that the "
+        b"this to token tokens too true type unavailable undefined unknown unset unused used valid var "
+        b"void was will with would wrong yes "
+    ).split()
 )
 """Words that stand where a secret could, and are none."""
 _STARS = re.compile(rb"[*\s]*\Z")
