@@ -22,6 +22,7 @@ from logscan._support.strings import bracket, string_end
 MAX_TAG = 1024
 """Bytes of an XML tag that are looked at on each side of a name."""
 _FOLDED_LINES = 32
+_JOINED_STRINGS = 8
 
 Place = tuple[int, int, str]
 """Begin and end of a secret, and its kind."""
@@ -31,7 +32,8 @@ _OPENING = re.compile(_QUOTE, re.IGNORECASE)
 _ESCAPE = re.compile(rb"\\(?:u[0-9a-f]{4}|[nrtbf])(?=[a-z_$-])|%(?:25){0,4}[2-7][0-9a-f](?=[a-z_$-])")
 _AFTER = re.compile(
     rb"""(?P<quote>%s)?(?P<close>[\])]{0,2})(?P<gap>[ \t]*+)"""
-    rb"""(?P<mark>:=|={1,3}>?|:{1,2}|%%(?:25){0,4}3[ad]|,)(?P<blank>\s{0,64}+)""" % _QUOTE,
+    rb"""(?P<mark>:=|={1,3}>?|:{1,2}|%%(?:25){0,4}3[ad]|,)(?P<blank>\s{0,64}+)"""
+    rb"""(?:%%(?:25){0,4}20)?""" % _QUOTE,
     re.IGNORECASE,
 )  # fmt: skip
 _BARE = re.compile(rb"""(?:[^\s,;&\]}"'<>\\]|\\(?![nr"'\\]))++""")
@@ -81,9 +83,12 @@ _VALUE_FIRST = re.compile(
     rb"""(\\{0,15}["'])(?:value|val|content)\1\s{0,64}+:\s{0,64}+(\\{0,15}["'])""", re.IGNORECASE
 )
 _NAME_NEXT = re.compile(
-    rb"""\s{0,64}+,\s{0,64}+(\\{0,15}["'])(?:name|key|id|header|variable|field)\1\s{0,64}+:\s{0,64}+\1([^"'\\\s]{1,128}+)\1""",
+    rb"""\s{0,64}+(?=,\s{0,64}(\\{0,15}["']))"""
+    rb"""(?:,\s{0,64}+\1\w{1,32}\1\s{0,64}+:\s{0,64}+(?:\1[^"'\\\n]{0,256}\1|[\w.-]{1,32})\s{0,64}+){0,3}?"""
+    rb""",\s{0,64}+\1(?:name|key|id|header|variable|field)\1\s{0,64}+:\s{0,64}+\1([^"'\\\s]{1,128}+)\1""",
     re.IGNORECASE,
 )
+_JOINED = re.compile(rb"""["']\s{0,16}\+\s{0,16}(["'])""")
 _OPTION = re.compile(rb"-{1,2}[a-z][\w.-]*\Z")
 _OPTION_VALUE = re.compile(
     rb"""(?:[ \t]++|=|(?<=\w)['"]\s*,\s*(?=['"]))(?!-[A-Za-z-])(?:(?:pass|password):)?"""
@@ -184,6 +189,7 @@ class _Name(NamedTuple):
             if value is not None:
                 yield value
                 yield from self._folded(value, after)
+                yield from self._joined(value)
         elif after["quote"] and before[: -len(after["quote"])][-1:] == b"(":
             opening = _OPENING.match(data, after.end())
             if opening is not None:
@@ -244,6 +250,15 @@ class _Name(NamedTuple):
                 return
             yield fold.span(2)
             at = fold.end()
+
+    def _joined(self, value: tuple[int, int]) -> Iterator[tuple[int, int]]:
+        """Strings that a script joins: ``"Bearer " + "…"``."""
+        for _ in range(_JOINED_STRINGS):
+            joint = _JOINED.match(self.data, value[1])
+            if joint is None:
+                return
+            value = joint.end(), string_end(self.data, joint.end(), joint[1])
+            yield value
 
     def _element(self, opening: bytes) -> Iterator[tuple[int, int]]:
         """The text of ``<Password>``."""

@@ -47,12 +47,15 @@ _USER = re.compile(
 )
 _USERINFO = re.compile(rb"([^\s/\"'<>\\]{1,512})@")
 _USERINFO_ENCODED = re.compile(rb"(?:[^\s\"'<>&%]|%(?!(?:25)?(?:2[fF]|40))){1,512}+(?=%(?:25)?40)")
+_ORACLE = re.compile(rb"jdbc:oracle:\w{1,8}:([^\s/@\"']{1,128}+/[^\s@\"']{1,128}+)@")
 _USER_ALONE = (b"ssh", b"sftp", b"git", b"git+ssh", b"ftp", b"ldap", b"imap", b"smtp", b"s3")
 """Schemes whose user name alone is no secret."""
 
 
 def credentials_in_addresses(data: bytes) -> Iterator[Place]:
     """User and password before the host of an address."""
+    for found in _ORACLE.finditer(data):
+        yield *found.span(1), "credentials in an address"
     for scheme in _USER.finditer(data):
         if scheme[1] is None:
             user = _USERINFO_ENCODED.match(data, scheme.end())
@@ -97,10 +100,10 @@ def query_values(data: bytes) -> Iterator[Place]:
 
 _WORD = rb"""(?:'[^'\n]*+|"(?:\\.|[^"\\\n])*+|(?:\\.|[^\s"'\\])++)"""
 _CURL = re.compile(
-    rb"(?<![^\s\"'\[,(])(?:(?P<user>-u|-U|--user|--proxy-user|-x|--proxy|--preproxy|--cert|-E|--proxy-cert)"
+    rb"(?<![^\s\"'\[,(])(?:(?P<user>-[sSkviLfgGnN0-9]{0,8}[uU]|--user|--proxy-user|-x|--proxy|--preproxy|--cert|-E|--proxy-cert)"
     rb"|(?P<cookie>-b|--cookie)"
     rb"|(?P<all>--pass|--proxy-pass|--oauth2-bearer|--tlspassword|--proxy-tlspassword|--http-passw(?:or)?d)"
-    rb"|(?P<tool>(?:sshpass|ldapsearch|ldapmodify|redis-cli|mysql|mysqldump)\s[^\n|;]{0,120}?-[pwa]))"
+    rb"|(?P<tool>(?:sshpass|ldapsearch|ldapmodify|redis-cli|mysql|mysqldump|https?)\s(?:[^\n|;]{0,120}?\s)??-[pwa]))"
     rb"(?P<gap>[ \t]++|=|['\"],\s?(?=['\"])|)(?P<word>%s)" % _WORD
 )
 _COLON = re.compile(rb"[^:]*+:(?!//|\\)")

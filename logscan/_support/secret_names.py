@@ -27,7 +27,7 @@ _PASS = rb"pass(?:words?|wort|wd|w|[-_. ]?phrase|code)?|pwd|kennwort|secrets?|cr
 _OTHER = (
     rb"x-(?:amz|goog|hub)-signature(?:-256)?|(?:authori[sz]ation|auth|verification|one[-_]?time|mfa|activation)"
     rb"[-_. ]?code|code[-_]?verifier|_auth|x-auth|security[-_. ]?answer|connection[-_]?string|mnemonic"
-    rb"|verifyapikey\.[a-z0-9_.-]{1,64}\.client_id"  # Apigee's name for the API key itself
+    rb"|query[-_]?string|verifyapikey\.[a-z0-9_.-]{1,64}\.client_id"  # Apigee's name for the API key itself
 )
 _SHORT = rb"otp|totp|pin|m?pin|sid|sig|cvv2?|cvc2?|tan|psk|pw|pat"
 """Short words count alone or after a mark: ``card.pin``, but not ``spin``."""
@@ -39,7 +39,7 @@ CORE = re.compile(
     rb"|secrets?|credentials?|x-(?:amz|goog|hub)-signature|x-auth|verification[-_. ]?code"
     rb"|one[-_]?time[-_. ]?code|mfa[-_. ]?code|activation[-_. ]?code|auth[-_. ]?code"
     rb"|code[-_]?verifier|_auth|security[-_. ]?answer"
-    rb"|connection[-_]?string|mnemonic|"
+    rb"|connection[-_]?string|mnemonic|query[-_]?string|"
     + b"|".join(word + rb"[-_. ]?key" for word in _BEFORE_KEY)
     + b"|"
     + b"|".join(word + rb"(?![a-z])" for word in b"otp pin sid sig cvv cvc tan psk pw pat".split())

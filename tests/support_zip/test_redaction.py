@@ -83,13 +83,10 @@ TEXTS = {
 
 
 def cpu(text: str) -> float:
-    """Processor seconds of one masking, the better of two."""
-    best = 1e9
-    for _ in range(2):
-        begun = time.process_time()
-        redact(text, Counter())
-        best = min(best, time.process_time() - begun)
-    return best
+    """Processor seconds of one masking."""
+    begun = time.process_time()
+    redact(text, Counter())
+    return time.process_time() - begun
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -98,7 +95,7 @@ def test_linear_cost(name: str) -> None:
     part = TEXTS[name]
     small, large = ((part * (size // len(part) + 1))[:size] for size in (16 << 10, 64 << 10))
     floor = 0.004
-    assert cpu(large) / max(cpu(small), floor) < 8
+    assert any(cpu(large) / max(cpu(small), floor) < 8 for _ in range(2))
 
 
 WORDS = st.sampled_from(
