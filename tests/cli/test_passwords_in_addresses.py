@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
 import pickle
+import threading
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -12,7 +17,7 @@ from logscan._reading import remote
 from logscan._reading.paths import list_streams
 from logscan.errors import InputError, problem_of
 from logscan.shown import without_password
-from support.command import logscan
+from support.command import SAMPLES, logscan
 
 SECRET = "SECRETPW"
 CLOSED = f"://u:{SECRET}@127.0.0.1:1/x.log"
@@ -85,3 +90,52 @@ def test_the_address_opens_by_what_it_holds(tmp_path: Path) -> None:
         assert problem_of(path, InputError(f"{path}: gone")).path == "memory://***@h/m11.log"
     finally:
         fs.rm(name)
+
+
+class _Behind(http.server.SimpleHTTPRequestHandler):
+    """Files for those who give the password."""
+
+    protocol_version = "HTTP/1.1"
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """A file, or 401."""
+        given = self.headers.get("Authorization", "")
+        self.asked.append(given)
+        if given != "Basic " + base64.b64encode(f"u:{SECRET}".encode()).decode():
+            self.send_error(401)
+            return
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+def test_store_history_and_reports_hold_none(tmp_path: Path) -> None:
+    """M11: a store, a history, a search and reports carry the masked address, and the file opens by the real one."""
+    pytest.importorskip("aiohttp")
+    handler = partial(_Behind, directory=str(SAMPLES / "no-keystore"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    shown = f"http://***@127.0.0.1:{server.server_address[1]}/system.log"
+    path = shown.replace("***", f"u:{SECRET}")
+    try:
+        for number, arguments in enumerate(
+            [
+                ("report", path, "--history", "kept", "--by", "host", "--format", "json"),
+                ("ingest", path, "--store", "st"),
+                ("ingest", path, "--store", "st"),
+                ("search", "-H", "--prefix", "router01", path),
+            ]
+        ):
+            done = logscan(*arguments, cwd=tmp_path, no_proxy="127.0.0.1", NO_PROXY="127.0.0.1")
+            assert done.returncode == 0, done.stderr.decode()
+            (tmp_path / f"out{number}").write_bytes(done.stdout + done.stderr)
+    finally:
+        server.shutdown()
+        server.server_close()
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
+    for number in (0, 3):
+        assert shown in (tmp_path / f"out{number}").read_text()
+    assert b" 1 known" in (tmp_path / "out2").read_bytes()
