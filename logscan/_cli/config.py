@@ -76,4 +76,4 @@ def _masked(value: Any) -> Any:
     """A value without the passwords in its addresses, commands and notes."""
     if isinstance(value, list | tuple):
         return [_masked(part) for part in value]
-    return redact(value, Counter()) if isinstance(value, str) else value
+    return redact(value, Counter(), personal=False) if isinstance(value, str) else value

@@ -14,6 +14,7 @@ from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from logscan._diagnosis.result import Diagnosis
 from logscan._evidence import bundle
@@ -280,7 +281,8 @@ class _Gatherer:
                 done.leave_out(path, "no failing connection in it")
                 continue
             counts: Counter[str] = Counter()
-            excerpt = cut(path, connections, lambda payload, counts=counts: redact_payload(payload, counts))  # type: ignore[misc]
+            masked = partial(redact_payload, counts=counts, seen=done.remembered.add)
+            excerpt = cut(path, connections, masked)
             stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
             for link, data in excerpt.files.items():
                 name = (

@@ -79,7 +79,7 @@ class Gathered:
     def text(self, name: str, data: bytes | str, source: str) -> str:
         """Add a text of others, with its secrets masked."""
         counts: Counter[str] = Counter()
-        raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else _as_utf8(data)
         return self.add(name, redact_bytes(raw, counts, self.remembered.add), source, counts)
 
     def own_text(self, name: str, text: str, source: str) -> str:
@@ -108,6 +108,17 @@ class Gathered:
         data = text.encode("utf-8", "surrogateescape")
         places = list(joined(self.remembered.places(data)))
         return _without(data, places).decode("utf-8", "surrogateescape")
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """A text in UTF-8: in UTF-16 no secret would be found."""
+    head = data[:4096]
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").encode()
+    if head.count(0) * 3 > len(head):
+        code = "utf-16-le" if head[1::2].count(0) >= head[::2].count(0) else "utf-16-be"
+        return data.decode(code, "replace").encode()
+    return data
 
 
 def _without(data: bytes, places: Sequence[Place], *, same_length: bool = False) -> bytes:
@@ -191,20 +202,21 @@ def write(gathered: Gathered, file: IO[bytes], now: datetime | None = None) -> N
             for item in gathered.items:
                 archive.writestr(item.name, item.data)
         with zipfile.ZipFile(made) as archive:
+            for number, name in enumerate(archive.namelist(), 1):
+                where = f"the name of file {number} in the zip"
+                _check(gathered.remembered, where, name.encode("utf-8", "surrogateescape"))
             for name in archive.namelist():
                 _check(gathered.remembered, name, archive.read(name))
         made.seek(0)
         shutil.copyfileobj(made, file, 1 << 20)
 
 
-def _check(remembered: Remembered, name: str, data: bytes) -> None:
-    whole = b"\n".join((name.encode("utf-8", "surrogateescape"), data))
-    for begin, _, kind in remembered.places(whole):
-        place = "the name of" if begin <= len(name) else "byte"
-        where = f"{place} {name}" if begin <= len(name) else f"{name}, {place} {begin - len(name) - 1:,}"
+def _check(remembered: Remembered, where: str, data: bytes) -> None:
+    found = next(remembered.places(data), None)
+    if found is not None:
         raise OutputError(
-            f"{where}: a {kind} that was masked elsewhere is still there; nothing was written",
-            "leave out the file that it comes from, and report this: --review lists the files",
+            f"{where}, byte {found[0]:,}: a {found[2]} that was masked elsewhere is still there; nothing was written",
+            "rename or leave out the file that it comes from: --review lists the files",
         )
 
 

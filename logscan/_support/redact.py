@@ -19,23 +19,32 @@ MASK = "***"
 
 _FINDERS: tuple[Callable[[bytes], Iterator[Place]], ...] = (
     places.private_keys, places.session_secrets, places.assertions, named, shaped, places.scheme_credentials,
-    places.options, places.credentials_in_addresses, places.query_values, places.personal_data,
+    places.options, places.credentials_in_addresses, places.query_values,
 )  # fmt: skip
 Seen = Callable[[bytes, str], None]
 """Takes a secret and its kind."""
 
 
-def redact(text: str, counts: Counter[str], seen: Seen | None = None) -> str:
-    """The text without secrets; what was masked is added to ``counts``, each secret is given to ``seen``."""
-    data = redact_bytes(text.encode("utf-8", "surrogateescape"), counts, seen)
+def redact(text: str, counts: Counter[str], seen: Seen | None = None, *, personal: bool = True) -> str:
+    """The text without secrets; what was masked is added to ``counts``, each secret is given to ``seen``.
+
+    Args:
+        text: of any kind.
+        counts: takes the number of what was masked, by kind.
+        seen: takes each secret and its kind.
+        personal: card numbers and the persons in mail addresses are masked, too.
+    """
+    data = redact_bytes(text.encode("utf-8", "surrogateescape"), counts, seen, personal=personal)
     return data.decode("utf-8", "surrogateescape")
 
 
-def redact_bytes(data: bytes, counts: Counter[str], seen: Seen | None = None) -> bytes:
+def redact_bytes(
+    data: bytes, counts: Counter[str], seen: Seen | None = None, *, personal: bool = True
+) -> bytes:
     """The same for the bytes of a text."""
     parts: list[bytes] = []
     done = 0
-    for begin, end, kind in joined(place for finder in _FINDERS for place in finder(data)):
+    for begin, end, kind in _places(data, personal):
         secret = data[begin:end]
         parts += data[done:begin], _mask(data, begin, secret, kind)
         done = end
@@ -46,6 +55,11 @@ def redact_bytes(data: bytes, counts: Counter[str], seen: Seen | None = None) ->
         return data
     parts.append(data[done:])
     return b"".join(parts)
+
+
+def _places(data: bytes, personal: bool) -> Iterator[Place]:
+    finders = (*_FINDERS, places.personal_data) if personal else _FINDERS
+    return joined(place for finder in finders for place in finder(data))
 
 
 def joined(found: Iterable[Place]) -> Iterator[Place]:
@@ -80,14 +94,20 @@ def _mask(data: bytes, begin: int, secret: bytes, kind: str) -> bytes:
     return quoted + b":" + quoted if json[2] == b"{" else quoted
 
 
-_PLAIN_HEADER = re.compile(rb"(?i)(\r\n(?:proxy-authorization|authorization|cookie):[ \t]*)([^\r\n]+)")
+_TEXT_BYTES = bytes((9, 10, 13, *range(32, 127), *range(128, 256)))
+"""All but control characters: every TLS record holds some."""
 
 
-def redact_payload(payload: bytes, counts: Counter[str]) -> bytes:
-    """A packet's plain HTTP (a CONNECT request) with credentials masked, byte for byte of the same length."""
-
-    def masked(found: re.Match[bytes]) -> bytes:
-        counts["header in a packet"] += 1
-        return found[1] + b"*" * len(found[2])
-
-    return _PLAIN_HEADER.sub(masked, payload)
+def redact_payload(payload: bytes, counts: Counter[str], seen: Seen | None = None) -> bytes:
+    """A packet's plain text (a CONNECT request) with its secrets masked, byte for byte of the same length."""
+    if payload.translate(None, _TEXT_BYTES):
+        return payload
+    parts: list[bytes] = []
+    done = 0
+    for begin, end, kind in _places(payload, personal=False):
+        counts[f"{kind} in a packet"] += 1
+        parts += payload[done:begin], b"*" * (end - begin)
+        done = end
+        if seen is not None:
+            seen(payload[begin:end], kind)
+    return b"".join((*parts, payload[done:]))

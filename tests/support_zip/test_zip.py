@@ -19,7 +19,7 @@ from logscan._jobs.diagnose import diagnose
 from logscan._jobs.gather import ZIP_ERRORS, gather
 from logscan._support import archive, remembered
 from logscan._support.archive import Gathered
-from logscan._support.redact import redact
+from logscan._support.redact import redact, redact_payload
 from logscan._support.remembered import Remembered
 from logscan.errors import OutputError
 from support.command import ROOT, logscan
@@ -160,6 +160,37 @@ def test_a_secret_that_is_left_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> 
     archive.write(gathered, out)
     with zipfile.ZipFile(out) as opened:
         assert opened.read("b.bin") == b"\x00***"
+
+
+def test_a_secret_in_a_name_is_not_shown() -> None:
+    """H9: where the name of a file holds a secret, the message gives its number."""
+    gathered = Gathered()
+    gathered.text("a.txt", f"password={SECRET}", "a")
+    gathered.text(f"trace/{SECRET}.xml", "<x/>", "b")
+    with pytest.raises(OutputError, match=r"^the name of file 3 in the zip, byte 6: a secret") as raised:
+        archive.write(gathered, io.BytesIO())
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_wide_texts_are_masked(code: str) -> None:
+    """H9: a text in UTF-16 is masked like another, with or without a mark at its begin."""
+    gathered = Gathered()
+    gathered.text("a.xml", f"<Password>{SECRET}</Password>".encode(code), "a")
+    assert gathered.items[0].data == b"<Password>***</Password>"
+
+
+def test_packets_are_masked_like_texts() -> None:
+    """H9: what a packet says in plain text is masked byte for byte; other packets stay."""
+    counts: Counter[str] = Counter()
+    seen: list[bytes] = []
+    payload = f"GET /a?apikey=k7 HTTP/1.1\r\nX-Api-Key: {SECRET}\r\n\r\n".encode()
+    masked = redact_payload(payload, counts, lambda secret, _: seen.append(secret))
+    assert len(masked) == len(payload)
+    assert SECRET.encode() not in masked
+    assert SECRET.encode() in seen
+    assert masked.endswith(b"\r\n\r\n")
+    assert redact_payload(b"\x16\x03\x01password=x7", Counter()) == b"\x16\x03\x01password=x7"
 
 
 def test_names_and_sources_are_clean() -> None:
