@@ -215,7 +215,8 @@ def _check(remembered: Remembered, where: str, data: bytes) -> None:
     found = next(remembered.places(data), None)
     if found is not None:
         raise OutputError(
-            f"{where}, byte {found[0]:,}: a {found[2]} that was masked elsewhere is still there; nothing was written",
+            f"{where}, byte {found[0]:,}: a {found[2]} that was masked elsewhere is still there;"
+            " nothing was written",
             "rename or leave out the file that it comes from: --review lists the files",
         )
 
