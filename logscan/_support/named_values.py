@@ -96,9 +96,10 @@ _OPTION_VALUE = re.compile(
 )
 _FROM_ELSEWHERE = re.compile(rb"['\"]?(?:env|file|fd|stdin)(?::|\b)")
 _PROSE = re.compile(
-    rb"""[ \t]{1,8}+(?:is|was|are|=|to)[ \t:]{1,8}+(?:set[ \t]to[ \t])?["'`]?+([^\s"'`,;]{3,256}+)""",
+    rb"""[ \t]{1,8}+(?:is|was)[ \t:]{1,8}+(?:set[ \t]to[ \t])?["'`]?+([^\s"'`,;]{3,256}+)""",
     re.IGNORECASE,
 )
+_KEY_IN_WORDS = re.compile(rb" key\Z")
 _WORDLIKE = re.compile(rb"[a-z]+(?:ed|ing|ive|able|ible|ect|ent|ory|ary|al|ous|id|ful|less|ly)[.,:;!?)]*\Z")
 _CREDENTIALS = re.compile(
     rb"""[ \t]{1,8}+["']?(?:(?i:basic|bearer|digest|negotiate|token|apikey|hmac)[ \t]{1,8}+)?"""
@@ -226,7 +227,11 @@ class _Name(NamedTuple):
                 return _span(_IN_MAP.match(data, at))
             return _span(_LINE[self._enclosing()].match(data, at))
         if mark[:1] == b":" and after["blank"]:
-            return _span(_WORDS.match(data, at))
+            words = _WORDS.match(data, at)
+            first = words[0].split(maxsplit=1)[:1] if words is not None else []
+            if first and _KEY_IN_WORDS.search(self.word) and not names.is_opaque(first[0]):
+                return None  # private key: the alias has one
+            return _span(words)
         return _span(_BARE.match(data, at))
 
     def _enclosing(self) -> bytes:

@@ -72,6 +72,8 @@ def credentials_in_addresses(data: bytes) -> Iterator[Place]:
 
 _QUERY = re.compile(rb"(?<=[A-Za-z0-9/_.~%-])\?([^\s\"'<>\]})?]{1,65536}+)")
 _PAIR = re.compile(rb"([^=&;]{0,256}+)(=?)([^&;]*+)[&;]?(?:amp;|(?<=&)#38;)?")
+_FORMAT = re.compile(rb"format=(?:bundle|json|xml|csv)(?![\w-])")
+"""A value that logscan's own hints show."""
 _KEY_OF_PAIR = re.compile(rb"[A-Za-z0-9_.~%\[\]-]+\Z")
 
 
@@ -92,7 +94,7 @@ def query_values(data: bytes) -> Iterator[Place]:
             if first and not _KEY_OF_PAIR.match(pair[1]):
                 break
             first = False
-            if pair[2] and pair[3] and set(pair[3]) != {42}:
+            if pair[2] and pair[3] and set(pair[3]) != {42} and not _FORMAT.match(pair[0]):
                 yield *pair.span(3), "token" if names.is_secret(pair[1].lower()) else "query value"
             elif not pair[2] and names.is_opaque(pair[1]):
                 yield *pair.span(1), "query value"

@@ -26,7 +26,8 @@ _KEY = rb"(?:%s)[-_. ]?key" % b"|".join(_BEFORE_KEY)
 _PASS = rb"pass(?:words?|wort|wd|w|[-_. ]?phrase|code)?|pwd|kennwort|secrets?|credentials?"
 _OTHER = (
     rb"x-(?:amz|goog|hub)-signature(?:-256)?|(?:authori[sz]ation|auth|verification|one[-_]?time|mfa|activation)"
-    rb"[-_. ]?code|code[-_]?verifier|_auth|x-auth|security[-_. ]?answer|connection[-_]?string|mnemonic"
+    rb"[-_. ]?code|code[-_]?verifier|(?<![a-z0-9_.-])_auth|x-auth"
+    rb"|security[-_. ]?answer|connection[-_]?string|mnemonic"
     rb"|query[-_]?string|verifyapikey\.[a-z0-9_.-]{1,64}\.client_id"  # Apigee's name for the API key itself
 )
 _SHORT = rb"otp|totp|pin|m?pin|sid|sig|cvv2?|cvc2?|tan|psk|pw|pat"
@@ -69,14 +70,15 @@ _NOT_SECRET = re.compile(
 PLAIN = frozenset(
     (
         b"a absent accepted already also an and are array auth authentication authorization available "
-        b"be blank bool boolean bytes can cannot case changed const correct could credentials default "
-        b"denied disabled empty enabled encrypted error expired failed failure false for found from "
-        b"function given has header hidden in incorrect int integer invalid is it len let malformed "
-        b"mandatory masked may might missing must n/a na needed never new nil no none not null number "
-        b"object of off ok on only optional or present protected realm redacted refused rejected "
-        b"removed required required. reset return revoked scheme set should still str string that the "
-        b"this to token tokens too true type unavailable undefined unknown unset unused used valid var "
-        b"void was will with would wrong yes "
+        b"be blank bool boolean both bytes can cannot case changed const correct could credentials "
+        b"default denied different disabled empty enabled encrypted equal error expired failed failure "
+        b"false for found from function given has header hidden how in incorrect int integer invalid "
+        b"is it kept known len let long malformed mandatory masked may might missing must n/a na "
+        b"needed never new nil no none not null number object of off ok on only optional or present "
+        b"protected ready realm redacted refused rejected removed required required. reset return "
+        b"revoked right safe same scheme set short should still str string strong that the this to "
+        b"token tokens too true type unavailable undefined unknown unset unused used valid var void "
+        b"was weak what will with would wrong yes "
     ).split()
 )
 """Words that stand where a secret could, and are none."""
@@ -114,7 +116,8 @@ def is_plain(value: bytes) -> bool:
         return False
     if _STARS.match(value) or _TEMPLATE.match(value):
         return True
-    return _WORD_MARK.sub(b"", value).lower() in PLAIN or not _SOME.search(value)
+    words = _WORD_MARK.sub(b"", value).lower().split()
+    return (len(words) <= 6 and all(word in PLAIN for word in words)) or not _SOME.search(value)
 
 
 def is_opaque(value: bytes) -> bool:
