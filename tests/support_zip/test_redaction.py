@@ -108,7 +108,7 @@ WORDS = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(WORDS, max_size=24).map("".join))
 def test_any_text(text: str) -> None:
-    """No text raises, and what is masked once stays."""
+    """No text raises, and masking comes to rest: at the latest the third changes nothing."""
     masked = redact(text, Counter())
     again = redact(masked, Counter())
     assert redact(again, Counter()) == again
