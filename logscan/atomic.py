@@ -13,10 +13,14 @@ from logscan.errors import OutputError, UsageError, reason_of
 
 
 @contextlib.contextmanager
-def atomic_write(path: str) -> Iterator[IO[bytes]]:
+def atomic_write(path: str, mode: int | None = None) -> Iterator[IO[bytes]]:
     """A file to write; when the block ends well it stands at the path, on disk, in one step.
 
     A reader sees the old or the new one, never a part; so does the machine after a crash.
+
+    Args:
+        path: where it will stand.
+        mode: its permissions; else those of the file that stood there, or what the umask leaves.
 
     Raises:
         OutputError: it cannot be written; what stood there is unchanged.
@@ -33,7 +37,9 @@ def atomic_write(path: str) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
+        if mode is not None:
+            os.chmod(temporary, mode)
+        elif target.exists():
             os.chmod(temporary, target.stat().st_mode & 0o7777)
         else:
             mask = os.umask(0)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from enum import IntEnum, unique
 
+from logscan.shown import without_password
 from logscan.values import Problem
 
 
@@ -34,11 +35,11 @@ class ExitCode(IntEnum):
 
 
 class LogscanError(Exception):
-    """Base of every error that logscan raises on purpose."""
+    """Base of every error that logscan raises on purpose. Its texts show no password of an address."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(without_password(message))
+        self.hint = without_password(hint)
 
 
 class UsageError(LogscanError):
@@ -74,7 +75,8 @@ def first_line(error: Exception) -> str:
 
 def problem_of(path: str, error: LogscanError) -> Problem:
     """An error that ended the reading of one input, as a problem; the other inputs are read."""
-    return Problem(path, str(error).removeprefix(f"{path}: "), error.hint)
+    shown = without_password(path)
+    return Problem(shown, str(error).removeprefix(f"{shown}: "), error.hint)
 
 
 def reason_of(error: OSError) -> str:

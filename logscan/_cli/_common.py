@@ -198,11 +198,11 @@ def lower_priority(nice: bool) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error or a warning to standard error, and on the next line what to do about it."""
-    from logscan._render.text import safe
+    from logscan.shown import safe, without_password
 
-    print(f"logscan: {safe(message)}", file=sys.stderr)
+    print(f"logscan: {safe(without_password(message))}", file=sys.stderr)
     if hint:
-        print(f"  {safe(hint)}", file=sys.stderr)
+        print(f"  {safe(without_password(hint))}", file=sys.stderr)
 
 
 class Complaints:
@@ -299,7 +299,7 @@ def write_atomically(path: str, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def output_file(path: str) -> Iterator[IO[bytes]]:
+def output_file(path: str, mode: int | None = None) -> Iterator[IO[bytes]]:
     """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output.
 
     Raises:
@@ -310,7 +310,7 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with atomic_write(path) as file:
+    with atomic_write(path, mode) as file:
         yield file
 
 

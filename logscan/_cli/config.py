@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ import typer
 from logscan._cli import _common as common
 from logscan._cli import _configuration as configuration
 from logscan._cli._commands import COMMANDS, grouped
+from logscan._support.redact import redact
 
 SECRET = ("notify",)
-"""Options whose values may contain a password."""
+"""Options whose values are a password as a whole. What others hold of passwords is masked."""
 
 
 @common.guarded
@@ -64,5 +66,14 @@ def _rows(
         else:
             continue
         key = configuration.keys_of(parameter)[0]
-        shown = "***" if key in SECRET and value else json.dumps(value, default=str, ensure_ascii=False)
+        shown = (
+            "***" if key in SECRET and value else json.dumps(_masked(value), default=str, ensure_ascii=False)
+        )
         yield key, shown, source
+
+
+def _masked(value: Any) -> Any:
+    """A value without the passwords in its addresses, commands and notes."""
+    if isinstance(value, list | tuple):
+        return [_masked(part) for part in value]
+    return redact(value, Counter(), personal=False) if isinstance(value, str) else value

@@ -42,6 +42,7 @@ from logscan._reading.unpack import first_bytes
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
 from logscan.errors import InputError, problem_of, reason_of
+from logscan.shown import without_password
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str,
     for path in paths:
         if is_remote(path):
             try:
-                yield from ((name, name == path) for name in expand(path))
+                yield from ((name, name == without_password(path)) for name in expand(path))
             except InputError as error:
                 problems.append(problem_of(path, error))
         elif path != "-" and not os.path.exists(path):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
+import stat
+import struct
 import zipfile
+import zlib
 from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from logscan._diagnosis.result import Diagnosis
 from logscan._evidence import bundle
@@ -26,9 +31,11 @@ from logscan._evidence.kinds import (
     read_whole,
 )
 from logscan._jobs.search import find
-from logscan._support.archive import Gathered, Wanted, readme, versions
+from logscan._support.archive import CAPTURES, Gathered, Wanted, readme, versions
 from logscan._support.redact import redact_payload
-from logscan.errors import InputError, problem_of
+from logscan._support.remembered import Remembered
+from logscan.errors import InputError, first_line, problem_of
+from logscan.shown import safe_lines
 from logscan.values import Counters
 
 MAX_MESSAGES = 50
@@ -39,8 +46,14 @@ _TEXTS = (
     ".xml", ".xsl", ".js", ".jsc", ".json", ".py", ".wsdl", ".xsd", ".properties", ".txt", ".yaml", ".yml",
 )  # fmt: skip
 """Files of a bundle that go in."""
+ZIP_ERRORS = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+    ValueError, IndexError, KeyError, struct.error, MemoryError, OverflowError,
+)  # fmt: skip
+"""What Python's zipfile and its unpackers raise on damaged or hostile data."""
 _KEY = {True: "with its private key", False: "without a private key", None: "private key: not known"}
 _NOT_A_TEXT = "not a text that can be searched for secrets"
+_A_LINK = "a link: give the file that it leads to by its own name"
 _BUNDLE_ANSWER = "?format=bundle"
 """How the path of an answer ends that is a bundle."""
 _WANTED = {
@@ -98,19 +111,22 @@ def gather(
         ],
         "what the backend asks for": work.copied(of(S_CLIENT), "s_client"),
     }
-    done.skipped |= dict.fromkeys(of(KEY_LOG), "secrets of connections never go in")
-    done.skipped |= dict.fromkeys(of(KEYSTORE), "private keys never go in; its certificates do")
+    for path in of(KEY_LOG):
+        done.leave_out(path, "secrets of connections never go in")
+    for path in of(KEYSTORE):
+        done.leave_out(path, "private keys never go in; its certificates do")
     for name, text in report.items():
-        done.text(name, text, "logscan diagnose")
+        done.own_text(name, text, "logscan diagnose")
     if curl:
         found["complete curl command that reproduces the error"] = [
-            done.text("curl.txt", curl + "\n", "--curl")
+            done.own_text("curl.txt", curl + "\n", "--curl")
         ]
     if notes:
-        found["what was tried"] = [done.text("notes.txt", "\n\n".join(notes) + "\n", "--note")]
+        found["what was tried"] = [done.own_text("notes.txt", "\n\n".join(notes) + "\n", "--note")]
     found["versions"] = [done.add("versions.txt", versions(), "this machine")]
     done.wanted = [Wanted(what, found.get(what, ()), how) for what, how in _WANTED.items()]
-    done.add("README.txt", readme(done, now), "logscan gather")
+    done.mask_again()
+    done.add("README.txt", safe_lines(readme(done, now)), "logscan gather")
     return done
 
 
@@ -119,7 +135,7 @@ class _Gatherer:
 
     def __init__(self, diagnosis: Diagnosis, answers: Mapping[str, bytes]) -> None:
         self._diagnosis, self._answers = diagnosis, answers
-        self.gathered = Gathered()
+        self.gathered = Gathered(remembered=Remembered(_names(diagnosis)))
 
     def files_of(self, kind: str) -> list[str]:
         """The evidence of one kind."""
@@ -136,7 +152,9 @@ class _Gatherer:
             for name in (*(f.message_id for f in samples), *(sorted(group.messages) if group else ())):
                 if name and len(ids) < max_messages:
                     ids[name] = None
-        errors = [done.text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
+        errors = (
+            [done.own_text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
+        )
         paths = [path for path in self._diagnosis.logs if path != "-"]
         excerpt = self._excerpt(list(ids), paths) if ids and paths else b""
         source = f"all entries of {len(ids):,} failing messages"
@@ -149,7 +167,7 @@ class _Gatherer:
             size += len(entry.span.data)
             if size > MAX_EXCERPT:
                 reason = f"more than {MAX_EXCERPT:,} bytes"
-                self.gathered.skipped["further entries of failing messages"] = reason
+                self.gathered.leave_out("further entries of failing messages", reason)
                 break
             parts.append(entry.span.data.rstrip(b"\r\n") + b"\n")
         return b"".join(parts)
@@ -158,7 +176,7 @@ class _Gatherer:
         """The texts of bundles: of files, of folders, and of the management API."""
         for path in self.files_of(BUNDLE):
             base = "bundle/" + _safe(os.path.basename(path.rstrip("/")))
-            if os.path.isdir(path):
+            if os.path.isdir(path) and not os.path.islink(path):
                 yield from self._folder(path, base)
             elif (data := self._read(path)) is not None:
                 packed = data[:2] == b"PK"
@@ -168,39 +186,64 @@ class _Gatherer:
         for path, data in self._answers.items():
             if path.endswith(_BUNDLE_ANSWER):
                 base = "bundle/" + _safe(path.removesuffix(_BUNDLE_ANSWER))
-                yield from self._unzipped(data, f"management API {path}", base)
+                source = f"management API {path.removesuffix(_BUNDLE_ANSWER)}"
+                yield from self._unzipped(data, source, base)
 
     def _folder(self, path: str, base: str) -> Iterator[str]:
-        for folder, _, files in sorted(os.walk(path)):
-            for file in sorted(files):
+        """The texts of a bundle's folder. Links are not followed: they may lead anywhere."""
+        for folder, folders, files in sorted(os.walk(path)):
+            for file in sorted((*files, *folders)):
                 whole = os.path.join(folder, file)
-                if not file.endswith(_TEXTS):
-                    self.gathered.skipped[whole] = _NOT_A_TEXT
+                kind = os.lstat(whole).st_mode if os.path.lexists(whole) else 0
+                if stat.S_ISLNK(kind):
+                    self.gathered.leave_out(whole, _A_LINK)
+                elif stat.S_ISDIR(kind):
+                    continue
+                elif not stat.S_ISREG(kind):
+                    self.gathered.leave_out(whole, "not a file")
+                elif not file.endswith(_TEXTS):
+                    self.gathered.leave_out(whole, _NOT_A_TEXT)
                 elif (data := self._read(whole)) is not None:
                     yield self.gathered.text(f"{base}/{_safe(os.path.relpath(whole, path))}", data, whole)
 
     def _unzipped(self, data: bytes, source: str, base: str) -> Iterator[str]:
         """The texts of a bundle's zip."""
-        skipped = self.gathered.skipped
-        total = 0
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                for info in archive.infolist()[: bundle.MAX_FILES]:
-                    name = f"{source}:{info.filename}"
-                    if info.is_dir():
-                        continue
-                    if not info.filename.endswith(_TEXTS):
-                        skipped[name] = _NOT_A_TEXT
-                        continue
-                    with archive.open(info) as file:
-                        content = file.read(bundle.MAX_FILE + 1)
-                    total += len(content)
-                    if len(content) > bundle.MAX_FILE or total > bundle.MAX_TOTAL:
-                        skipped[name] = "too large"
-                        continue
-                    yield self.gathered.text(f"{base}/{_safe(info.filename)}", content, name)
-        except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError) as error:
-            skipped[source] = f"cannot be unpacked: {error}"
+                members = archive.infolist()
+                total = 0
+                for info in members[: bundle.MAX_FILES]:
+                    content = self._member(archive, info, f"{source}:{info.filename}", total)
+                    if content is not None:
+                        total += len(content)
+                        name = f"{base}/{_safe(info.filename)}"
+                        yield self.gathered.text(name, content, f"{source}:{info.filename}")
+                if len(members) > bundle.MAX_FILES:
+                    self.gathered.leave_out(source, f"more than {bundle.MAX_FILES:,} files: the rest")
+        except ZIP_ERRORS as error:
+            self.gathered.leave_out(source, f"could not be packed: {first_line(error)}")
+
+    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, total: int) -> bytes | None:
+        """One text of a zip; ``None``: it is left out, and the list says why."""
+        leave_out = self.gathered.leave_out
+        if info.is_dir():
+            return None
+        if stat.S_ISLNK(info.external_attr >> 16):
+            leave_out(name, "a link")
+            return None
+        if not info.filename.endswith(_TEXTS):
+            leave_out(name, _NOT_A_TEXT)
+            return None
+        try:
+            with archive.open(info) as file:
+                content = file.read(bundle.MAX_FILE + 1)
+        except ZIP_ERRORS as error:
+            leave_out(name, f"could not be packed: {first_line(error)}")
+            return None
+        if len(content) > bundle.MAX_FILE or total + len(content) > bundle.MAX_TOTAL:
+            leave_out(name, "could not be packed: too large")
+            return None
+        return content
 
     def answers(self) -> Iterator[str]:
         """Answers of the management API, but for bundles."""
@@ -219,6 +262,9 @@ class _Gatherer:
         ]
 
     def _read(self, path: str) -> bytes | None:
+        if os.path.islink(path):
+            self.gathered.leave_out(path, _A_LINK)
+            return None
         try:
             return read_whole(path)
         except InputError as error:
@@ -232,28 +278,43 @@ class _Gatherer:
             cases = (verdict.case for verdict in self._diagnosis.verdicts)
             connections = [c for case in cases for c in case.connections if c.capture == path]
             if not connections:
-                done.skipped[path] = "no failing connection in it"
+                done.leave_out(path, "no failing connection in it")
                 continue
             counts: Counter[str] = Counter()
-            excerpt = cut(path, connections, lambda payload, counts=counts: redact_payload(payload, counts))  # type: ignore[misc]
+            masked = partial(redact_payload, counts=counts, seen=done.remembered.add)
+            excerpt = cut(path, connections, masked)
             stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
             for link, data in excerpt.files.items():
                 name = (
-                    f"captures/{stem}.pcap" if len(excerpt.files) == 1 else f"captures/{stem}-link{link}.pcap"
+                    f"{CAPTURES}{stem}.pcap"
+                    if len(excerpt.files) == 1
+                    else f"{CAPTURES}{stem}-link{link}.pcap"
                 )
                 yield done.add(name, bytes(data), path, counts)
                 rows = [f"{new}\t{old}\n" for kind, new, old in excerpt.packets if kind == link]
                 table = "packet\tin the whole capture\n" + "".join(rows)
                 done.add(name.replace(".pcap", ".packets.tsv"), table, path)
             if excerpt.left_out:
-                done.skipped[f"{path}: {excerpt.left_out:,} packets"] = "the cut would be too large"
+                done.leave_out(f"{path}: {excerpt.left_out:,} packets", "the cut would be too large")
 
     def certificates(self) -> Iterator[str]:
         """The certificates of each keystore, never a key."""
         evidence = self._diagnosis.evidence
         for store in (*evidence.keystores, *evidence.environment.keystores.values()):
             lines = "\n".join(_certificate_lines(store))
-            yield self.gathered.add(f"certificates/{_safe(store.name)}.txt", lines, store.source)
+            yield self.gathered.own_text(f"certificates/{_safe(store.name)}.txt", lines, store.source)
+
+
+def _names(diagnosis: Diagnosis) -> set[str]:
+    """Names that support must read, whatever they are the value of."""
+    found: set[str | None] = set()
+    for verdict in diagnosis.verdicts:
+        for failure in verdict.case.samples:
+            found |= {failure.org, failure.env, failure.proxy, failure.message_id}
+    evidence = diagnosis.evidence
+    for store in (*evidence.keystores, *evidence.environment.keystores.values()):
+        found |= {store.name, *(entry.alias for entry in store.entries)}
+    return {name for name in found if name}
 
 
 def _certificate_lines(store: Keystore) -> Iterator[str]:

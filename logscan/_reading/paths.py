@@ -169,6 +169,7 @@ def _expand(path: str, problems: list[Problem]) -> list[str]:
 def _expand_remote(path: str, problems: list[Problem]) -> list[str]:
     from logscan._reading import remote
 
+    path = remote.address(path)
     try:
         names = remote.expand(path)
     except InputError as error:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from logscan.errors import InputError, first_line
+from logscan.shown import without_password
 
 REQUEST_BYTES = 4 << 20
 """Bytes of one request."""
@@ -40,12 +41,29 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+class Address(str):
+    """An address with credentials: as text it shows none, and it opens by them."""
+
+    real: str
+
+
+def address(path: str) -> str:
+    """The address of a path as the program carries it: whatever becomes text of it shows no password."""
+    shown = without_password(path)
+    if shown == path or isinstance(path, Address):
+        return path
+    made = Address(shown)
+    made.real = path
+    return made
+
+
 def expand(path: str) -> list[str]:
     """The files of an address: those that match a pattern, all below a directory, else the address itself.
 
     Raises:
         InputError: the address cannot be listed.
     """
+    path = address(path)
     fs, name = _system(path)
     if _has_magic(name):
         return sorted(_address(fs, path, file) for file in _with_retries(path, lambda: fs.glob(name)))
@@ -58,10 +76,14 @@ def expand(path: str) -> list[str]:
 
 def _address(fs: Any, path: str, name: str) -> str:
     """The address of a file that was found at ``path``: with its host, which file systems leave out."""
-    host = urlsplit(path).netloc
+    host = urlsplit(_real(path)).netloc
     if name.startswith("/") and host:
-        return f"{path.partition('://')[0]}://{host}{name}"
-    return str(fs.unstrip_protocol(name))
+        return address(f"{path.partition('://')[0]}://{host}{name}")
+    return address(str(fs.unstrip_protocol(name)))
+
+
+def _real(path: str) -> str:
+    return path.real if isinstance(path, Address) else path
 
 
 def size(path: str) -> int | None:
@@ -168,7 +190,9 @@ def _system(path: str) -> tuple[Any, str]:
         raise InputError(
             f"{path}: {scheme}:// is not known", "use s3, gs, abfs, sftp or https; fsspec lists more"
         ) from error
-    system: tuple[Any, str] = _with_retries(path, lambda: fsspec.core.url_to_fs(path))  # some connect here
+    system: tuple[Any, str] = _with_retries(
+        path, lambda: fsspec.core.url_to_fs(_real(path))
+    )  # some connect here
     return system
 
 

@@ -1,156 +1,113 @@
 """Redaction: what must not leave the company is masked, and counted by kind.
 
-Private keys, credentials in headers, cookies, API keys, passwords, tokens, values of query strings and
-session secrets. Names stay, so that a reader sees what stood there.
+Private keys, credentials in headers, cookies, API keys, passwords, tokens, values of query strings,
+session secrets, keys of providers, card numbers, the persons in mail addresses. Names stay, so that a reader
+sees what stood there. Every finder gives places in the text as it is; what they give is masked at once.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from logscan._support import places
+from logscan._support.named_values import Place, named
+from logscan._support.token_shapes import shaped
 
 MASK = "***"
 
-_HEADERS = (
-    r"(?:proxy-)?authorization|set-cookie2?|cookie2?|x-api-?key|api-?key|x-auth-token|x-amz-security-token"
-)
-_SECRETS = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secret|client_?secret|access_?token|refresh_?token|id_?token|assertion"
-    r"|api_?key|private_?key|key_?pass(?:word)?|store_?pass(?:word)?|credentials?"
-)
-_WORDS = r"(?:yes|no|true|false|null|none)\b"
-_RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    (
-        "private key",
-        re.compile(r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL),
-        r"-----\1 REMOVED-----",
-    ),
-    (  # JSON and maps: "Authorization": "…"
-        "header",
-        re.compile(rf"""(["'](?:{_HEADERS})["']\s*[:=]\s*)(["'])(?:\\.|(?!\2).)*\2""", re.IGNORECASE),
-        rf"\1\2{MASK}\2",
-    ),
-    (  # name and value in JSON, as traces have them
-        "header",
-        re.compile(
-            rf"""("name"\s*:\s*"(?:[\w.-]*\.)?(?:{_HEADERS}|[\w.-]*(?:{_SECRETS}))"\s*,\s*"value"\s*:\s*)"(?:\\.|[^"\\])*\"""",
-            re.IGNORECASE,
-        ),
-        rf'\1"{MASK}"',
-    ),
-    (  # XML: <Header name="Authorization">…</Header>
-        "header",
-        re.compile(
-            rf"""(<(\w+)\b[^<>]*\bname\s*=\s*["'](?:[\w.-]*\.)?(?:{_HEADERS}|{_SECRETS})["'][^<>]*>)[^<]*(</\2>)""",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}\3",
-    ),
-    (  # a map printed by Java, [Authorization=Basic …, Host=…] or {Cookie=…}
-        "header",
-        re.compile(rf"((?:^|[\[{{(,]\s*)(?:{_HEADERS})\s*=\s*)(?![\"'*])[^\],}}\n]+", re.IGNORECASE),
-        rf"\1{MASK}",
-    ),
-    (  # a header line
-        "header",
-        re.compile(rf"(?<![\w-])((?:{_HEADERS})\s*:[ \t]*)(?![ \t\"'*{{\[])[^\r\n]+", re.IGNORECASE),
-        rf"\1{MASK}",
-    ),
-    (
-        "token",
-        re.compile(r"\b(Bearer|Basic|Negotiate|Digest)([ +]|%20)+[A-Za-z0-9+/=_.~-]{8,}"),
-        rf"\1 {MASK}",
-    ),
-    ("token", re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"), MASK),
-    (  # XML elements
-        "secret",
-        re.compile(rf"(<([\w.:-]*(?:{_SECRETS}))(?:\s[^<>]*)?>)[^<]+(</\2>)", re.IGNORECASE),
-        rf"\1{MASK}\3",
-    ),
-    (
-        "secret",
-        re.compile(rf"""(["'][\w.-]*(?:{_SECRETS})["']\s*[:=]\s*)(["'])(?:\\.|(?!\2).)*\2""", re.IGNORECASE),
-        rf"\1\2{MASK}\2",
-    ),
-    (
-        "secret",
-        re.compile(
-            rf"(?<![\w/])([\w.-]*(?:{_SECRETS})\s*=\s*)(?![\"'*<{{\[ ]|{_WORDS})[^\s,;&\]}}\"'<>]+",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}",
-    ),
-    (  # in words a password may have blanks
-        "secret",
-        re.compile(
-            rf"(?<![\w/])([\w.-]*(?:{_SECRETS})\s*:\s*)(?![\"'*<{{\[ ]|{_WORDS})[^\r\n,\"'<>]+",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}",
-    ),
-    (  # assigned in a script
-        "secret",
-        re.compile(rf"""(?i)(?<![\w/"'])([\w.-]*(?:{_SECRETS})\s*[:=]\s*)(["'])(?:\\.|(?!\2).)+\2"""),
-        rf"\1\2{MASK}\2",
-    ),
-    (  # curl -u user:password
-        "secret",
-        re.compile(r"((?:^|\s)(?:-u|-U|--user|--proxy-user)[ =]?)(['\"]?)[^\s:'\"]+:[^\s'\"]+", re.MULTILINE),
-        rf"\1\2{MASK}",
-    ),
-    (
-        "session secret",
-        re.compile(
-            r"((?:Master-Key|Resumption PSK|PSK identity|Session-ID|Session-ID-ctx|SSL-Session-Key)\s*:["
-            r" \t]*)[0-9A-Fa-f]+"
-        ),
-        rf"\1{MASK}",
-    ),
-    (
-        "session secret",
-        re.compile(r"(TLS session ticket:\n)(?:[ \t]*[0-9a-f]{4} - [^\n]*\n?)+"),
-        rf"\1    {MASK}\n",
-    ),
-    (
-        "session secret",
-        re.compile(r"^((?:CLIENT|SERVER|EXPORTER|EARLY)_[A-Z0-9_]+ [0-9a-fA-F]{64}) [0-9a-fA-F]{32,}",
-        re.MULTILINE),
-        rf"\1 {MASK}",
-    ),
-    ("credentials in an address", re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@:]+:[^\s/@]+@"), rf"\1{MASK}@"),
+_FINDERS: tuple[Callable[[bytes], Iterator[Place]], ...] = (
+    places.private_keys, places.session_secrets, places.assertions, named, shaped, places.scheme_credentials,
+    places.options, places.credentials_in_addresses, places.query_values,
 )  # fmt: skip
-_QUERY = re.compile(r"(?<=[A-Za-z0-9/_.%~-])\?([A-Za-z0-9_.~%\[\]-]+=[^\s\"'<>\]})]*)")
-_PAIR = re.compile(r"([^=&;]+)=([^&;]*)")
+Seen = Callable[[bytes, str], None]
+"""Takes a secret and its kind."""
 
 
-def redact(text: str, counts: Counter[str]) -> str:
-    """The text without secrets; what was masked is added to ``counts``."""
+def redact(text: str, counts: Counter[str], seen: Seen | None = None, *, personal: bool = True) -> str:
+    """The text without secrets; what was masked is added to ``counts``, each secret is given to ``seen``.
 
-    def masked(found: re.Match[str]) -> str:
-        def value(pair: re.Match[str]) -> str:
-            if pair[2] in ("", MASK):
-                return pair[0]
-            counts["query value"] += 1
-            return f"{pair[1]}={MASK}"
-
-        return "?" + _PAIR.sub(value, found[1].replace("&amp;", "&"))
-
-    text = _QUERY.sub(masked, text)
-    for kind, pattern, mask in _RULES:
-        text, number = pattern.subn(mask, text)
-        if number:
-            counts[kind] += number
-    return text
+    Args:
+        text: of any kind.
+        counts: takes the number of what was masked, by kind.
+        seen: takes each secret and its kind.
+        personal: card numbers and the persons in mail addresses are masked, too.
+    """
+    data = redact_bytes(text.encode("utf-8", "surrogateescape"), counts, seen, personal=personal)
+    return data.decode("utf-8", "surrogateescape")
 
 
-_PLAIN_HEADER = re.compile(rb"(?i)(\r\n(?:proxy-authorization|authorization|cookie):[ \t]*)([^\r\n]+)")
+def redact_bytes(
+    data: bytes, counts: Counter[str], seen: Seen | None = None, *, personal: bool = True
+) -> bytes:
+    """The same for the bytes of a text."""
+    parts: list[bytes] = []
+    done = 0
+    for begin, end, kind in _places(data, personal):
+        secret = data[begin:end]
+        parts += data[done:begin], _mask(data, begin, secret, kind)
+        done = end
+        counts[kind] += 1
+        if seen is not None:
+            seen(secret, kind)
+    if not parts:
+        return data
+    parts.append(data[done:])
+    return b"".join(parts)
 
 
-def redact_payload(payload: bytes, counts: Counter[str]) -> bytes:
-    """A packet's plain HTTP (a CONNECT request) with credentials masked, byte for byte of the same length."""
+def _places(data: bytes, personal: bool) -> Iterator[Place]:
+    finders = (*_FINDERS, places.personal_data) if personal else _FINDERS
+    return joined(place for finder in finders for place in finder(data))
 
-    def masked(found: re.Match[bytes]) -> bytes:
-        counts["header in a packet"] += 1
-        return found[1] + b"*" * len(found[2])
 
-    return _PLAIN_HEADER.sub(masked, payload)
+def joined(found: Iterable[Place]) -> Iterator[Place]:
+    """Places in order, those that overlap as one, which has the kind of the first and longest."""
+    current: Place | None = None
+    for place in sorted(found, key=lambda each: (each[0], -each[1])):
+        if current is None or place[0] >= current[1]:
+            if current is not None:
+                yield current
+            current = place
+        elif place[1] > current[1]:
+            current = (current[0], place[1], current[2])
+    if current is not None:
+        yield current
+
+
+_LABEL = re.compile(rb"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
+
+
+_UNQUOTED = re.compile(rb"""(\\{0,15}["'])\s{0,16}:\s{0,16}([\[{]?)\Z""")
+
+
+def _mask(data: bytes, begin: int, secret: bytes, kind: str) -> bytes:
+    """What stands in place of a secret; in JSON it is quoted where the secret was a number or a list."""
+    label = _LABEL.match(secret) if kind == places.PRIVATE_KEY else None
+    if label is not None:
+        return b"-----%s REMOVED-----" % label[1]
+    json = _UNQUOTED.search(data[max(begin - 48, 0) : begin])
+    if json is None:
+        return MASK.encode()
+    quoted = json[1] + MASK.encode() + json[1]
+    return quoted + b":" + quoted if json[2] == b"{" else quoted
+
+
+_TEXT_BYTES = bytes((9, 10, 13, *range(32, 127), *range(128, 256)))
+"""All but control characters: every TLS record holds some."""
+
+
+def redact_payload(payload: bytes, counts: Counter[str], seen: Seen | None = None) -> bytes:
+    """A packet's plain text (a CONNECT request) with its secrets masked, byte for byte of the same length."""
+    if payload.translate(None, _TEXT_BYTES):
+        return payload
+    parts: list[bytes] = []
+    done = 0
+    for begin, end, kind in _places(payload, personal=False):
+        counts[f"{kind} in a packet"] += 1
+        parts += payload[done:begin], b"*" * (end - begin)
+        done = end
+        if seen is not None:
+            seen(payload[begin:end], kind)
+    return b"".join((*parts, payload[done:]))
