@@ -405,7 +405,7 @@ def _in_order(files: list[Rotated]) -> list[Rotated]:
     kinds = {file.age[0] for file in files if file.is_hinted}
     if len(kinds) == 1 and kinds != {_LIVE_AGE}:
         return sorted(files, key=lambda file: file.age)
-    files = sorted(files, key=lambda file: (file.modified, file.age))
+    files = sorted(files, key=lambda file: (file.modified, file.age, _numbers(file.path)))
     times = {file.path: _first_time(file) for file in files}
     # A file that shows no time keeps its place after the one that was changed before it.
     latest = datetime.min
@@ -413,6 +413,11 @@ def _in_order(files: list[Rotated]) -> list[Rotated]:
     for file in files:
         latest = keys[file.path] = times[file.path] or latest
     return sorted(files, key=lambda file: keys[file.path])
+
+
+def _numbers(path: str) -> list[int]:
+    """The numbers in a name: of two files that were changed in one moment the one with the lower is older."""
+    return [int(number) for number in re.findall(r"[0-9]{1,18}", os.path.basename(path))]
 
 
 def _first_time(file: Rotated) -> datetime | None:

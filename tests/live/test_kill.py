@@ -77,6 +77,8 @@ class Writer(threading.Thread):
             packed = file.with_name(file.name + ".gz")
             temporary = file.with_name(f".{file.name}.tmp")
             temporary.write_bytes(gzip.compress(file.read_bytes(), 1))
+            about = file.stat()  # gzip keeps the time of the last change
+            os.utime(temporary, ns=(about.st_atime_ns, about.st_mtime_ns))
             temporary.rename(packed)
             file.unlink()
             self._rotated.remove(file)
