@@ -67,7 +67,7 @@ class OutputError(LogscanError):
     """A result cannot be written; whatever stood there before is unchanged."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What another library's error says, in one line."""
     return (str(error).splitlines() or [""])[0] or type(error).__name__
 

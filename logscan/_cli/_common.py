@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +13,13 @@ from typing import IO, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from logscan import atomic
+from logscan._cli._process import SIGNALS, TRACEBACK, ReaderGoneError, give_up_output
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.atomic import atomic_write
-from logscan.errors import ExitCode, LogscanError, UsageError
+from logscan.errors import ExitCode, LogscanError, UsageError, first_line
+from logscan.nodes import descriptor_named
 from logscan.values import Counters
 
 P = ParamSpec("P")
@@ -161,25 +164,59 @@ MAX_ENTRY = DEFAULT_MAX_ENTRY
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn logscan's errors into messages and exit codes, and a closed pipe into a normal end."""
+    """End a command with an exit code whatever it raises, and with a message for each error."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            result = command(*args, **kwargs)
-            sys.stdout.flush()
-        except LogscanError as error:
-            complain(in_options(error), error.hint)
-            raise typer.Exit(ExitCode.FAULT) from error
-        except BrokenPipeError as error:
-            # The reader of the pipe (head, less) has ended. Without this, Python reports it again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(ExitCode.OK) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(ExitCode.INTERRUPTED) from error
-        return result
+            try:
+                result = command(*args, **kwargs)
+            except Exception:
+                sys.stdout.flush()  # what was found before an error
+                raise
+            else:
+                sys.stdout.flush()
+                return result
+        except typer.Exit:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            raise typer.Exit(status_of(error)) from error
 
     return run
+
+
+def status_of(error: BaseException) -> int:
+    """The exit code for what ended a command; the message of an error is printed."""
+    if isinstance(error, ReaderGoneError):
+        give_up_output()
+        return ExitCode.OK
+    if SIGNALS.number or isinstance(error, KeyboardInterrupt):  # libraries turn it into errors of theirs
+        give_up_output()
+        complain(f"ended by {signal.Signals(SIGNALS.number or signal.SIGINT).name}")
+        return ExitCode.INTERRUPTED
+    if isinstance(error, LogscanError):
+        complain(in_options(error), error.hint)
+    elif isinstance(error, MemoryError) or type(error).__name__ == "ArrowMemoryError":
+        complain("there is not enough memory", "give logscan fewer workers (--workers 1), or more memory")
+    elif os.environ.get(TRACEBACK):
+        raise error
+    else:
+        complain(
+            _unforeseen(error), f"please report it, with the output of the same command after {TRACEBACK}=1"
+        )
+    give_up_output()
+    return ExitCode.FAULT
+
+
+def _unforeseen(error: BaseException) -> str:
+    """An error that nobody expected, with the line that raised it."""
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        if "logscan" in (path := trace.tb_frame.f_code.co_filename):
+            where = f" ({os.path.basename(path)}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"fault of logscan: {type(error).__name__}: {first_line(error)}{where}"
 
 
 def in_options(error: LogscanError) -> str:
@@ -299,18 +336,24 @@ def write_atomically(path: str, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def output_file(path: str) -> Iterator[IO[bytes]]:
-    """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output.
+def output_file(path: str, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output. A device, a
+    FIFO or a socket is written to.
+
+    Args:
+        path: where to write.
+        private: a new file is not for all users.
 
     Raises:
         OutputError: the file cannot be written; the old one is unchanged.
     """
-    if path == "-":
+    if path == "-" or descriptor_named(path) == 1:
         sys.stdout.flush()
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with atomic_write(path) as file:
+    mode = atomic.PRIVATE_FILE if private else atomic.PUBLIC_FILE
+    with atomic.output_file(path, mode=mode) as file:
         yield file
 
 

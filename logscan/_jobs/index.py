@@ -26,7 +26,7 @@ from logscan._reading.remote import is_remote
 from logscan._reading.unpack import STDIN, open_descriptor
 from logscan._scanning.plan import Progress
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY, WholeScanner
-from logscan.atomic import Lock
+from logscan.atomic import Lock, check_replaceable, make_private_file, make_private_folder
 from logscan.errors import InputError, OutputError, UsageError, problem_of, reason_of
 from logscan.values import Counters, Problem
 
@@ -137,11 +137,13 @@ def _prepare(index: str) -> None:
     """Make the directory of an index; raise if it cannot be written."""
     folder = os.path.dirname(index)
     try:
-        os.makedirs(folder, exist_ok=True)
+        make_private_folder(folder)
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{folder}: may not be written", "keep the index in another directory")
+        check_replaceable(index)
+        make_private_file(index)
     except OSError as error:
         raise OutputError(f"{folder}: {reason_of(error)}", "name a directory for the index") from error
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder}: may not be written", "keep the index in another directory")
 
 
 def _plan(index: str, files: Sequence[LogFile], counters: Counters) -> _Plan:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from logscan.errors import OutputError, UsageError, reason_of
+from logscan.atomic import output_file
+from logscan.errors import UsageError, reason_of
 from logscan.values import Counters, FailedHandshake
 
 SERIES = 2_000
@@ -105,12 +106,11 @@ class Metrics:
             raise UsageError(f"--metrics {address}: {reason}", "choose another port") from error
 
     def write(self, path: str) -> None:
-        """Write the metrics to a file, atomically.
+        """Write the metrics to a file, atomically, or to a device, FIFO or socket.
 
         Raises:
             OutputError: it cannot be written.
         """
-        try:
-            self._client.write_to_textfile(path, self.registry)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {reason_of(error)}") from error
+        text: bytes = self._client.generate_latest(self.registry)
+        with output_file(path, wait=False) as file:
+            file.write(text)

@@ -1,9 +1,11 @@
-"""Sink: appends each failed handshake to a file of JSON lines, once, however often it is added."""
+"""Sink: appends each failed handshake to a file of JSON lines, once, however often it is added. A device or
+FIFO is written to: it has no lines to look at again."""
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 
 from logscan.errors import OutputError, reason_of
 
@@ -24,6 +26,7 @@ class Sink:
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor = -1
+        self._is_file = True
         self._ids: set[str] = set()
         self._waiting = b""
         """Lines that could not be written yet."""
@@ -38,7 +41,11 @@ class Sink:
         self.close()
         try:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            size = os.fstat(self._descriptor).st_size
+            about = os.fstat(self._descriptor)
+            self._is_file = stat.S_ISREG(about.st_mode)
+            if not self._is_file:
+                return
+            size = about.st_size
             recent = os.pread(self._descriptor, REMEMBERED, max(0, size - REMEMBERED))
             whole = recent.rfind(b"\n") + 1
             if whole < len(recent):  # a crash cut the last line: its failure is added again
@@ -74,9 +81,11 @@ class Sink:
                 written = os.write(self._descriptor, self._waiting)
                 if written < len(self._waiting):
                     written += os.write(self._descriptor, self._waiting[written:])
-                os.fsync(self._descriptor)
+                if self._is_file:
+                    os.fsync(self._descriptor)
             except OSError:
-                os.ftruncate(self._descriptor, before)  # no half lines
+                if self._is_file:
+                    os.ftruncate(self._descriptor, before)  # no half lines
                 raise
         except OSError as error:
             raise OutputError(
