@@ -41,6 +41,12 @@ def kind_of(path: str) -> Kind | None:
     return kind_of_mode(mode)
 
 
+def is_stream(path: str) -> bool:
+    """Whether a path can be read only once: ``-`` (standard input), a FIFO, a device."""
+    kind = kind_of(path)
+    return path == "-" or (kind is not None and kind.is_stream)
+
+
 def kind_of_mode(mode: int) -> Kind:
     """What a mode of :func:`os.stat` says."""
     if stat.S_ISREG(mode):

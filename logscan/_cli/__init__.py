@@ -10,10 +10,10 @@ import os
 import sys
 from typing import Any
 
-from logscan._cli import _common as common
 from logscan._cli import _configuration as configuration
 from logscan._cli import _process as process
 from logscan._cli._commands import COMMANDS, build, grouped
+from logscan._cli._errors import complain, status_of
 from logscan.errors import ExitCode, LogscanError
 
 
@@ -29,7 +29,7 @@ def main() -> None:
             status = error.code if isinstance(error.code, int) else int(bool(error.code))
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - before or after a command
-        status = common.status_of(error)
+        status = status_of(error)
     process.end(status)
 
 
@@ -48,5 +48,5 @@ def _defaults(group: Any) -> dict[str, dict[str, Any]]:
         path = configuration.find()
         return configuration.defaults(group, configuration.load(path), path, COMMANDS) if path else {}
     except LogscanError as error:
-        common.complain(str(error), error.hint)
+        complain(str(error), error.hint)
         sys.exit(ExitCode.FAULT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +13,12 @@ from typing import IO, Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from logscan import atomic
-from logscan._cli._process import SIGNALS, TRACEBACK, ReaderGoneError, give_up_output
+from logscan._cli._errors import complain as complain  # noqa: PLC0414 - commands use it by this module
+from logscan._cli._errors import status_of
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.errors import ExitCode, LogscanError, UsageError, first_line
+from logscan.errors import UsageError
 from logscan.nodes import descriptor_named
 from logscan.values import Counters
 
@@ -185,61 +185,10 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def status_of(error: BaseException) -> int:
-    """The exit code for what ended a command; the message of an error is printed."""
-    if isinstance(error, ReaderGoneError):
-        give_up_output()
-        return ExitCode.OK
-    if SIGNALS.number or isinstance(error, KeyboardInterrupt):  # libraries turn it into errors of theirs
-        give_up_output()
-        complain(f"ended by {signal.Signals(SIGNALS.number or signal.SIGINT).name}")
-        return ExitCode.INTERRUPTED
-    if isinstance(error, LogscanError):
-        complain(in_options(error), error.hint)
-    elif isinstance(error, MemoryError) or type(error).__name__ == "ArrowMemoryError":
-        complain("there is not enough memory", "give logscan fewer workers (--workers 1), or more memory")
-    elif os.environ.get(TRACEBACK):
-        raise error
-    else:
-        complain(
-            _unforeseen(error), f"please report it, with the output of the same command after {TRACEBACK}=1"
-        )
-    give_up_output()
-    return ExitCode.FAULT
-
-
-def _unforeseen(error: BaseException) -> str:
-    """An error that nobody expected, with the line that raised it."""
-    where = ""
-    trace = error.__traceback__
-    while trace is not None:
-        if "logscan" in (path := trace.tb_frame.f_code.co_filename):
-            where = f" ({os.path.basename(path)}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return f"fault of logscan: {type(error).__name__}: {first_line(error)}{where}"
-
-
-def in_options(error: LogscanError) -> str:
-    """The message of an error, with the name of the option in place of the argument of the library."""
-    argument = error.argument if isinstance(error, UsageError) else ""
-    if not argument:
-        return str(error)
-    return f"--{argument.replace('_', '-')} {str(error).removeprefix(argument).lstrip()}"
-
-
 def lower_priority(nice: bool) -> None:
     """Run at low priority if ``nice`` is set and the system can do it."""
     if nice and hasattr(os, "nice"):
         os.nice(10)
-
-
-def complain(message: str, hint: str = "") -> None:
-    """Print an error or a warning to standard error, and on the next line what to do about it."""
-    from logscan._render.text import safe
-
-    print(f"logscan: {safe(message)}", file=sys.stderr)
-    if hint:
-        print(f"  {safe(hint)}", file=sys.stderr)
 
 
 class Complaints:

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import IO, Any, NoReturn
@@ -19,6 +20,9 @@ TRACEBACK = "LOGSCAN_TRACEBACK"
 AGAIN_SECONDS = 1.0
 """A second signal this long after the first ends the process at once. An earlier one is the same request,
 sent to the process and to its group."""
+
+RETRY_SECONDS = 0.01
+"""When a signal that was lost in the end of an object is sent again."""
 
 
 class StoppedError(KeyboardInterrupt):
@@ -59,11 +63,13 @@ class Signals:
             raise StoppedError
 
     def _ignore(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Take an error that Python cannot raise, at the end of an object: it is a consequence of another. But
-        a signal that came there must not be lost: it is sent once more."""
+        """Take an error that Python cannot raise, at the end of an object: it is a consequence of another.
+        But a signal that came there must not be lost: it is sent once more."""
         if isinstance(unraisable.exc_value, StoppedError):
             number, self.number = self.number, 0
-            os.kill(os.getpid(), number)
+            threading.Timer(
+                RETRY_SECONDS, os.kill, (os.getpid(), number)
+            ).start()  # not here: it is lost again
         elif os.environ.get(TRACEBACK):
             sys.__unraisablehook__(unraisable)
 

@@ -42,6 +42,7 @@ from logscan._reading.unpack import first_bytes
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
 from logscan.errors import InputError, problem_of, reason_of
+from logscan.nodes import is_stream
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
@@ -172,13 +173,15 @@ class EvidenceReader:
             if os.path.isdir(path):
                 self._bundle(bundle.read_bundle_folder(path), path)
                 return
-            if not os.path.isfile(path) and path != "-" and not named:
-                return  # a socket or pipe in a directory
-            if path != "-" and not os.access(path, os.R_OK):
+            stream = is_stream(path)  # read once: as a log
+            if stream and not named:
+                self._problem(path, "is no file: skipped", "give it by its name to read it", fatal=False)
+                return
+            if not stream and not os.access(path, os.R_OK):
                 with open(path, "rb"):
                     pass
-            head = first_bytes(path, HEAD) if path != "-" else b""
-            kind = LOG if path == "-" else kind_of_evidence(head)
+            head = first_bytes(path, HEAD) if not stream else b""
+            kind = LOG if stream else kind_of_evidence(head)
             if kind is not None:
                 self.evidence.files[path] = kind
                 self._read(kind, path)

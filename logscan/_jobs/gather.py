@@ -29,6 +29,7 @@ from logscan._jobs.search import find
 from logscan._support.archive import Gathered, Wanted, readme, versions
 from logscan._support.redact import redact_payload
 from logscan.errors import InputError, problem_of
+from logscan.nodes import is_stream
 from logscan.values import Counters
 
 MAX_MESSAGES = 50
@@ -137,7 +138,7 @@ class _Gatherer:
                 if name and len(ids) < max_messages:
                     ids[name] = None
         errors = [done.text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
-        paths = [path for path in self._diagnosis.logs if path != "-"]
+        paths = [path for path in self._diagnosis.logs if not is_stream(path)]
         excerpt = self._excerpt(list(ids), paths) if ids and paths else b""
         source = f"all entries of {len(ids):,} failing messages"
         return errors, [done.text("system.log.txt", excerpt, source)] if excerpt else []
@@ -174,7 +175,7 @@ class _Gatherer:
         for folder, _, files in sorted(os.walk(path)):
             for file in sorted(files):
                 whole = os.path.join(folder, file)
-                if not file.endswith(_TEXTS):
+                if not file.endswith(_TEXTS) or is_stream(whole):
                     self.gathered.skipped[whole] = _NOT_A_TEXT
                 elif (data := self._read(whole)) is not None:
                     yield self.gathered.text(f"{base}/{_safe(os.path.relpath(whole, path))}", data, whole)

@@ -23,11 +23,12 @@ from logscan._reading.fingerprint import edges_of, stamp_of
 from logscan._reading.paths import LogFile, discover
 from logscan._reading.probe import probe
 from logscan._reading.remote import is_remote
-from logscan._reading.unpack import STDIN, open_descriptor
+from logscan._reading.unpack import open_descriptor
 from logscan._scanning.plan import Progress
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY, WholeScanner
 from logscan.atomic import Lock, check_replaceable, make_private_file, make_private_folder
 from logscan.errors import InputError, OutputError, UsageError, problem_of, reason_of
+from logscan.nodes import is_stream
 from logscan.values import Counters, Problem
 
 BLOCK_BYTES = 128 << 10
@@ -99,8 +100,8 @@ def index(
     """
     names = paths_of(paths)
     for path in names:
-        if path == STDIN or is_remote(path):
-            raise UsageError(f"{path}: is not on a disk", "ingest it into a store instead")
+        if is_stream(path) or is_remote(path):
+            raise UsageError(f"{path}: is no file on a disk", "ingest it into a store instead")
     counters = Counters()
     logs: dict[str, list[LogFile]] = {}
     for stream in discover(names, counters.problems, judge):

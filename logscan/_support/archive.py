@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import IO
 
 from logscan._support.redact import redact
+from logscan.values import name_text
 
 MANIFEST_VERSION = 1
 
@@ -112,7 +113,7 @@ def manifest(gathered: Gathered, now: datetime | None = None) -> bytes:
                 {
                     "name": item.name, "bytes": len(item.data),
                     "sha256": hashlib.sha256(item.data).hexdigest(),
-                    "source": item.source, "masked": item.redacted,
+                    "source": name_text(item.source), "masked": item.redacted,
                 }
                 for item in gathered.items
             ],
