@@ -9,6 +9,9 @@ import sys
 from logscan._cli._process import SIGNALS, TRACEBACK, ReaderGoneError, give_up_output
 from logscan.errors import ExitCode, LogscanError, UsageError, first_line
 
+_NO_MEMORY = ("failed to map segment", "can't start new thread", "cannot allocate memory", "malloc of size")
+"""What the errors of libraries say where there is no memory."""
+
 
 def status_of(error: BaseException) -> int:
     """The exit code for what ended a command; the message of an error is printed."""
@@ -21,7 +24,7 @@ def status_of(error: BaseException) -> int:
         return ExitCode.INTERRUPTED
     if isinstance(error, LogscanError):
         complain(in_options(error), error.hint)
-    elif isinstance(error, MemoryError) or type(error).__name__ == "ArrowMemoryError":
+    elif isinstance(error, MemoryError) or any(text in str(error).lower() for text in _NO_MEMORY):
         complain("there is not enough memory", "give logscan fewer workers (--workers 1), or more memory")
     elif os.environ.get(TRACEBACK):
         raise error
