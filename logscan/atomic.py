@@ -4,6 +4,7 @@ written to."""
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import tempfile
@@ -25,6 +26,19 @@ _LONGEST_NAME = 200
 """Bytes of a file's name that its temporary file takes over: a name has at most 255."""
 _swept: set[str] = set()
 """Directories in which this process has looked for temporary files of killed runs."""
+
+
+class OneWay(io.FileIO):
+    """A file that is written from its beginning to its end. It says so: some devices say that one can go back
+    in them, and a writer of zip or Parquet believes it."""
+
+    def seekable(self) -> bool:
+        """See :class:`io.FileIO`."""
+        return False
+
+    def tell(self) -> int:
+        """See :class:`io.FileIO`."""
+        raise io.UnsupportedOperation("tell")
 
 
 @contextlib.contextmanager
@@ -61,16 +75,16 @@ def _stream(path: str, descriptor: int | None, kind: Kind | None, wait: bool) ->
     """
     if descriptor is not None:
         # Not opened again: a file would be written from its beginning, and a socket cannot be opened.
-        return os.fdopen(os.dup(descriptor), "wb")
+        return io.BufferedWriter(OneWay(os.dup(descriptor), "wb"))
     if kind is Kind.SOCKET:
         import socket
 
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(path)
-            return os.fdopen(connection.detach(), "wb")
+            return io.BufferedWriter(OneWay(connection.detach(), "wb"))
     flags = os.O_WRONLY | os.O_CLOEXEC | (0 if wait else os.O_NONBLOCK)
     with logged_wait(path, "a reader"):
-        return os.fdopen(os.open(path, flags), "wb")
+        return io.BufferedWriter(OneWay(os.open(path, flags), "wb"))
 
 
 @contextlib.contextmanager

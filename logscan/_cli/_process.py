@@ -13,6 +13,7 @@ import time
 from types import FrameType
 from typing import IO, Any, NoReturn
 
+from logscan.atomic import OneWay
 from logscan.errors import OutputError, reason_of
 
 TRACEBACK = "LOGSCAN_TRACEBACK"
@@ -112,7 +113,7 @@ def give_up_output() -> None:
         os.close(nowhere)
 
 
-class _StandardOutput(io.FileIO):
+class _StandardOutput(OneWay):
     """Standard output, whose faults have names."""
 
     def write(self, data: Any, /) -> int:

@@ -53,7 +53,7 @@ FEW = ("report", "search", "diagnose")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a store."""
     made = tmp_path_factory.mktemp("streams")
-    ingest = [sys.executable, "-m", "logscan", "ingest", "-q", "--store", "STORE", LOG]
+    ingest = [sys.executable, "-m", "logscan", "ingest", "-q", "--store", "STORE", str(LOG)]
     subprocess.run(ingest, cwd=made, env=environment(), check=True)
     return made
 
@@ -82,7 +82,7 @@ def ways() -> Iterator[Any]:
         yield pytest.param(name, ">&-", "it is closed", marks=marks, id=f"{name}-closed")
 
 
-@pytest.mark.parametrize(("name", "redirection", "reason"), ways())
+@pytest.mark.parametrize(("name", "redirection", "reason"), list(ways()))
 def test_standard_output_fails(folder: Path, name: str, redirection: str, reason: str) -> None:
     """M1: exit code 2 and one line, not a traceback and 1, which means --fail-on or not found."""
     done = through_shell(redirection, PRINTING[name], folder)
