@@ -38,6 +38,10 @@ COMMANDS = {
     "gather": ("gather", "-o", "out/file.zip", "a.log"),
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+QUICK = (
+    *(("export", sent) for sent in SIGNALS), ("report", signal.SIGINT), ("ingest", signal.SIGTERM),
+)  # fmt: skip
+"""Those of each run of the tests; the thorough run has all, at nine moments each."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ def moments() -> Iterator[Any]:
     for number, command in enumerate(COMMANDS):
         for place, sent in enumerate(SIGNALS):
             quick = 0.05 + (0.37 * (3 * number + place)) % 0.9
-            marks = () if (number + place) % 3 == 0 or command == "export" else pytest.mark.thorough
+            marks = () if (command, sent) in QUICK else pytest.mark.thorough
             yield pytest.param(command, sent, quick, marks=marks, id=f"{command}-{sent.name}")
             for more in range(8):
                 thorough = pytest.mark.thorough
