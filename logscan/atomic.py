@@ -221,6 +221,9 @@ class Lock:
             make_private_file(f"{path}.lock")
             self._file = open(f"{path}.lock", "a+", encoding="ascii")  # noqa: SIM115 - kept while we run
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
         except BlockingIOError as error:
             self._file.seek(0)
             owner = self._file.read().strip()
@@ -230,12 +233,11 @@ class Lock:
                 "wait for that run or end it, or give each its own",
             ) from error
         except OSError as error:
+            self.release()
             raise UsageError(f"{path}: {reason_of(error)}", "is its directory there and writable?") from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
 
     def release(self) -> None:
         """Let others use it."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # the number of this process, on a full disk
+                self._file.close()

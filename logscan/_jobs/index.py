@@ -180,9 +180,15 @@ def _plan(index: str, files: Sequence[LogFile], counters: Counters) -> _Plan:
 def _unreadable(path: str) -> Problem:
     """Why a file could not be probed."""
     try:
-        os.close(open_descriptor(path))
+        descriptor = open_descriptor(path)
     except InputError as error:
         return problem_of(path, error)
+    try:
+        os.read(descriptor, 1)
+    except OSError as error:
+        return Problem(path, reason_of(error))
+    finally:
+        os.close(descriptor)
     return Problem(path, "is no regular file")
 
 

@@ -44,6 +44,14 @@ QUICK = (
 """Those of each run of the tests; the thorough run has all, at nine moments each."""
 
 
+@pytest.fixture(autouse=True)
+def caught() -> Iterator[None]:
+    """A shell's ``&`` ignores SIGINT, and so would all that is started here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two logs of which workers get a part each."""

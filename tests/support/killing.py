@@ -15,6 +15,7 @@ _SCRIPT = """
 import os, signal, sys
 at, number, report = int(sys.argv.pop(1)), int(sys.argv.pop(1)), sys.argv.pop(1)
 count = 0
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
 
 def hook(frame, event, _):
     global count
