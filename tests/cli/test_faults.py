@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import ROOT, SAMPLES, Run, environment
+from support.command import ROOT, SAMPLES, Run, environment, named
 
 LOG = SAMPLES / "no-keystore" / "system.log"
 
@@ -42,7 +42,7 @@ READING = {
 }
 
 
-@pytest.mark.parametrize("name", READING)
+@pytest.mark.parametrize("name", named(READING, ["search", "index", "diagnose"]))
 def test_a_disk_that_cannot_be_read(run: Run, faults: str, tmp_path: Path, name: str) -> None:
     """EIO: the log is named; diagnose left it out without a word."""
     shutil.copy(LOG, tmp_path / "broken.log")
@@ -62,9 +62,8 @@ WRITING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "call"), [(name, "write") for name in WRITING] + [("export", "fsync"), ("index", "fsync")]
-)
+@pytest.mark.parametrize("call", named(["write", "fsync"], ["write"]))
+@pytest.mark.parametrize("name", named(WRITING, ["report", "ingest", "index"]))
 def test_a_disk_that_cannot_be_written(run: Run, faults: str, tmp_path: Path, name: str, call: str) -> None:
     """EIO: also where a lock notes its process, and where what was written is synced."""
     preloaded = {"LD_PRELOAD": faults, "FAULT_CALL": call, "FAULT_NAME": "broken"}
@@ -85,8 +84,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_bytes(LOG.read_bytes() * 200)
     for arguments in (
-        ("export", "-q", "-o", "x.csv"), ("ingest", "-q", "--store", "store"), ("index", "-q", "--index", "index"),
-        ("report", "--format", "html", "-o", "x.html"),
+        ("export", "-q", "-o", "x.csv"), ("index", "-q", "--index", "index"), ("report", "--each", "-o", "x.txt"),
     ):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "logscan", *arguments, str(log)],

@@ -39,7 +39,7 @@ COMMANDS = {
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 QUICK = (
-    *(("export", sent) for sent in SIGNALS), ("report", signal.SIGINT), ("ingest", signal.SIGTERM),
+    *(("export", sent) for sent in SIGNALS), ("report", signal.SIGTERM),
 )  # fmt: skip
 """Those of each run of the tests; the thorough run has all, at nine moments each."""
 
@@ -147,11 +147,11 @@ def test_a_second_request_is_the_first(folder: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_a_fifo_waits(tmp_path: Path, sent: signal.Signals) -> None:
+def test_a_signal_while_a_fifo_waits(tmp_path: Path) -> None:
     """M2: also a run that waits for a writer, or a reader, ends."""
     os.mkfifo(tmp_path / "fifo")
-    for arguments in (("report", "fifo"), ("report", "-o", "fifo", str(ROOT / "sample_logs/no-keystore"))):
+    waiting = ("report", "fifo"), ("report", "-o", "fifo", str(ROOT / "sample_logs/no-keystore"))
+    for arguments, sent in zip(waiting, SIGNALS, strict=False):
         command = [sys.executable, "-m", "logscan", *arguments]
         with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment()) as process:
             assert process.stderr is not None

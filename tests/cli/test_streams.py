@@ -77,8 +77,9 @@ def is_one_line(text: bytes) -> bool:
 def ways() -> Iterator[Any]:
     """Every command with a full output; a closed one is the same to most of them."""
     for name in PRINTING:
-        yield pytest.param(name, ">/dev/full", "no space left on device", id=f"{name}-full")
-        marks = () if name in (*FEW, "export_parquet", "cat", "help") else pytest.mark.thorough
+        marks = pytest.mark.thorough if "_" in name and name != "export_parquet" else ()
+        yield pytest.param(name, ">/dev/full", "no space left on device", marks=marks, id=f"{name}-full")
+        marks = () if name in ("report", "export_parquet", "help") else pytest.mark.thorough
         yield pytest.param(name, ">&-", "it is closed", marks=marks, id=f"{name}-closed")
 
 
