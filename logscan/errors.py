@@ -28,9 +28,9 @@ class ExitCode(IntEnum):
     NOT_FOUND = 1
     """``search``: no such message; ``report``: ``--fail-on`` matched."""
     FAULT = 2
-    """Usage, or an input that could not be read (the rest was)."""
+    """Usage, an input that could not be read (the rest was), or an output that could not be written."""
     INTERRUPTED = 130
-    """Ctrl-C, as shells count it."""
+    """Ctrl-C, as shells count it: 128 and the number of the signal (143 after SIGTERM)."""
 
 
 class LogscanError(Exception):

@@ -11,7 +11,7 @@ import sys
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,7 +20,8 @@ import pytest
 import logscan
 from logscan import atomic
 from logscan._outputs.sink import Sink
-from logscan.errors import OutputError
+from logscan._store.manifest import load
+from logscan.errors import InputError, OutputError, UsageError
 from logscan.nodes import Kind, descriptor_named, kind_of
 from support.command import SAMPLES, Run, environment, named
 from support.lines import BAD, JAVA, channel, info, thrown
@@ -164,28 +165,25 @@ def test_a_fifo_without_a_reader_is_named(fifo: Path) -> None:
         assert process.wait(60) == 0
 
 
-def keeping(tmp_path: Path) -> Iterator[tuple[str | Path, ...]]:
-    yield "report", "--history", tmp_path / "fifo", LOG
-    yield "ingest", "--store", tmp_path / "fifo", LOG
-    yield "index", "--index", tmp_path / "fifo", LOG
+def test_what_logscan_keeps_is_no_fifo(run: Run, fifo: Path, tmp_path: Path) -> None:
+    """C1: history, store and index are refused there, in one line and a hint."""
     for name in ("store", "index"):
         (tmp_path / name).mkdir()
     os.mkfifo(tmp_path / "store" / "logscan-store.json")
     os.mkfifo(tmp_path / "index" / "logscan-index.sqlite")
-    yield "ingest", "--store", tmp_path / "store", LOG
-    yield "cat", "--store", tmp_path / "store"
-    yield "report", "--store", tmp_path / "store"
-    yield "index", "--index", tmp_path / "index", LOG
-
-
-def test_what_logscan_keeps_is_no_fifo(run: Run, fifo: Path, tmp_path: Path) -> None:
-    """C1: history, store and index are refused there, in one line and a hint."""
-    for arguments in keeping(tmp_path):
-        done = run(*arguments)
-        assert (done.returncode, done.stdout) == (2, b""), arguments
-        lines = done.stderr.decode().splitlines()
-        assert lines[0].startswith("logscan: ")
-        assert len(lines) == 2
+    for refused in (
+        lambda: logscan.ingest(LOG, store=fifo),
+        lambda: logscan.ingest(LOG, store=tmp_path / "store"),
+        lambda: logscan.index(LOG, directory=fifo),
+        lambda: logscan.index(LOG, directory=tmp_path / "index"),
+    ):
+        with pytest.raises((OutputError, UsageError), match=r"is a FIFO, not|holds other files"):
+            refused()
+    with pytest.raises(InputError, match="is a FIFO, not the list of a store's files"):
+        load(str(tmp_path / "store"))
+    done = run("report", "--history", fifo, LOG)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"logscan: --history {fifo}: is a FIFO, not a directory\n".encode() in done.stderr
     assert kind_of(str(fifo)) is Kind.FIFO
     done = run("search", "--index", tmp_path / "index", "no-such-id", LOG)
     assert done.returncode == 1
@@ -362,18 +360,15 @@ def mode(path: Path) -> int:
 
 def test_what_is_kept_is_not_for_all_users(run: Run, tmp_path: Path) -> None:
     """LOW: history, store, index and zip hold names of proxies and backends; a report is as the umask says."""
-    kept = {
-        "history": ("report", "--history", "history", LOG),
-        "store": ("ingest", "-q", "--store", "store", LOG),
-        "index": ("index", "-q", "--index", "index", LOG),
-    }
-    for name, arguments in kept.items():
-        assert run(*arguments, cwd=tmp_path).returncode == 0
+    logscan.ingest(LOG, store=tmp_path / "store")
+    logscan.index(LOG, directory=tmp_path / "index")
+    assert run("report", "--history", tmp_path / "history", LOG).returncode == 0
+    for name in ("store", "index", "history"):
         assert mode(tmp_path / name) == 0o750
         files = [path for path in (tmp_path / name).rglob("*") if path.is_file()]
         assert {mode(path) for path in files} == {0o640}, files
     for name, arguments, expected in (
-        ("a.zip", ("gather", LOG), 0o640), ("a.txt", ("report", LOG), 0o644),
+        ("a.zip", ("gather", LOG), 0o640), ("a.txt", ("diagnose", LOG), 0o644),
     ):  # fmt: skip
         assert run(*arguments, "-o", tmp_path / name).returncode == 0
         assert mode(tmp_path / name) == expected
