@@ -19,11 +19,12 @@ from support import killing
 from support.command import ROOT, environment
 
 CODE = """
+from logscan.__main__ import end_at_once, main
+end_at_once()
 from logscan._distribute import executors, run_units
 from logscan._jobs import export, ingest
 executors.FORK_FROM = executors.SPAWN_FROM = 1
 run_units.LEAST_RANGE = run_units.MOST_RANGE = export.RANGE = ingest.TASK_BYTES = 1 << 19
-from logscan._cli import main
 main()
 """
 """The command, with processes for any amount of work."""
@@ -73,7 +74,7 @@ def moments() -> Iterator[Any]:
             for more in range(8):
                 thorough = pytest.mark.thorough
                 yield pytest.param(
-                    command, sent, more / 8, marks=thorough, id=f"{command}-{sent.name}-{more}"
+                    command, sent, (more + 1) / 10, marks=thorough, id=f"{command}-{sent.name}-{more}"
                 )
 
 
@@ -107,7 +108,7 @@ def test_a_signal_at_any_moment(
         assert again[0] in (0, 1), again[1].decode()
     else:
         assert status == 128 + sent, error.decode()
-        assert error == f"logscan: ended by {sent.name}\n".encode()
+        assert error in (b"", f"logscan: ended by {sent.name}\n".encode())  # b"": while it was loaded
     assert not unfinished(tmp_path)
 
 
