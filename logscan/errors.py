@@ -29,9 +29,9 @@ class ExitCode(IntEnum):
     NOT_FOUND = 1
     """``search``: no such message; ``report``: ``--fail-on`` matched."""
     FAULT = 2
-    """Usage, or an input that could not be read (the rest was)."""
+    """Usage, an input that could not be read (the rest was), or an output that could not be written."""
     INTERRUPTED = 130
-    """Ctrl-C, as shells count it."""
+    """Ctrl-C, as shells count it: 128 and the number of the signal (143 after SIGTERM)."""
 
 
 class LogscanError(Exception):
@@ -68,7 +68,7 @@ class OutputError(LogscanError):
     """A result cannot be written; whatever stood there before is unchanged."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What another library's error says, in one line."""
     return (str(error).splitlines() or [""])[0] or type(error).__name__
 

@@ -16,6 +16,15 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
+_NO_TEXT = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+"""What Python makes of a byte in a file name that is no UTF-8 → the same byte as it is shown."""
+
+
+def name_text(name: str) -> str:
+    r"""A file name as text for any format: bytes that are no UTF-8 become ``\xNN``, as in texts of a log."""
+    return name if name.isascii() else name.translate(_NO_TEXT)
+
+
 class Place(NamedTuple):
     """Where an entry begins: a file and the offset of its first byte in the *unpacked* file."""
 

@@ -11,15 +11,30 @@ import sys
 from typing import Any
 
 from logscan._cli import _configuration as configuration
+from logscan._cli import _process as process
 from logscan._cli._commands import COMMANDS, build, grouped
+from logscan._cli._errors import complain, status_of
 from logscan.errors import ExitCode, LogscanError
 
 
 def main() -> None:
-    """Entry point of the ``logscan`` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    """Run the ``logscan`` command; ends the process."""
+    process.open_streams()
+    process.SIGNALS.catch()
+    status = 0
+    try:
+        try:
+            _run()
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else int(bool(error.code))
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - before or after a command
+        status = status_of(error)
+    process.end(status)
+
+
+def _run() -> None:
+    """Run the command that the arguments name; ends with SystemExit."""
     if any(name.endswith("_COMPLETE") for name in os.environ):
         build()()
         return
@@ -33,7 +48,5 @@ def _defaults(group: Any) -> dict[str, dict[str, Any]]:
         path = configuration.find()
         return configuration.defaults(group, configuration.load(path), path, COMMANDS) if path else {}
     except LogscanError as error:
-        from logscan._cli import _common as common
-
-        common.complain(str(error), error.hint)
+        complain(str(error), error.hint)
         sys.exit(ExitCode.FAULT)

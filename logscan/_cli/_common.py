@@ -12,11 +12,14 @@ from typing import IO, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from logscan import atomic
+from logscan._cli._errors import complain as complain  # noqa: PLC0414 - commands use it by this module
+from logscan._cli._errors import status_of
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.atomic import atomic_write
-from logscan.errors import ExitCode, LogscanError, UsageError
+from logscan.errors import UsageError
+from logscan.nodes import descriptor_named
 from logscan.values import Counters
 
 P = ParamSpec("P")
@@ -161,48 +164,31 @@ MAX_ENTRY = DEFAULT_MAX_ENTRY
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn logscan's errors into messages and exit codes, and a closed pipe into a normal end."""
+    """End a command with an exit code whatever it raises, and with a message for each error."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            result = command(*args, **kwargs)
-            sys.stdout.flush()
-        except LogscanError as error:
-            complain(in_options(error), error.hint)
-            raise typer.Exit(ExitCode.FAULT) from error
-        except BrokenPipeError as error:
-            # The reader of the pipe (head, less) has ended. Without this, Python reports it again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(ExitCode.OK) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(ExitCode.INTERRUPTED) from error
-        return result
+            try:
+                result = command(*args, **kwargs)
+            except Exception:
+                sys.stdout.flush()  # what was found before an error
+                raise
+            else:
+                sys.stdout.flush()
+                return result
+        except typer.Exit:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            raise typer.Exit(status_of(error)) from error
 
     return run
-
-
-def in_options(error: LogscanError) -> str:
-    """The message of an error, with the name of the option in place of the argument of the library."""
-    argument = error.argument if isinstance(error, UsageError) else ""
-    if not argument:
-        return str(error)
-    return f"--{argument.replace('_', '-')} {str(error).removeprefix(argument).lstrip()}"
 
 
 def lower_priority(nice: bool) -> None:
     """Run at low priority if ``nice`` is set and the system can do it."""
     if nice and hasattr(os, "nice"):
         os.nice(10)
-
-
-def complain(message: str, hint: str = "") -> None:
-    """Print an error or a warning to standard error, and on the next line what to do about it."""
-    from logscan.shown import safe, without_password
-
-    print(f"logscan: {safe(without_password(message))}", file=sys.stderr)
-    if hint:
-        print(f"  {safe(without_password(hint))}", file=sys.stderr)
 
 
 class Complaints:
@@ -299,18 +285,24 @@ def write_atomically(path: str, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def output_file(path: str, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output.
+def output_file(path: str, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output. A device, a
+    FIFO or a socket is written to.
+
+    Args:
+        path: where to write.
+        private: only its owner may read it.
 
     Raises:
         OutputError: the file cannot be written; the old one is unchanged.
     """
-    if path == "-":
+    if path == "-" or descriptor_named(path) == 1:
         sys.stdout.flush()
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with atomic_write(path, mode) as file:
+    mode = 0o600 if private else atomic.PUBLIC_FILE
+    with atomic.output_file(path, mode=mode, is_exact=private) as file:
         yield file
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from logscan._cli import _common as common
-from logscan.atomic import Lock
+from logscan.atomic import Lock, make_private_folder
 from logscan.errors import OutputError, UsageError, reason_of
 from logscan.values import Incident
 
@@ -65,7 +65,7 @@ class Keeping:
         self._lock: Lock | None = None
         if folder is not None:
             try:
-                os.makedirs(folder, exist_ok=True)
+                make_private_folder(folder)
             except OSError as error:
                 raise OutputError(
                     f"--history {folder}: {reason_of(error)}", "check that you may write to this directory"

@@ -83,7 +83,7 @@ def gather(
     for line in archive.listing(gathered):
         typer.echo(safe(line))
     if output is not None and not review:
-        with common.output_file(output, 0o600) as file:
+        with common.output_file(output, private=True) as file:
             archive.write(gathered, file)
         typer.echo(f"{output}: {len(gathered.items) + 1} files")
     complaints = common.Complaints(diagnosis.counters)

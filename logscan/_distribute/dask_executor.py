@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import logscan
-from logscan._reading.unpack import STDIN
 from logscan._store.inputs import stores_among
 from logscan.errors import InputError, UsageError, first_line
+from logscan.nodes import is_stream
 
 RETRIES = 3
 """Attempts after the first, of a task that failed or whose worker was lost."""
@@ -134,8 +134,10 @@ def check_paths(paths: Sequence[str]) -> None:
     Raises:
         UsageError: a path is standard input or a store.
     """
-    if STDIN in paths:
-        raise UsageError("the workers of a cluster cannot read this standard input", "name files")
+    for path in paths:
+        if is_stream(path):
+            name = "this standard input" if path == "-" else path
+            raise UsageError(f"the workers of a cluster cannot read {name}", "name files")
     folders, _ = stores_among(paths)
     if folders:
         raise UsageError(f"{folders[0]} is a store", "read it without a cluster: that is faster")

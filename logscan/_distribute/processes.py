@@ -3,7 +3,8 @@ forked.
 
 Each worker takes a task from a pipe and gives the result by another. A worker that dies is replaced, and
 its task is run again. Workers end with the command: they are killed when it ends, and when it is killed
-itself they see the end of a pipe that only it held open.
+itself they see the end of a pipe that only it held open. (Linux could send a signal instead, but by
+PR_SET_PDEATHSIG it does so when the thread that started a worker ends, and no other system has it.)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import struct
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from logscan.errors import InputError
@@ -187,10 +188,11 @@ class _Worker:
 
             passed = (take, give, life[0])
             code = f"from logscan._distribute.processes import serve; serve{passed}"
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
-                [sys.executable, "-c", code], pass_fds=passed, stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )  # fmt: skip
+            with _interrupts_blocked():  # for it too: while it starts, Ctrl-C would print a traceback
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
+                    [sys.executable, "-c", code], pass_fds=passed, stdin=subprocess.DEVNULL,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )  # fmt: skip
             self._pid = self._process.pid
         os.close(take)
         os.close(give)
@@ -235,6 +237,16 @@ class _Worker:
             return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         except ChildProcessError:
             return 0
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let SIGINT wait until the end of the block; a process that is started in it never gets one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_forked(pipes: tuple[int, int], life: tuple[int, int], foreign: list[int]) -> None:

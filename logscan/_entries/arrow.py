@@ -36,7 +36,7 @@ from logscan._entries.headers import (
 from logscan._entries.layouts import PLAIN, Layout
 from logscan._entries.parse import parse, similar_to
 from logscan.times import TimeRange
-from logscan.values import Counters, Entry, Span
+from logscan.values import Counters, Entry, Span, name_text
 
 WORDS = pa.dictionary(pa.int32(), pa.string())
 """The type of columns with few different values."""
@@ -186,7 +186,7 @@ def usual_rows(chunk: Span, entries: Entries) -> Rows:
             class_name, method,
             slices(text, begins, bounds.message_ends),
             continuations,
-            words(np.zeros(len(entries.usual), np.int32), [chunk.place.path]),
+            words(np.zeros(len(entries.usual), np.int32), [name_text(chunk.place.path)]),
             numbers(entries.starts[entries.usual] + chunk.place.offset, pa.int64()),
         ],
         schema=SCHEMA,
@@ -242,7 +242,7 @@ def _row(entry: Entry) -> dict[str, object]:
         "method": method or None,
         "message": first.rstrip(),
         "continuation": rest.removesuffix("\n") if line_break and rest else None,
-        "file": entry.place.path,
+        "file": name_text(entry.place.path),
         "offset": entry.place.offset,
     }
 

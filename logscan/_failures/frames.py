@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from logscan._failures.hints import hint_for
-from logscan.values import FailedHandshake, Incident, Place
+from logscan.values import FailedHandshake, Incident, Place, name_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def failure_dict(failure: FailedHandshake) -> dict[str, object]:
         "exception_causes": list(thrown.causes) if thrown else [],
         "exception_frames": list(thrown.frames) if thrown else [],
         "host": failure.host,
-        "path": failure.place.path,
+        "path": name_text(failure.place.path),
         "offset": failure.place.offset,
         "hint": hint_for(
             failure.alert, failure.family, info.keystore if info else None, failure.target,

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from logscan._failures.frames import to_frame
-from logscan.atomic import atomic_write
+from logscan.atomic import atomic_write, make_private_folder
 from logscan.errors import InputError, UsageError
 from logscan.values import Incident
 
@@ -101,7 +101,7 @@ def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    os.makedirs(folder, exist_ok=True)
+    make_private_folder(folder)
     table = pa.Table.from_pandas(to_frame(incidents, by), preserve_index=False)
     header = {
         "version": VERSION, "label": run.label, "what": run.what, "hours": run.hours,
@@ -139,7 +139,12 @@ def earlier(folder: str, run: Run, which: str) -> Kept | None:
         ) from error
     for name in names:
         match = _NAME.fullmatch(name)
-        if match is None or match["digest"] != run.digest or match["label"] >= run.label:
+        if (
+            match is None
+            or not os.path.isfile(os.path.join(folder, name))
+            or match["digest"] != run.digest
+            or match["label"] >= run.label
+        ):
             continue
         if which == "previous" or match["label"].startswith(which):
             runs.append((match["label"], name))

@@ -11,7 +11,7 @@ from logscan._failures import catalog
 from logscan._reading.paths import describe
 from logscan.errors import UsageError
 from logscan.times import TimeRange
-from logscan.values import FailedHandshake
+from logscan.values import FailedHandshake, name_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,9 @@ class HostNames:
         return HostNames(self._given, {**self._stored, **known}) if known else self
 
     def _name(self, path: str) -> str:
+        return name_text(self._name_of(path))
+
+    def _name_of(self, path: str) -> str:
         for name, pattern in self._rules:
             if fnmatch.fnmatchcase(path, pattern):
                 return name

@@ -21,6 +21,7 @@ from logscan._index.postings import Collector, blocks_of, bucket_of, hash_of, pa
 from logscan._index.seek_points import Point
 from logscan._reading.fingerprint import stamp_of
 from logscan.errors import InputError, OutputError
+from logscan.nodes import Kind, kind_of
 
 VERSION = 1
 _WAIT_SECONDS = 30
@@ -60,6 +61,11 @@ class IndexDatabase:
 
     def __init__(self, path: str, write: bool = False) -> None:
         self.path = path
+        kind = kind_of(path)
+        if kind not in (None, Kind.FILE):  # SQLite would wait for the other end of a FIFO
+            raise (OutputError if write else InputError)(
+                f"{path}: is a {kind.value}, not an index", self._remedy(write)
+            )
         try:
             try:
                 version = self._open("rwc" if write else "ro")

@@ -5,6 +5,7 @@ A file that cannot be read, or not understood, is reported with its reason, and 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,11 +38,13 @@ from logscan._evidence.kinds import (
 from logscan._failures.catalog import CLIENT_CERTIFICATE
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import HostNames, Selection
+from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.remote import expand, is_remote
-from logscan._reading.unpack import first_bytes
+from logscan._reading.unpack import first_bytes, open_bytes, read_up_to
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, problem_of, reason_of
+from logscan.errors import InputError, first_line, problem_of, reason_of
+from logscan.nodes import is_stream
 from logscan.shown import without_password
 from logscan.values import Counters, Problem
 
@@ -173,13 +176,15 @@ class EvidenceReader:
             if os.path.isdir(path):
                 self._bundle(bundle.read_bundle_folder(path), path)
                 return
-            if not os.path.isfile(path) and path != "-" and not named:
-                return  # a socket or pipe in a directory
-            if path != "-" and not os.access(path, os.R_OK):
+            stream = is_stream(path)  # read once: as a log
+            if stream and not named:
+                self._problem(path, "is no file: skipped", "give it by its name to read it", fatal=False)
+                return
+            if not stream and not os.access(path, os.R_OK):
                 with open(path, "rb"):
                     pass
-            head = first_bytes(path, HEAD) if path != "-" else b""
-            kind = LOG if path == "-" else kind_of_evidence(head)
+            head = first_bytes(path, HEAD) if not stream else b""
+            kind = LOG if stream else kind_of_evidence(head)
             if kind is not None:
                 self.evidence.files[path] = kind
                 self._read(kind, path)
@@ -188,6 +193,8 @@ class EvidenceReader:
                 self._problem(path, "not recognized as evidence", known, fatal=False)
             elif head:
                 self.evidence.unrecognized.append(path)
+            elif os.path.getsize(path):
+                self._problem(path, _fault_of(path))
         except InputError as error:
             self._counters.problems.append(problem_of(path, error))
         except OSError as error:
@@ -279,6 +286,22 @@ class EvidenceReader:
                     _replace_accepted(kept, connection)
         except InputError as error:
             self._counters.problems.append(problem_of(path, error))
+
+
+def _fault_of(path: str) -> str:
+    """Why no byte of a file could be read, though it is not empty.
+
+    Raises:
+        InputError: it cannot be read at all.
+    """
+    try:
+        with contextlib.closing(open_bytes(path)) as stream:
+            read_up_to(stream, 1)
+    except InputError:
+        raise
+    except unpacking_errors() as error:
+        return reason_of(error) if isinstance(error, OSError) else f"damaged ({first_line(error)})"
+    return "holds nothing that could be read"
 
 
 def _replace_accepted(kept: list[Connection], connection: Connection) -> None:

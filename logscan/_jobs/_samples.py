@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from logscan._entries.parse import decode
 from logscan._jobs.search import find
-from logscan._reading.unpack import STDIN
 from logscan._scanning.plan import Limits
+from logscan.nodes import is_stream
 from logscan.values import Counters, Incident
 
 INCIDENTS = 50
@@ -23,9 +23,9 @@ ALL = 500_000
 def sample_entries(
     incidents: Sequence[Incident], paths: Sequence[str], limits: Limits = Limits(), each: int = 1
 ) -> dict[str, list[str]]:
-    """Message id → its entries, of so many messages of each incident. Standard input cannot be read again."""
+    """Message id → its entries, of so many messages of each incident. A stream cannot be read again."""
     ids = [name for incident in incidents[:INCIDENTS] for name in incident.sample_message_ids[:each]]
-    again = [path for path in paths if path != STDIN]
+    again = [path for path in paths if not is_stream(path)]
     if not ids or not again:
         return {}
     found: dict[str, list[str]] = {name: [] for name in ids}

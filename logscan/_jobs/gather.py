@@ -35,6 +35,7 @@ from logscan._support.archive import CAPTURES, Gathered, Wanted, readme, version
 from logscan._support.redact import redact_payload
 from logscan._support.remembered import Remembered
 from logscan.errors import InputError, first_line, problem_of
+from logscan.nodes import is_stream
 from logscan.shown import safe_lines
 from logscan.values import Counters
 
@@ -155,7 +156,7 @@ class _Gatherer:
         errors = (
             [done.own_text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
         )
-        paths = [path for path in self._diagnosis.logs if path != "-"]
+        paths = [path for path in self._diagnosis.logs if not is_stream(path)]
         excerpt = self._excerpt(list(ids), paths) if ids and paths else b""
         source = f"all entries of {len(ids):,} failing messages"
         return errors, [done.text("system.log.txt", excerpt, source)] if excerpt else []

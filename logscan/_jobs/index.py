@@ -23,11 +23,12 @@ from logscan._reading.fingerprint import edges_of, stamp_of
 from logscan._reading.paths import LogFile, discover
 from logscan._reading.probe import probe
 from logscan._reading.remote import is_remote
-from logscan._reading.unpack import STDIN, open_descriptor
+from logscan._reading.unpack import open_descriptor
 from logscan._scanning.plan import Progress
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY, WholeScanner
-from logscan.atomic import Lock
+from logscan.atomic import Lock, check_replaceable, make_private_file, make_private_folder
 from logscan.errors import InputError, OutputError, UsageError, problem_of, reason_of
+from logscan.nodes import is_stream
 from logscan.values import Counters, Problem
 
 BLOCK_BYTES = 128 << 10
@@ -99,8 +100,8 @@ def index(
     """
     names = paths_of(paths)
     for path in names:
-        if path == STDIN or is_remote(path):
-            raise UsageError(f"{path}: is not on a disk", "ingest it into a store instead")
+        if is_stream(path) or is_remote(path):
+            raise UsageError(f"{path}: is no file on a disk", "ingest it into a store instead")
     counters = Counters()
     logs: dict[str, list[LogFile]] = {}
     for stream in discover(names, counters.problems, judge):
@@ -137,11 +138,13 @@ def _prepare(index: str) -> None:
     """Make the directory of an index; raise if it cannot be written."""
     folder = os.path.dirname(index)
     try:
-        os.makedirs(folder, exist_ok=True)
+        make_private_folder(folder)
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{folder}: may not be written", "keep the index in another directory")
+        check_replaceable(index)
+        make_private_file(index)
     except OSError as error:
         raise OutputError(f"{folder}: {reason_of(error)}", "name a directory for the index") from error
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder}: may not be written", "keep the index in another directory")
 
 
 def _plan(index: str, files: Sequence[LogFile], counters: Counters) -> _Plan:
@@ -177,9 +180,15 @@ def _plan(index: str, files: Sequence[LogFile], counters: Counters) -> _Plan:
 def _unreadable(path: str) -> Problem:
     """Why a file could not be probed."""
     try:
-        os.close(open_descriptor(path))
+        descriptor = open_descriptor(path)
     except InputError as error:
         return problem_of(path, error)
+    try:
+        os.read(descriptor, 1)
+    except OSError as error:
+        return Problem(path, reason_of(error))
+    finally:
+        os.close(descriptor)
     return Problem(path, "is no regular file")
 
 

@@ -30,7 +30,7 @@ from logscan._reading.fingerprint import (
 )
 from logscan._reading.paths import LogFile, Stream, discover
 from logscan._reading.remote import is_remote
-from logscan._reading.unpack import STDIN, open_bytes
+from logscan._reading.unpack import open_bytes
 from logscan._scanning.plan import Progress
 from logscan._store import upkeep
 from logscan._store.ingest_task import FILE, LINE, MIDDLE, IngestTask, TaskResult, cut_at, run_task
@@ -40,6 +40,7 @@ from logscan._store.open_store import Store
 from logscan._store.parquet_files import Target
 from logscan._store.split_entries import SplitEntries
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
+from logscan.nodes import is_stream
 from logscan.values import Counters, Problem
 
 TASK_BYTES = 64 << 20
@@ -113,10 +114,11 @@ def ingest(
         UsageError: a path is standard input, or another run changes the store.
     """
     names = paths_of(paths) if paths else ()
-    if STDIN in names:
-        raise UsageError(
-            "a store knows logs by their files", "write standard input to a file, and ingest that"
-        )
+    for path in names:
+        if is_stream(path):
+            raise UsageError(
+                f"{path}: a store knows logs by their files", "write the stream to a file, and ingest that"
+            )
     hosts = HostNames(several(host))
     folder = os.fspath(store)
     with contextlib.ExitStack() as stack:

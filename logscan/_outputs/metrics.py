@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from logscan.atomic import atomic_write
+from logscan.atomic import output_file
 from logscan.errors import UsageError
 from logscan.values import Counters, FailedHandshake
 
@@ -105,10 +105,10 @@ class Metrics:
         serve(address, {"/metrics": lambda: (200, kind, self.text()), "/health": health_page(health)})
 
     def write(self, path: str) -> None:
-        """Write the metrics to a file, atomically.
+        """Write the metrics to a file, atomically, or to a device, FIFO or socket.
 
         Raises:
             OutputError: it cannot be written.
         """
-        with atomic_write(path) as file:
+        with output_file(path, wait=False) as file:
             file.write(self.text())

@@ -1,4 +1,5 @@
-"""Sink: appends each failed handshake to a file of JSON lines, once, however often it is added."""
+"""Sink: appends each failed handshake to a file of JSON lines, once, however often it is added. A device or
+FIFO is written to: it has no lines to look at again."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import os
 import stat
 from collections import Counter
 
-from logscan.atomic import locked
+from logscan.atomic import lock
 from logscan.errors import OutputError, UsageError, reason_of
 
 REMEMBERED = 8 << 20
@@ -60,7 +61,7 @@ class Sink:
             self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {reason_of(error)}") from error
-        if self._is_file and not locked(self._descriptor):
+        if self._is_file and lock(self._descriptor) is False:
             self.close()
             raise UsageError(f"{self.path}: another run writes to it", "give each run an output of its own")
 

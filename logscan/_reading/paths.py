@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from logscan._reading.probe import Judge, Probe, probe
 from logscan._reading.remote import is_remote
 from logscan._reading.unpack import STDIN, ByteStream, open_bytes
 from logscan.errors import InputError, NoLogsError, problem_of, reason_of
+from logscan.nodes import Kind, kind_of
 from logscan.values import Problem
 
 DEFAULT_PATHS = (
@@ -79,10 +80,22 @@ def discover(paths: Sequence[str], problems: list[Problem], judge: Judge | None 
     Raises:
         NoLogsError: see :func:`list_streams`.
     """
-    return [
+    probed = (
         tuple(file._replace(probe=probe(file.path, judge)) for file in stream)
         for stream in list_streams(paths, problems)
-    ]
+    )
+    streams = (tuple(file for file in stream if not _is_archive(file, problems)) for stream in probed)
+    return [stream for stream in streams if stream]
+
+
+def _is_archive(file: LogFile, problems: list[Problem]) -> bool:
+    """Whether several files are packed in a file. That is a problem: what it holds is not read."""
+    kind = file.probe.archive
+    if kind:
+        problems.append(
+            Problem(file.path, f"is a {kind} archive: not read", "unpack it, and give what is in it")
+        )
+    return bool(kind)
 
 
 def list_streams(paths: Sequence[str], problems: list[Problem]) -> list[Stream]:
@@ -148,8 +161,9 @@ def _expand(path: str, problems: list[Problem]) -> list[str]:
     if is_remote(path):
         return _expand_remote(path, problems)
     if os.path.isdir(path):
-        names = sorted(_logs_below(path, problems))
-        if not names:
+        before = len(problems)
+        names = sorted(_files_of(_logs_below(path, problems), problems))
+        if not names and len(problems) == before:
             problems.append(
                 Problem(path, "no logs in this directory", "looked for *.log, *.log.1, *.log.gz …: "
                         "name other files one by one")
@@ -162,8 +176,19 @@ def _expand(path: str, problems: list[Problem]) -> list[str]:
         problems.append(Problem(path, "no file matches this pattern", "is it quoted as meant?"))
     expanded: list[str] = []
     for match in matches:
-        expanded += _expand(match, problems) if os.path.isdir(match) else [match]
+        expanded += _expand(match, problems) if os.path.isdir(match) else _files_of([match], problems)
     return expanded
+
+
+def _files_of(paths: Iterable[str], problems: list[Problem]) -> Iterator[str]:
+    """Paths that were found, without those that are no files: reading them may wait for ever."""
+    for path in paths:
+        kind = kind_of(path)
+        if kind is not None and kind.is_stream:
+            hint = "give it by its name to read it" if kind is not Kind.SOCKET else ""
+            problems.append(Problem(path, f"is a {kind.value}: skipped", hint, fatal=False))
+        else:
+            yield path
 
 
 def _expand_remote(path: str, problems: list[Problem]) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from logscan._reading.remote import is_remote
 from logscan._reading.unpack import (
     MAGIC,
     PLAIN,
-    STDIN,
     ByteStream,
     Packing,
     RawBytes,
@@ -27,11 +25,18 @@ from logscan._reading.unpack import (
     text_of,
 )
 from logscan.errors import InputError
+from logscan.nodes import is_stream
 
 HEAD = 1024
 """Bytes of a text's beginning that a probe keeps: enough to know the text again."""
 SAMPLE = 1 << 16
 """Bytes of a text's beginning that a probe looks at."""
+_ARCHIVES = (
+    (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07", "rar"),
+)  # fmt: skip
+"""Magic bytes and names of archives."""
+_TAR_AT = 257
+"""Where a tar archive has its mark."""
 Judge = Callable[[bytes], Any]
 """Reads a sample of a text; what it returns is kept in :attr:`Probe.notes`."""
 
@@ -53,6 +58,8 @@ class Probe:
     """What the judge made of the first :data:`SAMPLE` bytes of its text; ``None`` where nothing was read."""
     inode: tuple[int, int] = (0, 0)
     """Device and inode; zeros for an address."""
+    archive: str = ""
+    """What packs several files in it (``zip``, ``tar`` …): it is not read. Empty: nothing does."""
 
     @property
     def is_local(self) -> bool:
@@ -74,7 +81,7 @@ def probe(path: str, judge: Judge | None = None) -> Probe:
 
             with contextlib.closing(remote.RemoteFile(path)) as file:
                 return _look(file, remote.size(path) or 0, (0, 0), judge)
-        if path == STDIN or not stat.S_ISREG(os.stat(path).st_mode):
+        if is_stream(path):
             return Probe(is_stream=True)
         descriptor = open_descriptor(path)
         about = os.fstat(descriptor)
@@ -88,4 +95,11 @@ def _look(raw: ByteStream, size: int, inode: tuple[int, int], judge: Judge | Non
     text = text_of(magic, raw)
     sample = read_up_to(text, SAMPLE if judge else HEAD, unpacking_errors())
     notes = judge(sample) if judge else None
-    return Probe(True, False, size, packing_of(magic), sample[:HEAD], notes, inode)
+    return Probe(True, False, size, packing_of(magic), sample[:HEAD], notes, inode, _archive(magic, sample))
+
+
+def _archive(magic: bytes, sample: bytes) -> str:
+    """The kind of an archive, by the first bytes of a file and of its text."""
+    if sample[_TAR_AT:].startswith(b"ustar"):
+        return "tar"
+    return next((name for mark, name in _ARCHIVES if magic.startswith(mark)), "")

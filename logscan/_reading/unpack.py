@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import io
 import os
 import queue
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from logscan._reading.decompressors import CODECS, Decompressor, unpacking_errors
 from logscan._reading.remote import is_remote
 from logscan.errors import InputError, reason_of
+from logscan.nodes import Kind, descriptor_named, kind_of, logged_wait
 
 STDIN = "-"
 
@@ -102,7 +104,7 @@ class Rejoined(io.RawIOBase):
 
 
 class _Transcoded(io.RawIOBase):
-    """UTF-16 turned into UTF-8, so that the same needles are found."""
+    """UTF-16 or UTF-32 turned into UTF-8, so that the same needles are found."""
 
     def __init__(self, raw: io.RawIOBase, encoding: str) -> None:
         super().__init__()
@@ -221,7 +223,7 @@ class Packing(NamedTuple):
     codec: str
     """``gzip``, ``zstd``, ``bzip2``, ``xz``; empty: not packed."""
     encoding: str
-    """Python's name of the encoding where it is not the log's own: ``utf-16``, ``utf-8-sig`` …"""
+    """Python's name of the encoding where it is not the log's own: ``utf-16``, ``utf-32``, ``utf-8-sig`` …"""
 
     @property
     def is_plain(self) -> bool:
@@ -306,7 +308,7 @@ def text_of(head: bytes, rest: ByteStream, ahead: bool = False) -> ByteStream:
         make = next(make for _, name, make in CODECS if name == codec)
         packed = _Unpacked(Rejoined(head, rest), make)
         return _Ahead(packed) if ahead else packed
-    if encoding.startswith("utf-16"):
+    if encoding.startswith(("utf-16", "utf-32")):
         return _Transcoded(Rejoined(head, rest), encoding)
     return Rejoined(head.removeprefix(codecs.BOM_UTF8), rest)
 
@@ -348,7 +350,7 @@ def first_bytes(path: str, size: int) -> bytes:
 
 
 def open_descriptor(path: str) -> int:
-    """Open a local file, or standard input.
+    """Open a local file, or standard input. A FIFO waits for its writer; after a second that is logged.
 
     Raises:
         InputError: it cannot be opened, or is a directory.
@@ -356,8 +358,14 @@ def open_descriptor(path: str) -> int:
     if path == STDIN:
         return sys.stdin.fileno()
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with logged_wait(path, "a writer"):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
+        own = descriptor_named(path)
+        if error.errno == errno.ENXIO and own is not None:
+            return os.dup(own)  # a socket that this process has open
+        if kind_of(path) is Kind.SOCKET:
+            raise InputError(f"{path}: is a socket", "let a program read it, and give its output") from error
         hint = ""
         if isinstance(error, FileNotFoundError):
             hint = "check the path"
@@ -371,11 +379,17 @@ def open_descriptor(path: str) -> int:
 
 
 def _wide_encoding(head: bytes) -> str:
-    """UTF-16, by its mark or by the zero bytes between Latin letters."""
+    """UTF-32 or UTF-16, by its mark or by the zero bytes between Latin letters."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     sample = head[:32]
     if len(sample) >= 8:
+        for name, letter in (("utf-32-le", 0), ("utf-32-be", 3)):
+            others = [sample[at::4] for at in range(4) if at != letter]
+            if all(sample[letter::4]) and not any(map(any, others)):
+                return name
         if not any(sample[1::2]) and all(sample[0::2]):
             return "utf-16-le"
         if not any(sample[0::2]) and all(sample[1::2]):

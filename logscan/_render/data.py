@@ -20,7 +20,7 @@ from logscan._failures.frames import (
 )
 from logscan._render.text import safe, safe_lines
 from logscan.errors import OutputError
-from logscan.values import Counters, Entry, Report, Span
+from logscan.values import Counters, Entry, Report, Span, name_text
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection)."""
@@ -61,7 +61,7 @@ def to_json(report: Report, each: bool) -> str:
         "counters": counters_dict(report.counters),
         "problems": [str(problem) for problem in report.counters.problems],
     }
-    return json.dumps(whole, indent=2, default=_plain, ensure_ascii=False).translate(_ESCAPES) + "\n"
+    return escaped(json.dumps(whole, indent=2, default=_plain, ensure_ascii=False)) + "\n"
 
 
 def to_json_lines(rows: Iterable[Mapping[str, object]]) -> str:
@@ -71,7 +71,11 @@ def to_json_lines(rows: Iterable[Mapping[str, object]]) -> str:
 
 def json_line(row: Mapping[str, object]) -> str:
     """One object on one line. Characters that can mislead a terminal are escaped, as JSON allows."""
-    text = _ENCODED(row)
+    return escaped(_ENCODED(row))
+
+
+def escaped(text: str) -> str:
+    """JSON in which characters that can mislead a terminal are escaped, and bytes of names are shown."""
     return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPES)
 
 
@@ -166,5 +170,5 @@ _ESCAPES = {
         *range(0x7F, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F),
         *range(0x2060, 0x206A), 0xFEFF, *range(0xD800, 0xE000),
     )
-}  # fmt: skip
+} | {code: "\\" + name_text(chr(code)) for code in range(0xDC80, 0xDD00)}  # fmt: skip
 _ENCODED = json.JSONEncoder(default=_plain, ensure_ascii=False).encode

@@ -15,7 +15,7 @@ from typing import Any
 from logscan import __version__
 from logscan._failures.frames import failure_id
 from logscan.times import in_utc
-from logscan.values import FailedHandshake
+from logscan.values import FailedHandshake, name_text
 
 ECS_VERSION = "9.0.0"
 DATASET = "apigee.message_processor"
@@ -76,7 +76,7 @@ def ecs_event(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]:
             "message": thrown.message if thrown else failure.reason,
             "stack_trace": "\n".join(thrown.frames) if thrown and thrown.frames else None,
         },
-        "log": {"level": "error", "file": {"path": failure.place.path}},
+        "log": {"level": "error", "file": {"path": name_text(failure.place.path)}},
         "host": {"name": failure.host},
         "process": {"thread": {"name": failure.thread}},
         "service": {
@@ -148,7 +148,7 @@ def otel_record(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]
                 "exception.message": thrown.message if thrown else None,
                 "thread.name": failure.thread,
                 "log.record.uid": failure_id(failure),
-                "log.file.path": failure.place.path,
+                "log.file.path": name_text(failure.place.path),
                 "apigee.message_id": failure.message_id,
                 "apigee.organization": failure.org,
                 "apigee.family": failure.family, "apigee.side": failure.side,

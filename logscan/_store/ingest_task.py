@@ -26,6 +26,7 @@ from logscan._store.needle_bits import Needles
 from logscan._store.parquet_files import ENTRY_SCHEMA, FAILURE_SCHEMA, Partitions, Target
 from logscan._store.roundtrip import as_piece, to_rows
 from logscan.errors import first_line
+from logscan.values import name_text
 
 CHUNK_BYTES = 2 << 20
 """Bytes turned into rows at once."""
@@ -178,7 +179,7 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
     columns = [
         numbers(np.array([source]), pa.int32()), numbers(np.array([edge.offset]), pa.int64()),
         numbers(np.array([edge.found]), pa.int8()), flags(np.array([orphan])),
-        numbers(np.array([beyond]), pa.int64()), coded([path]), blobs([edge.data]),
+        numbers(np.array([beyond]), pa.int64()), coded([name_text(path)]), blobs([edge.data]),
     ]  # fmt: skip
     return pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
 

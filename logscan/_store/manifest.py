@@ -10,6 +10,7 @@ from typing import Any
 
 from logscan.atomic import atomic_write
 from logscan.errors import InputError, reason_of
+from logscan.nodes import Kind, kind_of
 
 VERSION = 2
 """Version of the format: a reader refuses newer ones."""
@@ -124,6 +125,11 @@ def load(folder: str) -> Manifest:
         InputError: there is no store, it is damaged, or it is of another version.
     """
     path = os.path.join(folder, NAME)
+    kind = kind_of(path)
+    if kind not in (None, Kind.FILE):
+        raise InputError(
+            f"{path}: is a {kind.value}, not the list of a store's files", "is it the right directory?"
+        )
     try:
         with open(path, encoding="utf-8") as file:
             content: dict[str, Any] = json.load(file)

@@ -19,6 +19,7 @@ from logscan._entries.buffers import present, values_of
 from logscan._store.blooms import options_for
 from logscan._store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile
 from logscan._store.roundtrip import ROW_SCHEMA
+from logscan.atomic import make_private_file
 
 ROW_GROUP = 32_768
 """Rows of a row group: what a look-up unpacks."""
@@ -175,6 +176,7 @@ def _writer_of(path: str, kind: str, table: pa.Table) -> Any:
     if kind == ENTRIES:
         sample = table.column("message_id").slice(0, ROW_GROUP)
         more["bloom_filter_options"] = {"message_id": options_for(pc.count_distinct(sample).as_py())}
+    make_private_file(path)
     return pq.ParquetWriter(
         path,
         table.schema,

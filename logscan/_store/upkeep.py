@@ -19,7 +19,7 @@ from logscan._store.open_store import Store
 from logscan._store.parquet_files import FAILURE_SCHEMA, SCHEMAS, OpenFile, Target, write_failures
 from logscan._store.picked_rows import damage_errors
 from logscan._store.roundtrip import to_bytes
-from logscan.atomic import Lock
+from logscan.atomic import Lock, make_private_folder
 from logscan.errors import OutputError, UsageError, reason_of
 
 SMALL_FILE, MANY_FILES = 8 << 20, 16
@@ -222,7 +222,7 @@ def make(folder: str) -> None:
         UsageError: it holds other files.
     """
     try:
-        os.makedirs(folder, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise OutputError(
             f"{folder}: {reason_of(error)}", "name a directory that you may write to"

@@ -21,6 +21,7 @@ from logscan._support.redact import MASK, joined, redact, redact_bytes
 from logscan._support.remembered import MAX_REMEMBERED, Remembered
 from logscan.errors import OutputError
 from logscan.shown import safe, safe_lines, without_password
+from logscan.values import name_text
 
 MANIFEST_VERSION = 1
 CAPTURES = "captures/"
@@ -175,7 +176,7 @@ def manifest(gathered: Gathered, now: datetime | None = None) -> bytes:
                 {
                     "name": item.name, "bytes": len(item.data),
                     "sha256": hashlib.sha256(item.data).hexdigest(),
-                    "source": item.source, "masked": item.redacted,
+                    "source": name_text(item.source), "masked": item.redacted,
                 }
                 for item in gathered.items
             ],

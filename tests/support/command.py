@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -39,3 +42,8 @@ def logscan(
         [sys.executable, "-m", "logscan", *map(str, arguments)],
         input=stdin, capture_output=True, cwd=cwd, env=environment(**env), timeout=120,
     )  # fmt: skip
+
+
+def named(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
+    """Parameters of a test: all of some names in the thorough run, a few of them in the quick one."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.thorough) for name in names]

@@ -12,6 +12,7 @@ from logscan._diagnosis.result import Diagnosis
 from logscan._diagnosis.verdict import Verdict
 from logscan._evidence.certificates import Certificate
 from logscan._failures.frames import failure_id
+from logscan._render.data import escaped
 
 VERSION = 1
 """Of the JSON: raised when a field changes its meaning or goes away."""
@@ -128,7 +129,7 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
 def as_json(diagnosis: Diagnosis) -> str:
     """The whole diagnosis."""
     capture = diagnosis.capture
-    return json.dumps(
+    whole = json.dumps(
         {
             "version": VERSION,
             "verdicts": [verdict_dict(verdict) for verdict in diagnosis.verdicts],
@@ -146,6 +147,7 @@ def as_json(diagnosis: Diagnosis) -> str:
         },
         indent=2, ensure_ascii=False,
     )  # fmt: skip
+    return escaped(whole)
 
 
 def choice_dict(choice: Choice) -> dict[str, Any]:
