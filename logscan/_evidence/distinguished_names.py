@@ -109,10 +109,15 @@ def from_der(der: bytes) -> Name:
     try:
         parsed = x509.Name.load(der, strict=True).chosen
         rows = [[(pair["type"].dotted, _value(pair["value"])) for pair in part] for part in parsed]
-    except (ValueError, TypeError, KeyError, UnicodeError, RecursionError, OverflowError) as error:
+    except Exception as error:  # whatever the parser raises on bytes from outside
         raise ValueError(f"not a distinguished name: {error}") from error
     relative = tuple(frozenset((kind, prepared(value)) for kind, value in row) for row in rows)
     return Name(relative, _shown(rows[::-1]))
+
+
+def unreadable(der: bytes) -> Name:
+    """Stands for a name that cannot be read: the same only as itself."""
+    return Name((frozenset({("", der.hex())}),), "(a name that cannot be read)")
 
 
 def _value(value: object) -> str:
@@ -276,7 +281,7 @@ def _from_hex(text: str) -> str:
 
     try:
         native = core.load(bytes.fromhex(text[1:])).native
-    except (ValueError, TypeError):
+    except Exception:  # noqa: BLE001 (whatever the parser raises on bytes from outside)
         return text.lower()
     return native if isinstance(native, str) else text.lower()
 
