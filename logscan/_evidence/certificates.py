@@ -139,8 +139,8 @@ def _loosely(loose: Any, names: tuple[bytes, bytes], parts: _Parts, source: str,
         parts.read("begin of validity", lambda: _utc(validity["not_before"].native)),
         parts.read("end of validity", lambda: _utc(validity["not_after"].native)),
         parts.read("serial number", lambda: int(loose["serial_number"].native)),
-        kind.upper() if kind else None, None, _signature(signed) if signed else None, None, None, None, source,
-        der, tuple(parts.notes),
+        kind.upper() if kind else None, None, _signature(signed) if signed else None, None, None, None,
+        source, der, tuple(parts.notes),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ from logscan._reading.remote import expand, is_remote
 from logscan._reading.unpack import first_bytes
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, problem_of, reason_of
+from logscan.errors import InputError, LogscanError, caught, problem_of
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100_000
 """Files of directories that are looked at."""
+MAX_KEPT_BYTES = 256 << 20
+"""Bytes of certificates and names in the connections of captures that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +135,7 @@ class EvidenceReader:
         self.logs: list[str] = []
         """Logs and stores."""
         self.captures: list[str] = []
+        self._kept_bytes = 0
 
     def read(self) -> None:
         """Read all files.
@@ -144,24 +148,45 @@ class EvidenceReader:
         self.logs += stores
         evidence.files.update(dict.fromkeys(stores, LOG))
         for path, named in _files(paths, self._counters.problems):
-            self._take(path, named)
+            with caught(self._counters, path):
+                self._take(path, named)
         for path in request.keylogs:
-            if not self._keys.add(read_whole(path)):
-                raise InputError(
-                    f"{path}: a key log without a secret of TLS 1.3", "give the file that SSLKEYLOGFILE named"
-                )
-            evidence.files[path] = KEY_LOG
+            with self._role(path):
+                if not self._keys.add(read_whole(path)):
+                    raise InputError(
+                        f"{path}: a key log without a secret of TLS 1.3",
+                        "give the file that SSLKEYLOGFILE named",
+                    )
+                evidence.files[path] = KEY_LOG
         for path in request.backend_ca:
-            entries = self._keystore(path).entries
-            evidence.backend_cas += [certificate for entry in entries for certificate in entry.chain]
-            evidence.files[path] = "backend's trusted authorities"
+            with self._role(path):
+                entries = self._keystore(path).entries
+                evidence.backend_cas += [certificate for entry in entries for certificate in entry.chain]
+                evidence.files[path] = "backend's trusted authorities"
         if request.keystore is not None:
-            self.keystore = self._keystore(request.keystore)
-            evidence.files[request.keystore] = KEYSTORE
-            if self.keystore not in evidence.keystores:
-                evidence.keystores.append(self.keystore)
+            with self._role(request.keystore):
+                self.keystore = self._keystore(request.keystore)
+                evidence.files[request.keystore] = KEYSTORE
+                if self.keystore not in evidence.keystores:
+                    evidence.keystores.append(self.keystore)
         for path in self.captures:  # last: key logs open what they hold
-            self._capture(path)
+            with caught(self._counters, path):
+                self._capture(path)
+        for source, reason in self.answers.problems:
+            self._problem(source, reason, fatal=False)
+        self.answers.problems.clear()
+
+    @contextmanager
+    def _role(self, path: str) -> Iterator[None]:
+        """A net around a file that was named for its role: a known fault ends the run, so that the right
+        file is named; what nobody expected does not."""
+        try:
+            yield
+        except LogscanError:
+            raise
+        except Exception:
+            with caught(self._counters, path):
+                raise
 
     def _problem(self, path: str, reason: str, hint: str = "", *, fatal: bool = True) -> None:
         self._counters.problems.append(Problem(path, reason, hint, fatal))
@@ -187,10 +212,6 @@ class EvidenceReader:
                 self._problem(path, "not recognized as evidence", known, fatal=False)
             elif head:
                 self.evidence.unrecognized.append(path)
-        except InputError as error:
-            self._counters.problems.append(problem_of(path, error))
-        except OSError as error:
-            self._problem(path, reason_of(error))
         except ValueError as error:
             self._problem(path, str(error))
 
@@ -209,7 +230,11 @@ class EvidenceReader:
             read = bundle.read_bundle_zip if packed else bundle.read_bundle_file
             self._bundle(read(data, path), path)
         elif kind == TRACE:
-            self.evidence.traces += trace.read_trace(read_whole(path), path)
+            traces = trace.read_trace(read_whole(path), path)
+            self.evidence.traces += traces
+            if len(traces) == trace.MAX_MESSAGES:
+                reason = f"messages after the first {trace.MAX_MESSAGES:,}: not read"
+                self._problem(path, reason, fatal=False)
         elif kind == ANSWER:
             self.answers.take(read_whole(path), path, path)
         else:
@@ -223,6 +248,15 @@ class EvidenceReader:
             self._problem(path, reason, "check host and port", fatal=False)
         for line in run.unread[:3]:
             self._problem(path, f"not a distinguished name: {line}", fatal=False)
+        self._notes(path, run.notes)
+
+    def _notes(self, path: str, notes: Sequence[str]) -> None:
+        """Certificates that are not understood in full, each counted, the first of a file shown."""
+        self._counters.not_understood += len(notes)
+        for note in notes[:3]:
+            self._problem(path, note.removeprefix(f"{path}, "), fatal=False)
+        if len(notes) > 3:
+            self._problem(path, f"{len(notes) - 3:,} more of this kind", fatal=False)
 
     def _keystore_or_certificates(self, path: str) -> None:
         store = self._keystore(path)
@@ -249,7 +283,7 @@ class EvidenceReader:
         data = read_whole(path)
         name = os.path.basename(path)
         try:
-            return read_keystore(data, name, path, self._passwords)
+            store = read_keystore(data, name, path, self._passwords)
         except WrongPasswordError:
             ask = self._request.ask_password
             password = ask(path) if ask else None
@@ -257,33 +291,37 @@ class EvidenceReader:
                 raise
             store = read_keystore(data, name, path, [password])
             self._passwords.append(password)
-            return store
+        certificates = [certificate for entry in store.entries for certificate in entry.chain]
+        odd = [f"{item.source}: {note}" for item in certificates for note in item.notes]
+        self._notes(path, [*(note for note in store.notes if "cannot be read" in note), *odd])
+        return store
 
     def _capture(self, path: str) -> None:
         """The connections of a capture that matter."""
         request, counters = self._request, self.evidence.capture
         kept = self.evidence.connections
+        before = counters.not_understood
 
         def problem(reason: str) -> None:
             self._problem(path, reason, fatal=False)
 
-        try:
-            for connection in read_capture(path, self._keys, counters, problem, request.max_open):
-                counters.connections += 1
-                counters.certificate_requested += connection.certificate_requested is True
-                if len(kept) < request.max_connections:
-                    kept.append(connection)
-                else:
-                    counters.left_out += 1
-                    _replace_accepted(kept, connection)
-        except InputError as error:
-            self._counters.problems.append(problem_of(path, error))
+        for connection in read_capture(path, self._keys, counters, problem, request.max_open):
+            counters.connections += 1
+            counters.certificate_requested += connection.certificate_requested is True
+            self._kept_bytes += connection.size
+            if len(kept) < request.max_connections and self._kept_bytes <= MAX_KEPT_BYTES:
+                kept.append(connection)
+            else:
+                self._kept_bytes -= connection.size
+                counters.left_out += 1
+                _replace_accepted(kept, connection)
+        self._counters.not_understood += counters.not_understood - before
 
 
 def _replace_accepted(kept: list[Connection], connection: Connection) -> None:
     """Put a refused handshake in the place of one that was accepted."""
     if connection.accepted is not True:
         for at, other in enumerate(kept):
-            if other.accepted is True:
+            if other.accepted is True and other.size >= connection.size:
                 kept[at] = connection
                 return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import zipfile
 from base64 import encodebytes
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from logscan._diagnosis.result import Diagnosis
 from logscan._evidence import bundle
@@ -28,7 +27,7 @@ from logscan._evidence.kinds import (
 from logscan._jobs.search import find
 from logscan._support.archive import Gathered, Wanted, readme, versions
 from logscan._support.redact import redact_payload
-from logscan.errors import InputError, problem_of
+from logscan.errors import InputError, caught, problem_of
 from logscan.values import Counters
 
 MAX_MESSAGES = 50
@@ -82,7 +81,8 @@ def gather(
     """
     work = _Gatherer(diagnosis, answers)
     done, of = work.gathered, work.files_of
-    errors, excerpt = work.logs(max_messages)
+    errors: list[str] = []
+    excerpt = work.tried("Message Processor log", lambda: work.logs(max_messages, errors))
     found: dict[str, Sequence[str]] = {
         "complete error message": errors,
         "organization, environment, API proxy": [*report][:1] if diagnosis.verdicts else [],
@@ -125,8 +125,21 @@ class _Gatherer:
         """The evidence of one kind."""
         return [path for path, other in self._diagnosis.evidence.files.items() if other == kind]
 
-    def logs(self, max_messages: int) -> tuple[list[str], list[str]]:
-        """The failures' words, and all entries of failing messages."""
+    def tried(self, source: str, make: Callable[[], Iterable[str]]) -> list[str]:
+        """A net around one piece of evidence: what raises is left out and listed, and the others go in."""
+        counters = self._diagnosis.counters
+        before = len(counters.problems)
+        names: list[str] = []
+        failed = True
+        with caught(counters, source):
+            names = list(make())
+            failed = False
+        if failed:
+            self.gathered.skipped[source] = counters.problems[before].reason
+        return names
+
+    def logs(self, max_messages: int, errors: list[str]) -> list[str]:
+        """The failures' words, into ``errors``; and all entries of failing messages."""
         done = self.gathered
         lines: list[str] = []
         ids: dict[str, None] = {}
@@ -136,11 +149,12 @@ class _Gatherer:
             for name in (*(f.message_id for f in samples), *(sorted(group.messages) if group else ())):
                 if name and len(ids) < max_messages:
                     ids[name] = None
-        errors = [done.text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
+        if lines:
+            errors.append(done.text("errors.txt", "\n".join(lines) + "\n", "Message Processor log"))
         paths = [path for path in self._diagnosis.logs if path != "-"]
         excerpt = self._excerpt(list(ids), paths) if ids and paths else b""
         source = f"all entries of {len(ids):,} failing messages"
-        return errors, [done.text("system.log.txt", excerpt, source)] if excerpt else []
+        return [done.text("system.log.txt", excerpt, source)] if excerpt else []
 
     def _excerpt(self, ids: list[str], paths: list[str]) -> bytes:
         parts: list[bytes] = []
@@ -157,18 +171,22 @@ class _Gatherer:
     def bundles(self) -> Iterator[str]:
         """The texts of bundles: of files, of folders, and of the management API."""
         for path in self.files_of(BUNDLE):
-            base = "bundle/" + _safe(os.path.basename(path.rstrip("/")))
-            if os.path.isdir(path):
-                yield from self._folder(path, base)
-            elif (data := self._read(path)) is not None:
-                packed = data[:2] == b"PK"
-                yield from (
-                    self._unzipped(data, path, base) if packed else [self.gathered.text(base, data, path)]
-                )
+            yield from self.tried(path, partial(self._bundle, path))
         for path, data in self._answers.items():
             if path.endswith(_BUNDLE_ANSWER):
                 base = "bundle/" + _safe(path.removesuffix(_BUNDLE_ANSWER))
-                yield from self._unzipped(data, f"management API {path}", base)
+                source = f"management API {path}"
+                yield from self.tried(source, partial(self._unzipped, data, source, base))
+
+    def _bundle(self, path: str) -> Iterator[str]:
+        base = "bundle/" + _safe(os.path.basename(path.rstrip("/")))
+        if os.path.isdir(path):
+            yield from self._folder(path, base)
+        elif (data := self._read(path)) is not None:
+            if data[:2] == b"PK":
+                yield from self._unzipped(data, path, base)
+            else:
+                yield self.gathered.text(base, data, path)
 
     def _folder(self, path: str, base: str) -> Iterator[str]:
         for folder, _, files in sorted(os.walk(path)):
@@ -183,40 +201,44 @@ class _Gatherer:
         """The texts of a bundle's zip."""
         skipped = self.gathered.skipped
         total = 0
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                for info in archive.infolist()[: bundle.MAX_FILES]:
-                    name = f"{source}:{info.filename}"
-                    if info.is_dir():
-                        continue
-                    if not info.filename.endswith(_TEXTS):
-                        skipped[name] = _NOT_A_TEXT
-                        continue
-                    with archive.open(info) as file:
-                        content = file.read(bundle.MAX_FILE + 1)
-                    total += len(content)
-                    if len(content) > bundle.MAX_FILE or total > bundle.MAX_TOTAL:
-                        skipped[name] = "too large"
-                        continue
-                    yield self.gathered.text(f"{base}/{_safe(info.filename)}", content, name)
-        except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError) as error:
-            skipped[source] = f"cannot be unpacked: {error}"
+        with bundle.open_zip(data, source) as archive:
+            infos = archive.infolist()
+            if len(infos) > bundle.MAX_FILES:
+                skipped[source] = f"files after the first {bundle.MAX_FILES:,}"
+            for info in infos[: bundle.MAX_FILES]:
+                name = f"{source}:{info.filename}"
+                if info.is_dir():
+                    continue
+                if not info.filename.endswith(_TEXTS):
+                    skipped[name] = _NOT_A_TEXT
+                    continue
+                try:
+                    content = bundle.unpacked(archive, info, min(bundle.MAX_FILE, bundle.MAX_TOTAL - total))
+                except ValueError as error:
+                    skipped[name] = str(error)
+                    continue
+                total += len(content)
+                if len(content) > bundle.MAX_FILE or total > bundle.MAX_TOTAL:
+                    skipped[name] = "too large"
+                    continue
+                target = f"{base}/{_safe(info.filename)}"
+                yield from self.tried(name, lambda t=target, c=content, n=name: [self.gathered.text(t, c, n)])  # type: ignore[misc]
 
     def answers(self) -> Iterator[str]:
         """Answers of the management API, but for bundles."""
         for path, data in self._answers.items():
             if not path.endswith(_BUNDLE_ANSWER):
-                name = "management-api" + _safe(path) + ".txt"
-                yield self.gathered.text(name, data, f"management API {path}")
+                name, source = "management-api" + _safe(path) + ".txt", f"management API {path}"
+                yield from self.tried(source, lambda n=name, d=data, s=source: [self.gathered.text(n, d, s)])  # type: ignore[misc]
 
     def copied(self, paths: Sequence[str], folder: str) -> list[str]:
         """Texts as they are, without secrets."""
-        texts = ((path, self._read(path)) for path in paths)
-        return [
-            self.gathered.text(f"{folder}/{_safe(os.path.basename(path))}", data, path)
-            for path, data in texts
-            if data is not None
-        ]
+        return [name for path in paths for name in self.tried(path, partial(self._copied, path, folder))]
+
+    def _copied(self, path: str, folder: str) -> Iterator[str]:
+        data = self._read(path)
+        if data is not None:
+            yield self.gathered.text(f"{folder}/{_safe(os.path.basename(path))}", data, path)
 
     def _read(self, path: str) -> bytes | None:
         try:
@@ -227,33 +249,37 @@ class _Gatherer:
 
     def cut_captures(self) -> Iterator[str]:
         """Captures cut to the connections of the cases, with the numbers that packets had before."""
-        done = self.gathered
         for path in self._diagnosis.captures:
-            cases = (verdict.case for verdict in self._diagnosis.verdicts)
-            connections = [c for case in cases for c in case.connections if c.capture == path]
-            if not connections:
-                done.skipped[path] = "no failing connection in it"
-                continue
-            counts: Counter[str] = Counter()
-            excerpt = cut(path, connections, lambda payload, counts=counts: redact_payload(payload, counts))  # type: ignore[misc]
-            stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
-            for link, data in excerpt.files.items():
-                name = (
-                    f"captures/{stem}.pcap" if len(excerpt.files) == 1 else f"captures/{stem}-link{link}.pcap"
-                )
-                yield done.add(name, bytes(data), path, counts)
-                rows = [f"{new}\t{old}\n" for kind, new, old in excerpt.packets if kind == link]
-                table = "packet\tin the whole capture\n" + "".join(rows)
-                done.add(name.replace(".pcap", ".packets.tsv"), table, path)
-            if excerpt.left_out:
-                done.skipped[f"{path}: {excerpt.left_out:,} packets"] = "the cut would be too large"
+            yield from self.tried(path, partial(self._cut_capture, path))
+
+    def _cut_capture(self, path: str) -> Iterator[str]:
+        done = self.gathered
+        cases = (verdict.case for verdict in self._diagnosis.verdicts)
+        connections = [c for case in cases for c in case.connections if c.capture == path]
+        if not connections:
+            done.skipped[path] = "no failing connection in it"
+            return
+        counts: Counter[str] = Counter()
+        excerpt = cut(path, connections, lambda payload: redact_payload(payload, counts))
+        stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
+        for link, data in excerpt.files.items():
+            name = f"captures/{stem}.pcap" if len(excerpt.files) == 1 else f"captures/{stem}-link{link}.pcap"
+            yield done.add(name, bytes(data), path, counts)
+            rows = [f"{new}\t{old}\n" for kind, new, old in excerpt.packets if kind == link]
+            table = "packet\tin the whole capture\n" + "".join(rows)
+            done.add(name.replace(".pcap", ".packets.tsv"), table, path)
+        if excerpt.left_out:
+            done.skipped[f"{path}: {excerpt.left_out:,} packets"] = "the cut would be too large"
 
     def certificates(self) -> Iterator[str]:
         """The certificates of each keystore, never a key."""
         evidence = self._diagnosis.evidence
         for store in (*evidence.keystores, *evidence.environment.keystores.values()):
-            lines = "\n".join(_certificate_lines(store))
-            yield self.gathered.add(f"certificates/{_safe(store.name)}.txt", lines, store.source)
+            yield from self.tried(store.source, partial(self._certificates, store))
+
+    def _certificates(self, store: Keystore) -> Iterator[str]:
+        lines = "\n".join(_certificate_lines(store))
+        yield self.gathered.add(f"certificates/{_safe(store.name)}.txt", lines, store.source)
 
 
 def _certificate_lines(store: Keystore) -> Iterator[str]:
@@ -270,6 +296,7 @@ def _certificate_lines(store: Keystore) -> Iterator[str]:
                 f" {certificate.key_algorithm} {certificate.key_bits or ''},"
                 f" {certificate.signature_algorithm}"
             )
+            yield from (f"  note    {note}" for note in certificate.notes)
             if certificate.der is not None:
                 yield "-----BEGIN CERTIFICATE-----"
                 yield encodebytes(certificate.der).decode().strip()

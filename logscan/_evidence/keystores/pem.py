@@ -16,7 +16,8 @@ MAX_KEYS = 100
 MAX_CERTIFICATES = 10_000
 """Certificates of one text; further ones are counted in a note."""
 _PEM_PART = re.compile(
-    rb"-----BEGIN ((?:[A-Z0-9]{1,20} ){0,4}(?:CERTIFICATE|PRIVATE KEY))-----\s*+((?:[^-]|-(?!----))*+)-----END \1-----"
+    rb"-----BEGIN ((?:[A-Z0-9]{1,20} ){0,4}(?:CERTIFICATE|PRIVATE KEY))-----\s*+"
+    rb"((?:[^-]|-(?!----))*+)-----END \1-----"
 )
 
 
@@ -41,7 +42,9 @@ def pem_certificates(data: bytes, source: str, notes: list[str] | None = None) -
         except ValueError as error:
             notes.append(f"part {number} cannot be read: {error}")
     if count > MAX_CERTIFICATES:
-        notes.append(f"{count - MAX_CERTIFICATES:,} certificates after the first {MAX_CERTIFICATES:,}: not read")
+        notes.append(
+            f"{count - MAX_CERTIFICATES:,} certificates after the first {MAX_CERTIFICATES:,}: not read"
+        )
 
 
 def _from_base64(text: bytes) -> bytes:
