@@ -30,10 +30,17 @@ def main() -> None:
 def _defaults(group: Any) -> dict[str, dict[str, Any]]:
     """The values of logscan.toml; an error in it ends the process."""
     try:
-        path = configuration.find()
-        return configuration.defaults(group, configuration.load(path), path, COMMANDS) if path else {}
+        if len(group.commands) == 1:
+            configuration.check_variables(group)
+        path = configuration.find(_complain)
+        tables = configuration.load(path) if path else {}
+        return configuration.defaults(group, tables, path, COMMANDS, _complain) if path else {}
     except LogscanError as error:
-        from logscan._cli import _common as common
-
-        common.complain(str(error), error.hint)
+        _complain(str(error), error.hint)
         sys.exit(ExitCode.FAULT)
+
+
+def _complain(message: str, hint: str) -> None:
+    from logscan._cli import _common as common
+
+    common.complain(message, hint)

@@ -46,10 +46,12 @@ BackendCa = Annotated[
 ]
 KeyLogs = Annotated[
     list[str] | None,
+    common.ACTS,
     typer.Option("--keylog", metavar="FILE", help="Secrets of TLS 1.3 (SSLKEYLOGFILE). May be repeated."),
 ]
 Mgmt = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--mgmt",
         metavar="URL",
@@ -59,6 +61,7 @@ Mgmt = Annotated[
 ]
 MgmtCa = Annotated[
     str | None,
+    common.ACTS,
     typer.Option("--mgmt-ca", metavar="FILE", help="Authorities for the management API's certificate."),
 ]
 MgmtTimeout = Annotated[

@@ -13,12 +13,16 @@ from logscan.errors import ExitCode, UsageError, caught
 if TYPE_CHECKING:
     from logscan._diagnosis.result import Diagnosis
 
-Zip = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")]
+Zip = Annotated[
+    str | None, common.ACTS, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")
+]
 Review = Annotated[
     bool, typer.Option("--review", help="List what would go in, and what is masked; write nothing.")
 ]
 Curl = Annotated[
-    str | None, typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure.")
+    str | None,
+    common.ACTS,
+    typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure."),
 ]
 Notes = Annotated[
     list[str] | None, typer.Option("--note", metavar="TEXT", help="What was tried. May be repeated.")

@@ -259,7 +259,9 @@ def _cause(error: BaseException) -> str:
     """The system's words for what went wrong: the library wraps them several times."""
     found, inner = str(error), error.__cause__ or error.__context__
     while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
+        if isinstance(inner, ConnectionError) and inner.errno:
+            found = os.strerror(inner.errno).lower()
+        elif isinstance(inner, OSError) and inner.strerror and not isinstance(inner, ConnectionError):
             found = reason_of(inner)
         inner = inner.__cause__ or inner.__context__
     return found
