@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from logscan._evidence.certificates import Certificate, from_cert_info
-from logscan._evidence.configuration import Environment, Reference, Target, settings_from, truth
+from logscan._evidence.configuration import Environment, Reference, Target, settings_from
 from logscan._evidence.json_text import begin_of, read_json
 from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
 from logscan._evidence.xml import child_text, read_xml, text_of
@@ -130,11 +130,8 @@ class Answers:
 
     def missing(self, kind: str, name: str, source: str) -> None:
         """The API said that there is no such ``keystores`` or ``references``."""
-        where = (
-            self._environment.missing_references
-            if kind == "references"
-            else self._environment.missing_keystores
-        )
+        known = self._environment
+        where = known.missing_references if kind == "references" else known.missing_keystores
         where[name] = source
         self.understood += 1
 
@@ -244,12 +241,8 @@ class Answers:
             elif tag == "keystore" and len(element) and element.get("name"):
                 item = {
                     "name": element.get("name"),
-                    "certs": [
-                        text_of(part) or "" for part in element.iter() if part.tag in ("Cert", "CertName")
-                    ],
-                    "keys": [
-                        text_of(part) or "" for part in element.iter() if part.tag in ("Key", "KeyName")
-                    ],
+                    "certs": [text_of(p) or "" for p in element.iter() if p.tag in ("Cert", "CertName")],
+                    "keys": [text_of(p) or "" for p in element.iter() if p.tag in ("Key", "KeyName")],
                 }
                 self._keystore(item, source)
         infos = [
@@ -404,6 +397,3 @@ def is_answer(head: bytes) -> bool:
             head,
         )
     )
-
-
-__all__ = ["API", "Answers", "is_answer", "truth"]

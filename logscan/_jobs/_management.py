@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logscan._diagnosis.cases import Group
-from logscan._evidence.api_client import Fetcher, ServerError
+from logscan._evidence.api_client import ServerError
 from logscan._evidence.configuration import Proxy
+from logscan._evidence.fetcher import Fetcher
 from logscan._jobs._evidence_reader import EvidenceReader, EvidenceRequest
 from logscan.values import Counters, Problem
 

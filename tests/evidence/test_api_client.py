@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from logscan._evidence.api_answers import Answers
-from logscan._evidence.api_client import Fetcher, Management
+from logscan._evidence.api_client import Management
+from logscan._evidence.fetcher import Fetcher
 from logscan._evidence.keystores.pem import pem_certificates
 from logscan.errors import InputError
 from logscan.values import Counters
