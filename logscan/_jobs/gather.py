@@ -101,13 +101,11 @@ def gather(
     done.skipped |= dict.fromkeys(of(KEY_LOG), "secrets of connections never go in")
     done.skipped |= dict.fromkeys(of(KEYSTORE), "private keys never go in; its certificates do")
     for name, text in report.items():
-        done.text(name, text, "logscan diagnose")
+        work.put(name, text, "logscan diagnose")
     if curl:
-        found["complete curl command that reproduces the error"] = [
-            done.text("curl.txt", curl + "\n", "--curl")
-        ]
+        found["complete curl command that reproduces the error"] = work.put("curl.txt", curl + "\n", "--curl")
     if notes:
-        found["what was tried"] = [done.text("notes.txt", "\n\n".join(notes) + "\n", "--note")]
+        found["what was tried"] = work.put("notes.txt", "\n\n".join(notes) + "\n", "--note")
     found["versions"] = [done.add("versions.txt", versions(), "this machine")]
     done.wanted = [Wanted(what, found.get(what, ()), how) for what, how in _WANTED.items()]
     done.add("README.txt", readme(done, now), "logscan gather")
@@ -137,6 +135,10 @@ class _Gatherer:
         if failed:
             self.gathered.skipped[source] = counters.problems[before].reason
         return names
+
+    def put(self, name: str, data: bytes | str, source: str) -> list[str]:
+        """Add a text, with a net around its masking."""
+        return self.tried(source, lambda: [self.gathered.text(name, data, source)])
 
     def logs(self, max_messages: int, errors: list[str]) -> list[str]:
         """The failures' words, into ``errors``; and all entries of failing messages."""
@@ -221,15 +223,13 @@ class _Gatherer:
                 if len(content) > bundle.MAX_FILE or total > bundle.MAX_TOTAL:
                     skipped[name] = "too large"
                     continue
-                target = f"{base}/{_safe(info.filename)}"
-                yield from self.tried(name, lambda t=target, c=content, n=name: [self.gathered.text(t, c, n)])  # type: ignore[misc]
+                yield from self.put(f"{base}/{_safe(info.filename)}", content, name)
 
     def answers(self) -> Iterator[str]:
         """Answers of the management API, but for bundles."""
         for path, data in self._answers.items():
             if not path.endswith(_BUNDLE_ANSWER):
-                name, source = "management-api" + _safe(path) + ".txt", f"management API {path}"
-                yield from self.tried(source, lambda n=name, d=data, s=source: [self.gathered.text(n, d, s)])  # type: ignore[misc]
+                yield from self.put("management-api" + _safe(path) + ".txt", data, f"management API {path}")
 
     def copied(self, paths: Sequence[str], folder: str) -> list[str]:
         """Texts as they are, without secrets."""

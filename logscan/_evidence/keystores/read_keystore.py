@@ -55,9 +55,7 @@ def read_keystore(data: bytes, name: str, source: str, passwords: Sequence[str] 
         if form == DER:
             chain = (certificate_from_der(data, source),)
             return Keystore(name, DER, (KeystoreEntry(name, None, chain),), source)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a parser raises on bytes from outside
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise InputError(
             f"{source}: the {form} file cannot be read: {first_line(error)}",
             "is it whole? compare its size and checksum",
