@@ -168,6 +168,7 @@ def defaults(
     Raises:
         UsageError: a table without a command, a key without an option, or a value of the wrong type.
     """
+    here = path == HERE and VARIABLE not in os.environ
     top = {key: value for key, value in tables.items() if not isinstance(value, dict)}
     unused = set(top)
     values: dict[str, dict[str, Any]] = {}
@@ -179,13 +180,13 @@ def defaults(
     for name, command in group.commands.items():
         table: dict[str, Any] = dict(tables.get(name, {}))
         values[name] = {}
-        acts = acting(command) if path == HERE else set()
+        acts = acting(command) if here else set()
         for parameter in command.params:
             for key in keys_of(parameter):
                 unused.discard(key)
                 if key in table or key in top:
                     value = _checked(table.pop(key, top.get(key)), parameter, f"{path}: {key}")
-                    addresses = path == HERE and any("://" in str(part) for part in _parts(value))
+                    addresses = here and any("://" in str(part) for part in _parts(value))
                     if parameter.name in acts or addresses:
                         what = "an address" if addresses else "an option that starts, sends or writes"
                         refuse(

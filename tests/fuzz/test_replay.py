@@ -33,6 +33,6 @@ def test_every_folder_has_a_target() -> None:
 def test_seeds(name: str) -> None:
     """Every target has something to begin with, and reads it."""
     seeds = list(TARGETS[name].seeds())
-    assert seeds or list(replay(name))
+    assert seeds
     for data in seeds[:3]:
         TARGETS[name](data)

@@ -51,7 +51,7 @@ def read_keystore(data: bytes, name: str, source: str, passwords: Sequence[str] 
         if form == JKS:
             return read_jks(data, name, source, passwords)
         if form == PKCS12:
-            return read_pkcs12(data, name, source, tried)
+            return _pkcs12(data, name, source, tried)
         if form == DER:
             chain = (certificate_from_der(data, source),)
             return Keystore(name, DER, (KeystoreEntry(name, None, chain),), source)
@@ -61,3 +61,12 @@ def read_keystore(data: bytes, name: str, source: str, passwords: Sequence[str] 
             "is it whole? compare its size and checksum",
         ) from error
     raise InputError(f"{source}: no keystore (PEM, DER, PKCS#12, JKS or JCEKS)", "give another file")
+
+
+def _pkcs12(data: bytes, name: str, source: str, passwords: Sequence[str]) -> Keystore:
+    try:
+        return read_pkcs12(data, name, source, passwords)
+    except InputError:
+        raise
+    except Exception as error:  # its library raises errors of every kind on damage, AttributeError too
+        raise ValueError(first_line(error)) from error
