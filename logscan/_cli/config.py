@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from logscan._cli import _common as common
 from logscan._cli import _configuration as configuration
 from logscan._cli._commands import COMMANDS, grouped
 
-SECRET = ("notify",)
+SECRET = ("notify", "mgmt", "curl")
 """Options whose values may contain a password."""
 
 
@@ -70,4 +71,5 @@ def _rows(
             continue
         key = configuration.keys_of(parameter)[0]
         shown = "***" if key in SECRET and value else json.dumps(value, default=str, ensure_ascii=False)
+        shown = re.sub(r"(?<=://)[^/\s@\"]+@", "***@", shown)
         yield key, shown, source

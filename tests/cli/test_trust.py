@@ -291,3 +291,17 @@ def test_mail_addresses_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for sender in ("a@b\nBcc: x@y", "a@b\rx", "nobody", "a@b\0"):
         with pytest.raises(UsageError, match="LOGSCAN_MAIL_FROM"):
             compose("x", "x", "x", ["a@b"], sender)
+
+
+def test_the_page_names_the_options_that_act() -> None:
+    """H5: docs/configuration.md lists them."""
+    page = (ROOT / "docs/configuration.md").read_text()
+    assert {key for key in ACTING if f"`{key}`" not in page} == set()
+
+
+def test_passwords_of_the_configuration(tmp_path: Path) -> None:
+    """M11: config show prints no address with a password, and no curl command."""
+    text = 'paths = ["sftp://u:SEKRIT@h/x"]\n[diagnose]\nmgmt = "https://u:SEKRIT@h"\n[gather]\ncurl = "curl -u u:SEKRIT"\n'
+    (tmp_path / "c.toml").write_text(text)
+    done = logscan("config", "show", cwd=tmp_path, LOGSCAN_CONFIG="c.toml")
+    assert (done.returncode, b"SEKRIT" in done.stdout, b"sftp://***@h/x" in done.stdout) == (0, False, True)

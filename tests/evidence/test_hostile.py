@@ -267,10 +267,10 @@ def test_waiting_bytes_of_all_connections_are_bounded(monkeypatch: pytest.Monkey
         ends, back = struct.pack(">IHIH", 1, number, 2, 443), struct.pack(">IHIH", 2, 443, 1, number)
         list(found.feed(Segment(ends, back, 0, 0, 2, b"", 0), number, 0.0))
         list(found.feed(Segment(ends, back, 5_000, 0, ACK, bytes(1_000), 0), number, 0.0))
-        assert found._held <= 100_000
-    assert found.given_up == 400
-    list(found.drain())
-    assert found._held == 0
+        held = sum(flow.held for flow in set(found._flows.values()))
+        assert held <= 100_000
+    assert 400 <= found.given_up < 500
+    assert found.given_up + len(set(found._flows.values())) == 500
 
 
 def test_kept_connections_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ def _blind(target, seeds: list[bytes], seconds: float, found: Path) -> int:  # t
         begun = time.process_time()
         try:
             target(data)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (that is what is looked for)
             failed = repr(error)
         else:
             spent = time.process_time() - begun

@@ -192,7 +192,7 @@ class Connections:
         self.faults: list[str] = []
         """What raised first."""
         self._held = 0
-        """Bytes that wait in all flows."""
+        """Bytes that wait in all flows, at most: counted in full only when it is too much."""
 
     def raised(self, packet: int, error: Exception, flow: Flow | None = None) -> None:
         """A net's work: count what raised, and read no more of that connection."""
@@ -223,17 +223,26 @@ class Connections:
             if segment.flags & (FIN | RST):
                 self._close(flow, segment, packet)
             return
-        before = flow.held
         try:
             flow.feed(segment, packet, time)
         except Exception as error:  # noqa: BLE001 (a net around each connection)
             self.raised(packet, error, flow)
-        self._held += flow.held - before
-        while self._held > MAX_HELD and self._flows:
-            yield from self._end(next(iter(self._flows.values())))
-            self.given_up += 1
+        self._held += len(segment.payload)
+        if self._held > MAX_HELD:
+            yield from self._shed()
         if segment.flags & (FIN | RST):
             self._close(flow, segment, packet)
+
+    def _shed(self) -> Iterator[Connection]:
+        """Give up the oldest connections, until half of what may wait is free."""
+        flows = dict.fromkeys(self._flows.values())
+        self._held = sum(flow.held for flow in flows)
+        for flow in flows if self._held > MAX_HELD else ():
+            if self._held <= MAX_HELD // 2:
+                break
+            self._held -= flow.held
+            yield from self._end(flow)
+            self.given_up += 1
 
     def _close(self, flow: Flow, segment: Segment, packet: int) -> None:
         """One end has sent all, or both have."""
@@ -265,7 +274,6 @@ class Connections:
         elif flow.reported:
             return
         flow.reported = True
-        self._held -= flow.held
         result = None
         try:
             flow.finish()
