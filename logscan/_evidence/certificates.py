@@ -26,6 +26,7 @@ from logscan.errors import first_line
 T = TypeVar("T")
 
 CLIENT_AUTH = "clientAuth"
+MAX_CHAIN = 1_000
 _USAGES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
     ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning", ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
@@ -267,8 +268,11 @@ def same_certificate(one: Certificate, other: Certificate) -> bool:
 
 
 def ordered(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
-    """A chain with the leaf first: who is nobody's issuer begins; each is followed by its issuer."""
+    """A chain with the leaf first: who is nobody's issuer begins; each is followed by its issuer. More than
+    :data:`MAX_CHAIN` certificates stay in their order."""
     left = list(certificates)
+    if len(left) > MAX_CHAIN:  # a list of authorities, and no chain
+        return tuple(left)
     issuers = [item.issuer for item in left if not item.self_issued]
     leaves = [item for item in left if not any(item.subject.same(name) for name in issuers)]
     chain = [(leaves or left)[0]] if left else []

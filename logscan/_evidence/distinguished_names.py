@@ -233,17 +233,19 @@ def _pieces(text: str, separators: str, quotes: bool) -> list[tuple[str, str]]:
     """Pieces with the separator before each; an escaped or quoted one does not separate."""
     pieces: list[tuple[str, str]] = []
     begun = at = 0
-    separator = ""
+    separator = before = ""
     quoted = False
     while at < len(text):
         letter = text[at]
         if letter == "\\":
             at += 1
-        elif letter == '"' and quotes and (quoted or text[:at].rstrip().endswith("=")):
+            letter = text[at : at + 1]
+        elif letter == '"' and quotes and (quoted or before == "="):
             quoted = not quoted
         elif letter in separators and not quoted:
             pieces.append((text[begun:at], separator))
             separator, begun = letter, at + 1
+        before = before if letter.isspace() else letter
         at += 1
     pieces.append((text[begun:], separator))
     return pieces

@@ -14,6 +14,8 @@ from logscan._evidence.distinguished_names import Name, parse
 from logscan._evidence.keystores.pem import pem_certificates
 from logscan._failures import catalog
 
+COMMAND_WITHIN = 1 << 16
+"""Characters at the beginning among which the command is looked for."""
 MAX_NAMES = 10_000
 """Accepted authorities of one text."""
 HEADING = "Acceptable client certificate CA names"
@@ -32,7 +34,9 @@ _COMMAND = re.compile(
 _SNI = re.compile(r"s_client\b[^\n]{0,2000}?-servername[ =](\S{1,300})")
 _ALERT = re.compile(r"SSL alert number ([0-9]{1,3})(?![0-9])")
 _VERIFY = re.compile(r"^verify error:num=([0-9]{1,9}):([^\n]{1,500})", re.MULTILINE)
-_PROTOCOL = re.compile(r"^(?:New, |\s+Protocol\s*:\s*)(TLSv?[\d.]+|SSLv3)", re.MULTILINE)
+_PROTOCOL = re.compile(
+    r"^(?:New, |[ \t]{1,20}Protocol[ \t]{0,20}:[ \t]{0,20})(TLSv?[\d.]{1,10}|SSLv3)", re.MULTILINE
+)
 _CONNECT_FAILED = re.compile(
     r"^(?:connect:errno=\d+|.*:(?:connect error|Connection refused|no such host).*)$",
     re.MULTILINE | re.IGNORECASE,
@@ -98,7 +102,7 @@ def read_s_client(data: bytes, source: str) -> SClient:
             break
     types = _TYPES.search(text)
     signatures = _SIGNATURES.search(text)
-    command, sni = _COMMAND.search(text), _SNI.search(text)
+    command, sni = _COMMAND.search(text, 0, COMMAND_WITHIN), _SNI.search(text, 0, COMMAND_WITHIN)
     protocols = _PROTOCOL.findall(text)
     failed = _CONNECT_FAILED.search(text)
     numbers = (int(number) for number in _ALERT.findall(text))

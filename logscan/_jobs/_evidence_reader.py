@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from logscan._evidence import bundle, s_client, trace
 from logscan._evidence.api_answers import Answers
-from logscan._evidence.capture.connection import Connection
 from logscan._evidence.capture.flow import MAX_OPEN
 from logscan._evidence.capture.keylog import KeyLog
 from logscan._evidence.capture.read_capture import MAX_CONNECTIONS, read_capture
@@ -136,6 +135,8 @@ class EvidenceReader:
         """Logs and stores."""
         self.captures: list[str] = []
         self._kept_bytes = 0
+        self._accepted: list[int] = []
+        """Which of the kept connections were accepted."""
 
     def read(self) -> None:
         """Read all files.
@@ -308,20 +309,22 @@ class EvidenceReader:
         for connection in read_capture(path, self._keys, counters, problem, request.max_open):
             counters.connections += 1
             counters.certificate_requested += connection.certificate_requested is True
-            self._kept_bytes += connection.size
-            if len(kept) < request.max_connections and self._kept_bytes <= MAX_KEPT_BYTES:
+            if len(kept) < request.max_connections and self._has_room(connection.size):
+                if connection.accepted is True:
+                    self._accepted.append(len(kept))
                 kept.append(connection)
-            else:
-                self._kept_bytes -= connection.size
-                counters.left_out += 1
-                _replace_accepted(kept, connection)
+                continue
+            counters.left_out += 1
+            if connection.accepted is not True and self._accepted:
+                # A refused handshake takes the place of one that was accepted.
+                at = self._accepted[-1]
+                if self._has_room(connection.size - kept[at].size):
+                    kept[self._accepted.pop()] = connection
         self._counters.not_understood += counters.not_understood - before
 
-
-def _replace_accepted(kept: list[Connection], connection: Connection) -> None:
-    """Put a refused handshake in the place of one that was accepted."""
-    if connection.accepted is not True:
-        for at, other in enumerate(kept):
-            if other.accepted is True and other.size >= connection.size:
-                kept[at] = connection
-                return
+    def _has_room(self, size: int) -> bool:
+        """Whether so many more bytes may be kept; if so, they are counted."""
+        if self._kept_bytes + size > MAX_KEPT_BYTES:
+            return False
+        self._kept_bytes += size
+        return True

@@ -31,7 +31,7 @@ from logscan._evidence.capture.flow import Connections
 from logscan._evidence.capture.keylog import KeyLog
 from logscan._evidence.capture.packets import CaptureFile
 from logscan._evidence.capture.segments import ACK, Segment
-from logscan._evidence.certificates import certificate_from_der, signed_by
+from logscan._evidence.certificates import MAX_CHAIN, certificate_from_der, ordered, signed_by
 from logscan._evidence.keystores import pem
 from logscan._evidence.keystores.read_keystore import read_keystore
 from logscan._evidence.kinds import (
@@ -45,6 +45,7 @@ from logscan._evidence.kinds import (
     TRACE,
     kind_of_evidence,
 )
+from logscan._evidence.s_client import read_s_client
 from logscan._evidence.xml import read_xml
 from logscan._jobs.diagnose import collect, judge_collected, request_of
 from logscan._render.diagnosis.data import as_json
@@ -308,6 +309,29 @@ def test_pkcs12_that_costs_too_much() -> None:
     for rounds in (2, 0, -5):
         with pytest.raises(ValueError, match="rounds"):
             budget.spend(rounds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n", " \n", "s_client ", "s_client -connect ", "verify error:num=1: ", "a:", 'CN="', "x=\\"],
+)
+def test_texts_that_cost(text: str) -> None:
+    """H8: what a text of s_client costs grows with its size, not with its square."""
+    head = b"CONNECTED(00000003)\nServer certificate\nAcceptable client certificate CA names\n"
+
+    def read(size: int) -> None:
+        read_s_client(head + text.encode() * (size // len(text)), "x")
+
+    read(1_000)
+    small, large = cost(lambda: read(100_000)), cost(lambda: read(800_000))
+    assert large < 40 * max(small, 0.005)
+
+
+def test_a_list_of_many_authorities() -> None:
+    """H6: thousands of certificates in one file are no chain, and are not put in order."""
+    (one,) = pem.pem_certificates((TLS / "pki/root.pem").read_bytes(), "x")
+    many = [one] * (MAX_CHAIN + 1)
+    assert ordered(many) == tuple(many)
 
 
 # -- the management API -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hashlib import new as new_hash
 from hashlib import pbkdf2_hmac
 from hmac import compare_digest
 from hmac import digest as hmac_digest
+from itertools import islice
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -19,6 +20,8 @@ from logscan._evidence.certificates import Certificate, certificate_from_der, or
 from logscan._evidence.keystores.keystore import PKCS12, Keystore, KeystoreEntry, WrongPasswordError
 from logscan.errors import InputError
 
+MAX_BAGS = 2_000
+"""Keys and certificates of one file."""
 MAX_KEY = 64
 """Bytes of an encryption key: more is an attack, too."""
 MAX_ITERATIONS = 5_000_000
@@ -49,7 +52,9 @@ def read_pkcs12(data: bytes, name: str, source: str, passwords: Sequence[str]) -
         passwords = fitting or passwords
     for password in passwords:
         try:
-            bags = list(_bags(pfx, password, budget))
+            bags = list(islice(_bags(pfx, password, budget), MAX_BAGS + 1))
+            if len(bags) > MAX_BAGS:
+                raise ValueError(f"more than {MAX_BAGS:,} keys and certificates")
         except _LockedError:
             continue
         except _WeakError:
