@@ -75,6 +75,7 @@ MgmtTimeout = Annotated[
     ),
 ]
 MGMT_SECONDS = 300.0
+"""For all requests to the management API."""
 Org = Annotated[
     str | None,
     typer.Option("--org", metavar="NAME", help="Only this organization; for --mgmt, where no log names it."),

@@ -12,6 +12,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,8 +28,6 @@ MAX_BYTES = 64 << 20
 """Bytes of one answer, unpacked."""
 REQUEST_SECONDS = 60.0
 """For one request, until its last byte."""
-TOTAL_SECONDS = 300.0
-"""For all requests of a run."""
 USER, PASSWORD, TOKEN = "LOGSCAN_MGMT_USER", "LOGSCAN_MGMT_PASSWORD", "LOGSCAN_MGMT_TOKEN"
 
 
@@ -97,7 +96,7 @@ class Management:
         verify: str | None = None,
         *,
         timeout: float = REQUEST_SECONDS,
-        total: float = TOTAL_SECONDS,
+        total: float = inf,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         host_of(base)

@@ -19,7 +19,7 @@ LABELS = (
     "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
     "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0",
 )  # fmt: skip
-_LINE = re.compile(rb"^([A-Z][A-Z0-9_]+) ([0-9a-fA-F]{64}) ([0-9a-fA-F]{32,128})\s*$", re.MULTILINE)
+_LINE = re.compile(rb"^([A-Z][A-Z0-9_]+) ([0-9a-fA-F]{64}) ((?:[0-9a-fA-F]{2}){16,64})\s*$", re.MULTILINE)
 MAX_SECRETS = 1_000_000
 """Secrets kept at once; later ones are left out."""
 
