@@ -14,10 +14,12 @@ does not raise: it travels as a :class:`logscan.values.Problem` while the rest g
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum, unique
 
 from logscan.shown import without_password
-from logscan.values import Problem
+from logscan.values import Counters, Problem
 
 
 @unique
@@ -83,3 +85,35 @@ def reason_of(error: OSError) -> str:
     """The system's own words for an error, without Python's decoration."""
     text = error.strerror or str(error) or type(error).__name__
     return text[0].lower() + text[1:]
+
+
+def not_understood(error: Exception) -> str:
+    """An exception that nobody expected, in one line: its kind, its words, and the place in logscan."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if "logscan" in file:
+            place = f" at {file.rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"not understood ({type(error).__name__}: {first_line(error)[:200]}{place})"
+
+
+REPORT = "the rest was used; please report this with the file, if you may share it"
+"""What to do about a piece of evidence that raised."""
+
+
+@contextmanager
+def caught(counters: Counters, place: str) -> Iterator[None]:
+    """A net around one piece of evidence: what raises is counted and kept as a problem, and the run goes on.
+
+    It stands beside the checks of the readers, for what those do not know.
+    """
+    try:
+        yield
+    except LogscanError as error:
+        counters.problems.append(problem_of(place, error))
+    except OSError as error:
+        counters.problems.append(Problem(place, reason_of(error)))
+    except Exception as error:  # noqa: BLE001 (a net: no piece of evidence ends a run)
+        counters.not_understood += 1
+        counters.problems.append(Problem(place, not_understood(error), REPORT))

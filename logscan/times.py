@@ -8,7 +8,9 @@ lost, and a night's reports still meet without a gap (docs/times.md).
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
@@ -51,18 +53,37 @@ def zone_named(name: str | None) -> tzinfo | None:
         UsageError: no such zone.
     """
     if name is None or name.lower() == "local":
+        try:  # of this machine, by TZ
+            datetime.now().astimezone()
+        except (ValueError, OverflowError, OSError) as error:
+            raise UsageError(
+                f"TZ={os.environ.get('TZ', '')}: no time zone whose times can be reckoned",
+                "set TZ to a name like Europe/Berlin, or give --tz",
+            ) from error
         return None
     offset = _offset(name.removeprefix("UTC"))
     if offset is not None:
         return offset
     from dateutil import tz
 
-    zone = tz.gettz(name)
-    if zone is None:
+    zone = None
+    # Other texts are paths of files, or say how clocks change: neither is meant as a zone's name.
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,3}", name):
+        with suppress(Exception):  # whatever a damaged file of the system, or an odd name, makes it raise
+            zone = tz.gettz(name)
+    if zone is None or not _usable(zone):
         raise UsageError(
             f"{name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00", argument="tz"
         )
     return zone
+
+
+def _usable(zone: tzinfo) -> bool:
+    """Whether times can be reckoned in a zone: an offset of a day or more cannot."""
+    try:
+        return datetime.now(zone).utcoffset() is not None
+    except (ValueError, OverflowError):
+        return False
 
 
 def time_range(

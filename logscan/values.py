@@ -273,6 +273,9 @@ class Counters:
     """Messages with a failure: different ids, and failures without one. Live: not counted."""
     failures: int = 0
     """Failed handshakes, of all alerts."""
+    not_understood: int = 0
+    """Pieces of evidence (a file, a certificate, an answer, a cause) that no reader understood; each is one
+    of the problems."""
     mentions: int = 0
     """``search``: entries that name an id in their text but belong to another message."""
     problems: list[Problem] = field(default_factory=list)

@@ -73,7 +73,7 @@ def test_examples_of_configuration(tmp_path: Path) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", (DOCS / "configuration.md").read_text(), re.DOTALL)
     assert tomllib.loads(text)["report"]["history"] == "/var/lib/logscan"
     (tmp_path / "logscan.toml").write_text(text)
-    done = logscan("config", "show", cwd=tmp_path)
+    done = logscan("config", "show", cwd=tmp_path, LOGSCAN_CONFIG="logscan.toml")
     assert done.returncode == 0, done.stderr.decode()
     assert 'history   = "/var/lib/logscan"' in done.stdout.decode()
 

@@ -45,8 +45,11 @@ def _run() -> None:
 def _defaults(group: Any) -> dict[str, dict[str, Any]]:
     """The values of logscan.toml; an error in it ends the process."""
     try:
-        path = configuration.find()
-        return configuration.defaults(group, configuration.load(path), path, COMMANDS) if path else {}
+        if len(group.commands) == 1:
+            configuration.check_variables(group)
+        path = configuration.find(complain)
+        tables = configuration.load(path) if path else {}
+        return configuration.defaults(group, tables, path, COMMANDS, complain) if path else {}
     except LogscanError as error:
         complain(str(error), error.hint)
         sys.exit(ExitCode.FAULT)

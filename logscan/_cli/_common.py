@@ -25,6 +25,10 @@ from logscan.values import Counters
 P = ParamSpec("P")
 R = TypeVar("R")
 
+ACTS = object()
+"""The mark of an option that starts a program, sends, writes, removes, or says whom to trust with a secret:
+a file of the working directory never sets it (docs/configuration.md)."""
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(
@@ -37,6 +41,7 @@ Paths = Annotated[
 ]
 Stores = Annotated[
     list[str] | None,
+    ACTS,
     typer.Option(
         "--store", metavar="DIR", help="Read the store that logscan ingest wrote there. May be repeated."
     ),
@@ -93,6 +98,7 @@ Nice = Annotated[
 ]
 Cluster = Annotated[
     str | None,
+    ACTS,
     typer.Option(
         "--cluster",
         metavar="URL",
@@ -154,6 +160,7 @@ Colour = Annotated[
 ]
 Output = Annotated[
     str | None,
+    ACTS,
     typer.Option(
         "--output", "-o", metavar="FILE", help="Write to this file: the whole result or, on failure, nothing."
     ),

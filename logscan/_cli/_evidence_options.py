@@ -46,10 +46,12 @@ BackendCa = Annotated[
 ]
 KeyLogs = Annotated[
     list[str] | None,
+    common.ACTS,
     typer.Option("--keylog", metavar="FILE", help="Secrets of TLS 1.3 (SSLKEYLOGFILE). May be repeated."),
 ]
 Mgmt = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--mgmt",
         metavar="URL",
@@ -59,8 +61,21 @@ Mgmt = Annotated[
 ]
 MgmtCa = Annotated[
     str | None,
+    common.ACTS,
     typer.Option("--mgmt-ca", metavar="FILE", help="Authorities for the management API's certificate."),
 ]
+MgmtTimeout = Annotated[
+    float,
+    typer.Option(
+        "--mgmt-timeout",
+        metavar="SECONDS",
+        min=1,
+        max=86_400,
+        help="Seconds for all requests to the management API together.",
+    ),
+]
+MGMT_SECONDS = 300.0
+"""For all requests to the management API."""
 Org = Annotated[
     str | None,
     typer.Option("--org", metavar="NAME", help="Only this organization; for --mgmt, where no log names it."),
@@ -79,6 +94,7 @@ def evidence_request(
     store: Sequence[str] | None,
     mgmt: str | None,
     mgmt_ca: str | None,
+    mgmt_timeout: float,
     nice: bool = False,
 ) -> Iterator[EvidenceRequest]:
     """What to read; the client of the management API is closed at the end.
@@ -94,7 +110,7 @@ def evidence_request(
     password = os.environ.get(PASSWORD)
     if password is not None:
         given["password"] = (password,)
-    management = _management(mgmt, mgmt_ca)
+    management = _management(mgmt, mgmt_ca, mgmt_timeout)
     try:
         yield request_of(
             tuple(paths or ()),
@@ -108,15 +124,14 @@ def evidence_request(
             management.close()
 
 
-def _management(mgmt: str | None, authorities: str | None) -> Management | None:
+def _management(mgmt: str | None, authorities: str | None, seconds: float) -> Management | None:
     if mgmt is None:
         return None
-    from urllib.parse import urlsplit
-
-    from logscan._evidence.api_client import Management, credentials
+    from logscan._evidence.api_client import Management, credentials, host_of
 
     ask = _ask_credentials if sys.stdin.isatty() else None
-    return Management(mgmt, credentials(urlsplit(mgmt).hostname or "", ask), authorities)
+    auth = credentials(host_of(mgmt), ask)
+    return Management(mgmt, auth, authorities, total=seconds)
 
 
 def _ask_password(path: str) -> str | None:

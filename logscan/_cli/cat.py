@@ -23,7 +23,7 @@ def cat(
             show_default=False,
         ),
     ] = None,
-    store: Annotated[str, typer.Option("--store", metavar="DIR", help="The store.")],
+    store: Annotated[str, common.ACTS, typer.Option("--store", metavar="DIR", help="The store.")],
     listing: Annotated[
         bool, typer.Option("--list", "-l", help="List the files instead: host, bytes, name.")
     ] = False,

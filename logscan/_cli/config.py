@@ -37,11 +37,12 @@ def config(
     """
     common.check_choice("config", action, ("show",))
     common.check_choice("config show", command, COMMANDS)
-    path = configuration.find()
+    path = configuration.find(_ignore)  # the start of the program has said what is not used
     print(f"configuration file: {path or 'none (' + ', '.join(configuration.PLACES) + ')'}")
     group = grouped(COMMANDS)
     tables = configuration.load(path) if path else {}
-    values = configuration.defaults(group, tables, path or "", COMMANDS)
+    configuration.check_variables(group)
+    values = configuration.defaults(group, tables, path or "", COMMANDS, common.complain)
     for name in (command,) if command else COMMANDS:
         rows = list(_rows(group.commands[name], values[name], path, everything))
         if rows:
@@ -49,6 +50,10 @@ def config(
             width = max(len(key) for key, _, _ in rows)
             for key, value, source in rows:
                 print(f"{key:<{width}} = {value}   # {source}")
+
+
+def _ignore(message: str, hint: str) -> None:
+    """See :data:`configuration.Refuse`."""
 
 
 def _rows(

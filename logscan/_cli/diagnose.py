@@ -78,6 +78,7 @@ def diagnose(
     keylog: options.KeyLogs = None,
     mgmt: options.Mgmt = None,
     mgmt_ca: options.MgmtCa = None,
+    mgmt_timeout: options.MgmtTimeout = options.MGMT_SECONDS,
     alert: Alerts = None,
     since: common.Since = None,
     until: common.Until = None,
@@ -122,7 +123,9 @@ def diagnose(
         max_connections=max_connections, max_open_connections=max_open_connections,
     )  # fmt: skip
     with (
-        options.evidence_request(paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca, nice=nice) as request,
+        options.evidence_request(
+            paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca, mgmt_timeout=mgmt_timeout, nice=nice
+        ) as request,
         common.progress_line(quiet=simulate) as progress,
     ):
         collected = collect(request, progress)

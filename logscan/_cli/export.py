@@ -19,6 +19,7 @@ def export(
     paths: common.Paths = None,
     output: Annotated[
         str,
+        common.ACTS,
         typer.Option(
             "--output", "-o", metavar="FILE", help="The file to write. - is standard output (needs --format)."
         ),

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, UsageError, caught
 
-Zip = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")]
+if TYPE_CHECKING:
+    from logscan._diagnosis.result import Diagnosis
+
+Zip = Annotated[
+    str | None, common.ACTS, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")
+]
 Review = Annotated[
     bool, typer.Option("--review", help="List what would go in, and what is masked; write nothing.")
 ]
 Curl = Annotated[
-    str | None, typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure.")
+    str | None,
+    common.ACTS,
+    typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure."),
 ]
 Notes = Annotated[
     list[str] | None, typer.Option("--note", metavar="TEXT", help="What was tried. May be repeated.")
@@ -41,6 +48,7 @@ def gather(
     keylog: options.KeyLogs = None,
     mgmt: options.Mgmt = None,
     mgmt_ca: options.MgmtCa = None,
+    mgmt_timeout: options.MgmtTimeout = options.MGMT_SECONDS,
     alert: common.Alerts = None,
     since: common.Since = None,
     until: common.Until = None,
@@ -58,7 +66,6 @@ def gather(
     from logscan._jobs import gather as job
     from logscan._jobs.diagnose import Diagnosing, collect, judge_collected
     from logscan._render.diagnosis.data import as_json
-    from logscan._render.diagnosis.markdown import as_markdown
     from logscan._render.diagnosis.page import as_html
     from logscan._render.text import safe
     from logscan._support import archive
@@ -69,14 +76,19 @@ def gather(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
         since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
     )  # fmt: skip
-    with options.evidence_request(paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca) as request:
+    with options.evidence_request(
+        paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca, mgmt_timeout=mgmt_timeout
+    ) as request:
         collected = collect(request)
     diagnosis = judge_collected(collected)
-    report = {
-        "diagnosis.md": "\n".join(as_markdown(diagnosis)) + "\n",
-        "diagnosis.json": as_json(diagnosis) + "\n",
-        "diagnosis.html": as_html(diagnosis) + "\n",
-    }
+    report: dict[str, str] = {}
+    for name, render in (
+        ("diagnosis.md", _markdown),
+        ("diagnosis.json", as_json),
+        ("diagnosis.html", as_html),
+    ):
+        with caught(diagnosis.counters, name):
+            report[name] = render(diagnosis) + "\n"
     gathered = job.gather(
         diagnosis, report, collected.answers, notes=note or (), curl=curl, max_messages=max_messages
     )
@@ -90,3 +102,9 @@ def gather(
     complaints.print_new()
     if complaints.fatal:
         raise typer.Exit(ExitCode.FAULT)
+
+
+def _markdown(diagnosis: Diagnosis) -> str:
+    from logscan._render.diagnosis.markdown import as_markdown
+
+    return "\n".join(as_markdown(diagnosis))

@@ -18,6 +18,7 @@ def index(
     paths: common.Paths = None,
     folder: Annotated[
         str,
+        common.ACTS,
         typer.Option("--index", metavar="DIR", help="Write the index to DIR. Default: beside the logs."),
     ] = "",
     listing: Annotated[

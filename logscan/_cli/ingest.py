@@ -21,15 +21,19 @@ def ingest(
     *,
     paths: common.Paths = None,
     store: Annotated[
-        str, typer.Option("--store", metavar="DIR", help="The store. It is created if it does not exist.")
+        str,
+        common.ACTS,
+        typer.Option("--store", metavar="DIR", help="The store. It is created if it does not exist."),
     ],
     keep: Annotated[
         str | None,
+        common.ACTS,
         typer.Option("--keep", metavar="DAYS", help="Drop older dates: 90d. Default: keep all dates."),
     ] = None,
     host: common.Hosts = None,
     repair: Annotated[
         bool,
+        common.ACTS,
         typer.Option(
             "--repair",
             help="First remove what is missing or damaged in the store, then read it from its logs again.",

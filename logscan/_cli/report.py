@@ -48,6 +48,7 @@ FailOn = Annotated[
 ]
 History = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--history",
         metavar="DIR",
@@ -66,6 +67,7 @@ Compare = Annotated[
 ]
 Email = Annotated[
     list[str] | None,
+    common.ACTS,
     typer.Option(
         "--email",
         metavar="ADDRESS",

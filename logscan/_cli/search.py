@@ -71,6 +71,7 @@ NoMessages = Annotated[
 ]
 Index = Annotated[
     str,
+    common.ACTS,
     typer.Option(
         "--index",
         metavar="DIR",

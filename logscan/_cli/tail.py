@@ -38,6 +38,7 @@ FromStart = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Checkpoint = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--checkpoint",
         metavar="FILE",
@@ -45,10 +46,11 @@ Checkpoint = Annotated[
     ),
 ]
 StartOver = Annotated[
-    bool, typer.Option("--start-over", help="Rename the checkpoint file and begin without it.")
+    bool, common.ACTS, typer.Option("--start-over", help="Rename the checkpoint file and begin without it.")
 ]
 Output = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--output",
         "-o",
@@ -58,6 +60,7 @@ Output = Annotated[
 ]
 Notify = Annotated[
     list[str] | None,
+    common.ACTS,
     typer.Option(
         "--notify",
         metavar="URL",
@@ -78,16 +81,19 @@ Recovered = Annotated[
 ]
 Execute = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--exec", metavar="COMMAND", help="Run COMMAND for each failure, with its JSON on standard input."
     ),
 ]
 MetricsAddress = Annotated[
     str | None,
+    common.ACTS,
     typer.Option("--metrics", metavar="[HOST]:PORT", help="Serve Prometheus metrics at this address."),
 ]
 MetricsFile = Annotated[
     str | None,
+    common.ACTS,
     typer.Option(
         "--metrics-file", metavar="FILE", help="Write the metrics to FILE for the node exporter (*.prom)."
     ),

@@ -116,6 +116,8 @@ class Facts:
     """What a reader should know of how the evidence was joined."""
     connection: Connection | None = None
     """The connection that the facts of the wire come from."""
+    faults: list[str] = field(default_factory=list)
+    """Pieces of evidence and causes that raised."""
 
     def quote(self, *names: str) -> tuple[Quote, ...]:
         """The evidence of these facts, as far as there is some."""

@@ -7,12 +7,15 @@ unknown instead of being guessed, and is noted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from logscan._diagnosis.cases import Case
 from logscan._diagnosis.facts import AskedFor, Facts, Quote, names_of
-from logscan._diagnosis.facts_from_configuration import facts_from_configuration
-from logscan._diagnosis.facts_from_keystore import facts_from_keystore
+from logscan._diagnosis.facts_from_configuration import ConfigurationFacts, facts_from_configuration
+from logscan._diagnosis.facts_from_keystore import KeystoreFacts, facts_from_keystore
 from logscan._diagnosis.facts_from_log import LogFacts, facts_from_log
-from logscan._diagnosis.facts_from_s_client import facts_from_s_client
+from logscan._diagnosis.facts_from_s_client import SClientFacts, facts_from_s_client
 from logscan._diagnosis.facts_from_wire import WireFacts, asked_for, facts_from_wire
 from logscan._diagnosis.keymanager import choose
 from logscan._evidence.capture.connection import EMPTY, INFERRED, Connection
@@ -20,6 +23,9 @@ from logscan._evidence.certificates import Certificate
 from logscan._evidence.collected import Evidence
 from logscan._evidence.keystores.keystore import Keystore
 from logscan._failures import catalog
+from logscan.errors import not_understood
+
+T = TypeVar("T")
 
 MAX_KNOWN = 10_000
 """Certificates among which a missing link is looked for."""
@@ -36,16 +42,26 @@ def facts_of(
         keystore: named by the user as the one that is used.
         alias: named by the user.
     """
-    log = facts_from_log(case, evidence.traces)
-    wire = facts_from_wire(_representative(case))
+    faults: list[str] = []
+
+    def tried(default: T, find: Callable[..., T], *arguments: object) -> T:
+        """A net around each source of facts: what raises is known of none, and the others are used."""
+        try:
+            return find(*arguments)
+        except Exception as error:  # noqa: BLE001 (a net)
+            faults.append(f"{find.__name__.replace('_', ' ')}: {not_understood(error)}")
+            return default
+
+    log = tried(LogFacts(), facts_from_log, case, evidence.traces)
+    wire = tried(WireFacts(), facts_from_wire, _representative(case))
     connection = wire.connection
     target = log.target or wire.target
     sni = connection.sni if connection else None
-    on_the_wire = wire.asked_for if connection else _of_same_backend(target, evidence)
-    s_client = facts_from_s_client(evidence, target, connection, on_the_wire)
-    configuration = facts_from_configuration(case, evidence, log, target, sni)
+    on_the_wire = wire.asked_for if connection else tried(None, _of_same_backend, target, evidence)
+    s_client = tried(SClientFacts(), facts_from_s_client, evidence, target, connection, on_the_wire)
+    configuration = tried(ConfigurationFacts(), facts_from_configuration, case, evidence, log, target, sni)
     used_alias = next((name for name in (alias, log.alias, configuration.alias) if name is not None), None)
-    store = facts_from_keystore(evidence, keystore, used_alias, configuration)
+    store = tried(KeystoreFacts(), facts_from_keystore, evidence, keystore, used_alias, configuration)
     sent = connection.client_certificate if connection else None
     asked = on_the_wire or s_client.asked_for or _of_backend_cas(sent, evidence)
     requested = connection.certificate_requested if connection else None
@@ -65,7 +81,7 @@ def facts_of(
     key_types, schemes = (asked.key_types, asked.schemes) if asked else ((), ())
     choice = None
     if store.keystore is not None:
-        choice = choose(store.keystore, used_alias, authorities, key_types, schemes)
+        choice = tried(None, choose, store.keystore, used_alias, authorities, key_types, schemes)
     return Facts(
         alert=_alert(log, wire),
         received=log.received if wire.received is None else wire.received,
@@ -105,6 +121,7 @@ def facts_of(
         quotes=quotes,
         notes=(*configuration.notes, *store.notes),
         connection=connection,
+        faults=faults,
     )
 
 

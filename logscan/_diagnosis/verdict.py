@@ -12,6 +12,7 @@ from logscan._diagnosis.needs import needs_of
 from logscan._evidence.capture.connection import EMPTY, NOT_ASKED, SENT
 from logscan._evidence.collected import Evidence
 from logscan._evidence.keystores.keystore import Keystore
+from logscan.errors import not_understood
 
 CERTAIN, INFERRED, OPEN, FINE = "certain", "inferred", "open", "no fault"
 
@@ -49,12 +50,19 @@ class Verdict:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of how the evidence was joined."""
-        return (*self.case.notes, *self.facts.notes)
+        return (*self.case.notes, *self.facts.notes, *self.facts.faults)
 
 
 def verdict_of(case: Case, evidence: Evidence, keystore: Keystore | None, alias: str | None) -> Verdict:
-    """Judge one case."""
-    facts = facts_of(case, evidence, keystore, alias)
+    """Judge one case; one that cannot be judged is open, and ``facts.faults`` say why."""
+    try:
+        return _judged(case, facts_of(case, evidence, keystore, alias))
+    except Exception as error:  # noqa: BLE001 (a net: no case ends a run)
+        facts = Facts(faults=[f"this case is {not_understood(error)}"])
+        return Verdict(case, facts, "This case could not be judged.", OPEN, (), (), (), ())
+
+
+def _judged(case: Case, facts: Facts) -> Verdict:
     findings, ruled_out = judge(facts)
     proven = any(finding.state == PROVEN for finding in findings)
     if not findings:

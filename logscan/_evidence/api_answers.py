@@ -7,8 +7,8 @@ its file when that follows the API (``keystores/NAME/aliases/ALIAS``), else in t
 
 from __future__ import annotations
 
-import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,8 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from logscan._evidence.certificates import Certificate, from_cert_info
-from logscan._evidence.configuration import Environment, Reference, Target, settings_from, truth
+from logscan._evidence.configuration import Environment, Reference, Target, settings_from
+from logscan._evidence.json_text import begin_of, read_json
 from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
 from logscan._evidence.xml import child_text, read_xml, text_of
 
@@ -70,6 +71,8 @@ class Answers:
         self._environment = Environment()
         self.understood = 0
         """Objects that were understood."""
+        self.problems: list[tuple[str, str]] = []
+        """What was not read: where it stands, and why."""
 
     def take(self, data: bytes, source: str, path: str = "") -> int:
         """Take one answer; how many things in it were understood.
@@ -84,22 +87,25 @@ class Answers:
         """
         before = self.understood
         keystore, name = _place(path)
-        stripped = data.lstrip()
+        stripped = begin_of(data)
         if stripped.startswith(b"<"):
             if re.match(rb"(?i)<(?:!doctype\s+)?html", stripped):
                 raise ValueError(
                     "an HTML page, not an answer of the management API: was it a login page or a proxy's"
                     " error?"
                 )
-            self._xml(read_xml(data), source, keystore, name)
+            self._xml(read_xml(stripped), source, keystore, name)
             return self.understood - before
         try:
-            answer = json.loads(data)
-        except (ValueError, RecursionError) as error:
+            answer = read_json(stripped)
+        except ValueError as error:
             raise ValueError(f"neither JSON nor XML: {error}") from error
         if isinstance(answer, list) and answer and all(isinstance(item, str) for item in answer):
             self._names(answer, path, source)
-        for item in _objects(answer):
+        for count, item in enumerate(_objects(answer)):
+            if count >= MAX_OBJECTS:
+                self.problems.append((source, f"objects after the first {MAX_OBJECTS:,}: not read"))
+                break
             self._object(item, source, keystore, name)
         return self.understood - before
 
@@ -124,11 +130,8 @@ class Answers:
 
     def missing(self, kind: str, name: str, source: str) -> None:
         """The API said that there is no such ``keystores`` or ``references``."""
-        where = (
-            self._environment.missing_references
-            if kind == "references"
-            else self._environment.missing_keystores
-        )
+        known = self._environment
+        where = known.missing_references if kind == "references" else known.missing_keystores
         where[name] = source
         self.understood += 1
 
@@ -186,8 +189,8 @@ class Answers:
             if isinstance(row, dict):
                 try:
                     chain.append(from_cert_info(row, source))
-                except ValueError:
-                    continue
+                except ValueError as error:
+                    self.problems.append((source, f"{error} (of {name or 'an alias'})"))
         if chain or is_alias:
             self._details.append(_Details(tuple(chain), name, key, keystore, source, is_alias))
             self.understood += 1
@@ -200,7 +203,7 @@ class Answers:
         info = item.get("sSLInfo") or item.get("SSLInfo") or item.get("sslInfo")
         settings = settings_from(info, source) if isinstance(info, dict) and info else None
         port = item.get("port")
-        number = int(str(port)) if str(port).isdigit() else None
+        number = int(str(port)) if re.fullmatch("[0-9]{1,5}", str(port)) else None
         target = Target("target server", item["name"], None, item["host"], number, (), settings, source)
         self._environment.target_servers[item["name"]] = target
         self.understood += 1
@@ -208,14 +211,14 @@ class Answers:
     def _keystore(self, item: dict[str, Any], source: str) -> None:
         keys = item.get("keys")
         aliases: dict[str, tuple[str | None, str | None, bool]] = {}
-        for row in item.get("aliases") or []:
+        for row in _rows(item.get("aliases")):
             if isinstance(row, str):
                 aliases[row] = (None, None, False)
             elif isinstance(row, dict) and isinstance(row.get("aliasName"), str):
                 aliases[row["aliasName"]] = (_text(row.get("cert")), _text(row.get("key")), True)
         self._listings[item["name"]] = _Listing(
             item["name"],
-            tuple(str(cert) for cert in item.get("certs") or []),
+            tuple(str(cert) for cert in _rows(item.get("certs"))),
             tuple(str(key) for key in keys) if isinstance(keys, list) else None,
             aliases,
             source,
@@ -224,7 +227,8 @@ class Answers:
 
     def _xml(self, root: Element, source: str, keystore: str | None, name: str | None) -> None:
         for count, element in enumerate(root.iter()):
-            if count > MAX_OBJECTS:
+            if count >= MAX_OBJECTS:
+                self.problems.append((source, f"elements after the first {MAX_OBJECTS:,}: not read"))
                 return
             tag = str(element.tag).casefold()
             if tag in ("resourcereference", "resourceref"):
@@ -237,12 +241,8 @@ class Answers:
             elif tag == "keystore" and len(element) and element.get("name"):
                 item = {
                     "name": element.get("name"),
-                    "certs": [
-                        text_of(part) or "" for part in element.iter() if part.tag in ("Cert", "CertName")
-                    ],
-                    "keys": [
-                        text_of(part) or "" for part in element.iter() if part.tag in ("Key", "KeyName")
-                    ],
+                    "certs": [text_of(p) or "" for p in element.iter() if p.tag in ("Cert", "CertName")],
+                    "keys": [text_of(p) or "" for p in element.iter() if p.tag in ("Key", "KeyName")],
                 }
                 self._keystore(item, source)
         infos = [
@@ -349,6 +349,11 @@ def _key_of(cert: str, keys: tuple[str, ...] | None) -> str | None:
     return next((key for key in keys or () if cert in (key, f"{key}-cert")), None)
 
 
+def _rows(value: object) -> list[Any]:
+    """A list; none where the answer has something else in its place."""
+    return value if isinstance(value, list) else []
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
@@ -364,10 +369,9 @@ def _cert_info(element: Element) -> dict[str, Any]:
 
 def _objects(answer: Any) -> Iterator[dict[str, Any]]:
     """Every object in an answer that may be a resource, outermost first; not the parts of one."""
-    waiting, count = [answer], 0
-    while waiting and count < MAX_OBJECTS:
-        item = waiting.pop(0)
-        count += 1
+    waiting = deque([answer])
+    while waiting:
+        item = waiting.popleft()
         if isinstance(item, list):
             waiting += item
         elif isinstance(item, dict):
@@ -379,7 +383,8 @@ def _objects(answer: Any) -> Iterator[dict[str, Any]]:
 
 def is_answer(head: bytes) -> bool:
     """Whether a file looks like an answer of the API: JSON, or XML of a known resource."""
-    start = head.lstrip()[:1]
+    head = begin_of(head)
+    start = head[:1]
     if start in (b"{", b"["):
         return bool(
             re.search(
@@ -392,6 +397,3 @@ def is_answer(head: bytes) -> bool:
             head,
         )
     )
-
-
-__all__ = ["API", "Answers", "is_answer", "truth"]

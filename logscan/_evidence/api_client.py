@@ -6,27 +6,28 @@ message; broken answers are retried where that can help, else reported with a re
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import time
+import zlib
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from math import inf
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
-from logscan._evidence import bundle
-from logscan._evidence.api_answers import Answers
-from logscan._evidence.configuration import REFERENCE, VARIABLE, Proxy, TlsSettings, kind_of_value
-from logscan._evidence.keystores.read_keystore import read_keystore
-from logscan.errors import InputError, UsageError
+from logscan.errors import InputError, UsageError, first_line, reason_of
 
 TRIES = 4
 """Attempts of one request."""
 MAX_WAIT = 30.0
 """Seconds waited between two attempts, whatever ``Retry-After`` says."""
 MAX_BYTES = 64 << 20
-MAX_NAMES = 500
-"""Keystores or references fetched of one environment."""
-PAGE = 1000
+"""Bytes of one answer, unpacked."""
+REQUEST_SECONDS = 60.0
+"""For one request, until its last byte."""
 USER, PASSWORD, TOKEN = "LOGSCAN_MGMT_USER", "LOGSCAN_MGMT_PASSWORD", "LOGSCAN_MGMT_TOKEN"
 
 
@@ -68,6 +69,11 @@ class _Bearer(httpx.Auth):
         yield request
 
 
+class ServerError(InputError):
+    """The server itself does not serve: not reached, too slow, or these credentials are refused. It would
+    not answer other requests either."""
+
+
 class Management:
     """One management server.
 
@@ -75,7 +81,8 @@ class Management:
         base: its address, ``http://HOST:8080`` or ``https://…``; ``/v1`` is added where it lacks.
         auth: who asks.
         verify: the file of authorities that its certificate is checked against; ``None``: the system's.
-        timeout: seconds for one request.
+        timeout: seconds for one request, until its last byte.
+        total: seconds for all requests, with the waits between them.
         sleep: waits between attempts.
 
     Raises:
@@ -87,14 +94,13 @@ class Management:
         base: str,
         auth: httpx.Auth | None,
         verify: str | None = None,
-        timeout: float = 20.0,
+        *,
+        timeout: float = REQUEST_SECONDS,
+        total: float = inf,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        host_of(base)
         parts = urlsplit(base)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(
-                f"{base}: not an address", "write http://HOST:8080 or https://HOST", argument="mgmt"
-            )
         if parts.username or parts.password:
             raise UsageError("no credentials in the address", f"set {USER} and {PASSWORD}, or use .netrc")
         self._base = base.rstrip("/") + ("" if parts.path.rstrip("/").endswith("/v1") else "/v1")
@@ -109,74 +115,164 @@ class Management:
                 ) from error
         else:
             context = True
-        self._client = httpx.Client(
-            auth=auth, verify=context, timeout=timeout, follow_redirects=False, trust_env=True,
-            headers={"Accept": "application/json"},
-        )  # fmt: skip
+        try:
+            self._client = httpx.AsyncClient(
+                auth=auth, verify=context, timeout=timeout, follow_redirects=False, trust_env=True,
+                headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            )  # fmt: skip
+        except (ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that is no address
+            raise UsageError(
+                f"the proxy of the environment: {error}", "correct HTTPS_PROXY and its like"
+            ) from error
+        # Only an event loop can end a request as a whole: every other timeout begins again with each byte.
+        self._runner = asyncio.Runner()
+        self._timeout, self._total = timeout, total
+        self._end: float | None = None
+        """When all requests must be done: set by the first."""
         self._sleep = sleep
         self.requests = 0
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        with self._runner:
+            self._runner.run(self._client.aclose())
 
     def get(self, path: str) -> bytes | None:
         """One answer; ``None`` where there is no such resource (404).
 
         Raises:
-            InputError: it cannot be fetched; the hint says what to do.
+            ServerError: the server does not serve; the hint says what to do.
+            InputError: this answer cannot be used.
         """
         url = f"{self._base}{path}"
         for attempt in range(1, TRIES + 1):
             last = attempt == TRIES
             answer = self._ask(url, last)
             if answer is not None:
-                if answer.status_code == 200:
-                    return self._content(answer, url)
-                if answer.status_code == 404:
+                if answer.status == 200:
+                    return answer.content
+                if answer.status == 404:
                     return None
-                if answer.status_code not in (429, 500, 502, 503, 504) or last:
+                if answer.status not in (429, 500, 502, 503, 504) or last:
                     raise _refused(answer, url)
-            self._sleep(self._wait(answer, attempt))
+            self._sleep(min(self._wait(answer, attempt), self._left(url)))
         raise AssertionError("unreachable")
 
-    def _ask(self, url: str, last: bool) -> httpx.Response | None:
+    def _left(self, url: str) -> float:
+        """Seconds that all requests may still take.
+
+        Raises:
+            ServerError: none.
+        """
+        now = time.monotonic()
+        if self._end is None:
+            self._end = now + self._total
+        if now >= self._end:
+            raise ServerError(
+                f"{url}: not asked: the management API took more than {self._total:g} seconds in all",
+                "give more with --mgmt-timeout, or name fewer proxies",
+            )
+        return self._end - now
+
+    def _ask(self, url: str, last: bool) -> _Answer | None:
         """One attempt; ``None``: another may succeed."""
+        seconds = min(self._timeout, self._left(url))
         self.requests += 1
         try:
-            return self._client.get(url)
-        except httpx.TimeoutException as error:
-            if last:
+            return self._runner.run(self._fetched(url, seconds))
+        except (TimeoutError, httpx.TimeoutException) as error:
+            if last or seconds < self._timeout:
                 hint = "is the management server up? is a proxy between?"
-                raise InputError(f"{url}: no answer in time", hint) from error
+                raise ServerError(f"{url}: no whole answer within {seconds:.0f} seconds", hint) from error
         except httpx.TransportError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 hint = "give its authority with --mgmt-ca FILE"
-                raise InputError(f"{url}: its certificate is not trusted: {error}", hint) from error
+                raise ServerError(f"{url}: its certificate is not trusted: {error}", hint) from error
             if last:
-                raise InputError(f"{url}: {error}", "check the address and the network") from error
+                raise ServerError(f"{url}: {_cause(error)}", "check the address and the network") from error
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+            raise ServerError(
+                f"{url}: cannot be asked: {first_line(error)}", "check the address and the proxy's"
+            ) from error
         return None
 
+    async def _fetched(self, url: str, seconds: float) -> _Answer:
+        """One answer, whole. Its bytes are counted as they come, and again as they are unpacked.
+
+        Raises:
+            TimeoutError: it was not whole in time.
+            InputError: it is too large, is packed in a way that nobody asked for, or is a page.
+        """
+        async with asyncio.timeout(seconds), self._client.stream("GET", url) as answer:
+            packing = answer.headers.get("Content-Encoding", "identity").strip().lower()
+            if answer.status_code != 200:
+                return _Answer(answer.status_code, answer.headers, b"")
+            if packing not in ("identity", "", "gzip", "x-gzip"):
+                raise InputError(f"{url}: packed as {packing[:40]}, though gzip was asked for")
+            unpack = zlib.decompressobj(31) if "gzip" in packing else None
+            content = bytearray()
+            async for piece in answer.aiter_raw():
+                try:
+                    content += unpack.decompress(piece, MAX_BYTES + 1 - len(content)) if unpack else piece
+                except zlib.error as error:
+                    raise InputError(f"{url}: damaged: {error}", "is a proxy between?") from error
+                if len(content) > MAX_BYTES:
+                    raise InputError(f"{url}: more than {MAX_BYTES:,} bytes: not read")
+            if bytes(content[:200]).lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+                raise ServerError(
+                    f"{url}: an HTML page in place of an answer",
+                    "is it the management API's address, and not the UI's or a login page?",
+                )
+            if unpack is not None and not unpack.eof:
+                raise InputError(f"{url}: damaged: its end is missing", "is a proxy between?")
+            return _Answer(answer.status_code, answer.headers, bytes(content))
+
     @staticmethod
-    def _wait(answer: httpx.Response | None, attempt: int) -> float:
+    def _wait(answer: _Answer | None, attempt: int) -> float:
         """As the server asks, else one, two, four seconds."""
         after = answer.headers.get("Retry-After", "") if answer is not None else ""
-        return min(float(after) if after.isdigit() else 2.0 ** (attempt - 1), MAX_WAIT)
-
-    @staticmethod
-    def _content(answer: httpx.Response, url: str) -> bytes:
-        content = answer.content
-        if len(content) > MAX_BYTES:
-            raise InputError(f"{url}: more than {MAX_BYTES:,} bytes")
-        if content.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
-            raise InputError(
-                f"{url}: an HTML page in place of an answer",
-                "is it the management API's address, and not the UI's or a login page?",
-            )
-        return content
+        return min(float(after) if re.fullmatch("[0-9]{1,9}", after) else 2.0 ** (attempt - 1), MAX_WAIT)
 
 
-def _refused(answer: httpx.Response, url: str) -> InputError:
+class _Answer(NamedTuple):
+    """What the server answered."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+
+def _cause(error: BaseException) -> str:
+    """The system's words for what went wrong: the library wraps them several times."""
+    found, inner = str(error), error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, ConnectionError) and inner.errno:
+            found = os.strerror(inner.errno).lower()
+        elif isinstance(inner, OSError) and inner.strerror and not isinstance(inner, ConnectionError):
+            found = reason_of(inner)
+        inner = inner.__cause__ or inner.__context__
+    return found
+
+
+def host_of(base: str) -> str:
+    """The host of a server's address.
+
+    Raises:
+        UsageError: the address cannot be meant.
+    """
+    try:
+        parts = urlsplit(base)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            httpx.URL(base)
+            return parts.hostname
+    except (ValueError, httpx.InvalidURL):
+        pass
+    raise UsageError(
+        f"{base[:200]}: not an address", "write http://HOST:8080 or https://HOST", argument="mgmt"
+    )
+
+
+def _refused(answer: _Answer, url: str) -> InputError:
     """What a status means, and what to do."""
     words = {
         401: (
@@ -189,146 +285,18 @@ def _refused(answer: httpx.Response, url: str) -> InputError:
         ),
         429: ("too many requests (429), also after waiting", "try again later"),
     }  # fmt: skip
-    if answer.status_code in words:
-        reason, hint = words[answer.status_code]
-    elif 300 <= answer.status_code < 400:
-        reason = f"it leads elsewhere ({answer.status_code}: {answer.headers.get('Location', '?')[:200]})"
+    if answer.status in words:
+        reason, hint = words[answer.status]
+    elif 300 <= answer.status < 400:
+        reason = f"it leads elsewhere ({answer.status}: {answer.headers.get('Location', '?')[:200]})"
         hint = "give the address that it leads to"
-    elif answer.status_code >= 500:
+    elif answer.status >= 500:
         reason, hint = (
-            f"the management server failed ({answer.status_code})",
+            f"the management server failed ({answer.status})",
             "look at its log, or try again later",
         )
     else:
-        reason, hint = f"status {answer.status_code}", "check organization, environment and address"
-    return InputError(f"{url}: {reason}", hint)
-
-
-class Fetcher:
-    """Fetches what a diagnosis needs of one environment, each thing once.
-
-    ``saved`` holds every answer under the resource's path, for ``logscan gather``.
-    """
-
-    def __init__(self, management: Management, answers: Answers) -> None:
-        self._management, self._answers = management, answers
-        self._done: dict[str, bytes | None] = {}
-
-    @property
-    def saved(self) -> dict[str, bytes]:
-        """Answers by path."""
-        return {path: data for path, data in self._done.items() if data is not None}
-
-    def _get(self, path: str) -> bytes | None:
-        if path not in self._done:
-            self._done[path] = self._management.get(path)
-        return self._done[path]
-
-    def _take(self, path: str) -> bool:
-        data = self._get(path)
-        if data is None:
-            return False
-        try:
-            self._answers.take(data, f"management API {path}", path)
-        except ValueError as error:
-            raise InputError(
-                f"management API {path}: {error}", "is it the management API's address?"
-            ) from error
-        return True
-
-    def proxy(self, org: str, proxy: str, revision: str) -> Proxy | None:
-        """A revision's bundle."""
-        path = f"/organizations/{_part(org)}/apis/{_part(proxy)}/revisions/{_part(revision)}?format=bundle"
-        data = self._get(path)
-        return None if data is None else bundle.read_bundle_zip(data, f"management API {path}")
-
-    def target_server(self, org: str, env: str, name: str) -> None:
-        """A target server."""
-        self._take(f"{_environment(org, env)}/targetservers/{_part(name)}")
-
-    def settings(self, org: str, env: str, settings: TlsSettings) -> None:
-        """What a target's settings resolve to: reference, keystore, aliases, certificates."""
-        if not settings.keystore:
-            return
-        kind, name = kind_of_value(settings.keystore)
-        if kind == VARIABLE:
-            return
-        if kind == REFERENCE:
-            path = f"{_environment(org, env)}/references/{_part(name)}"
-            if not self._take(path):
-                self._answers.missing("references", name, f"management API {path}: 404")
-                return
-            found = self._answers.environment().references.get(name)
-            if found is None:
-                return
-            name = found.refers
-        self.keystore(org, env, name)
-
-    def keystore(self, org: str, env: str, name: str) -> None:
-        """A keystore with all its aliases."""
-        path = f"{_environment(org, env)}/keystores/{_part(name)}"
-        if not self._take(path):
-            self._answers.missing("keystores", name, f"management API {path}: 404")
-            return
-        store = self._answers.environment().keystores.get(name)
-        for entry in (store.entries if store else ())[:MAX_NAMES]:
-            alias = f"{path}/aliases/{_part(entry.alias)}"
-            if self._take(alias):
-                pem = self._get(f"{alias}/certificate")
-                if pem is not None and b"-----BEGIN CERTIFICATE" in pem:
-                    chain = (
-                        read_keystore(pem, entry.alias, f"management API {alias}/certificate")
-                        .entries[0]
-                        .chain
-                    )
-                    self._answers.certificate(
-                        chain, f"management API {alias}/certificate", f"{alias}/certificate"
-                    )
-            else:  # releases before 4.18.01 know certificates only
-                self._take(f"{path}/certs/{_part(entry.alias)}") or self._take(
-                    f"{path}/certs/{_part(entry.alias)}-cert"
-                )
-
-    def everything(self, org: str, env: str) -> None:
-        """All references and keystores of an environment, where it is not known which one matters."""
-        for kind in ("references", "keystores"):
-            for name in self.names(f"{_environment(org, env)}/{kind}")[:MAX_NAMES]:
-                if kind == "references":
-                    self._take(f"{_environment(org, env)}/references/{_part(name)}")
-                else:
-                    self.keystore(org, env, name)
-
-    def names(self, path: str) -> list[str]:
-        """A list of names, all of its pages."""
-        import json
-
-        found: list[str] = []
-        query = ""
-        while len(found) <= MAX_NAMES:
-            data = self._get(path + query)
-            if data is None:
-                raise InputError(f"management API {path}: not found (404)", "check --org and --env")
-            try:
-                page = json.loads(data)
-            except ValueError as error:
-                raise InputError(
-                    f"management API {path}: not JSON", "is it the management API's address?"
-                ) from error
-            names = [name for name in page if isinstance(name, str)] if isinstance(page, list) else []
-            fresh = [name for name in names if name not in found]
-            found += fresh
-            if len(names) < PAGE or not fresh:
-                break
-            query = f"?count={PAGE}&startKey={quote(found[-1], safe='')}"
-        kind = "references" if path.endswith("references") else "keystores"
-        self._answers.listed(kind, found, f"management API {path}")
-        return found
-
-
-def _environment(org: str, env: str) -> str:
-    return f"/organizations/{_part(org)}/environments/{_part(env)}"
-
-
-def _part(name: str) -> str:
-    """A name as one part of a path."""
-    return quote(name, safe="")
+        reason, hint = f"status {answer.status}", "check organization, environment and address"
+    # What concerns one resource (400, 403) says nothing of the others.
+    kind = InputError if answer.status in (400, 403) else ServerError
+    return kind(f"{url}: {reason}", hint)

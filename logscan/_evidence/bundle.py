@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 from logscan._evidence.configuration import Proxy, Target, TlsSettings, settings_from
 from logscan._evidence.xml import child_text, read_xml, text_of
-from logscan.errors import InputError
-from logscan.nodes import is_stream
+from logscan.errors import InputError, first_line
 
 MAX_FILES = 20_000
 MAX_FILE = 4 << 20
@@ -40,13 +39,37 @@ def read_bundle_zip(data: bytes, source: str) -> Proxy:
         InputError: it is no zip, or holds no bundle.
     """
     problems: list[str] = []
+    with open_zip(data, source) as archive:
+        return _proxy(list(_zipped(archive, problems)), source, problems)
+
+
+def open_zip(data: bytes, source: str) -> zipfile.ZipFile:
+    """A zip in memory whose list of files is bounded.
+
+    Raises:
+        InputError: it is no zip, or lists too many files.
+    """
+    if data.count(b"PK\x01\x02") > 2 * MAX_FILES:  # the list is read as a whole, whatever it says of itself
+        raise InputError(f"{source}: the zip lists more than {2 * MAX_FILES:,} files: not read")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _proxy(list(_zipped(archive, problems)), source, problems)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, OSError, RuntimeError) as error:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except Exception as error:  # whatever the library raises on bytes from outside
         raise InputError(
-            f"{source}: the zip cannot be read: {error}", "export the proxy's revision again"
+            f"{source}: the zip cannot be read: {first_line(error)}", "export the proxy's revision again"
         ) from error
+
+
+def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The first bytes of one file of a zip, one more than the limit at most.
+
+    Raises:
+        ValueError: it cannot be unpacked.
+    """
+    try:
+        with archive.open(info) as file:
+            return file.read(limit + 1)
+    except Exception as error:  # every kind of packing raises errors of its own
+        raise ValueError(f"cannot be unpacked: {first_line(error)}") from error
 
 
 def _zipped(archive: zipfile.ZipFile, problems: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -58,10 +81,9 @@ def _zipped(archive: zipfile.ZipFile, problems: list[str]) -> Iterator[tuple[str
         if not _wanted(info.filename):
             continue
         try:
-            with archive.open(info) as file:
-                data = file.read(min(MAX_FILE, MAX_TOTAL - total) + 1)
-        except (RuntimeError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError) as error:
-            problems.append(f"{info.filename}: cannot be unpacked: {error}")
+            data = unpacked(archive, info, min(MAX_FILE, MAX_TOTAL - total))
+        except ValueError as error:
+            problems.append(f"{info.filename}: {error}")
             continue
         total += len(data)
         if len(data) > MAX_FILE or total > MAX_TOTAL:
@@ -81,14 +103,12 @@ def read_bundle_folder(path: str) -> Proxy:
     files: list[tuple[str, bytes]] = []
     total = 0
     inside = "" if root.name not in ROOTS else root.name + "/"
-    for count, file in enumerate(sorted(root.rglob("*.xml"))):
+    for count, file in enumerate(sorted(islice(root.rglob("*.xml"), MAX_FILES + 1))):
         name = inside + file.relative_to(root).as_posix()
         if count >= MAX_FILES or total > MAX_TOTAL:
             problems.append(f"more than {MAX_FILES:,} files or {MAX_TOTAL:,} bytes: the rest was not read")
             break
-        if is_stream(str(file)):
-            problems.append(f"{file}: is no file: skipped")
-        elif _wanted(name):
+        if _wanted(name) and file.is_file():  # a pipe would never end
             try:
                 with file.open("rb") as opened:
                     data = opened.read(MAX_FILE + 1)

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from logscan._evidence.distinguished_names import Name, from_der, parse
+from logscan._evidence.distinguished_names import Name, from_der, parse, unreadable
+from logscan.errors import first_line
+
+T = TypeVar("T")
 
 CLIENT_AUTH = "clientAuth"
+MAX_CHAIN = 1_000
 _USAGES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
     ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning", ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
@@ -53,6 +57,8 @@ class Certificate:
     source: str
     """Where it stands, for a person."""
     der: bytes | None = None
+    notes: tuple[str, ...] = ()
+    """What of it cannot be read, for a person. The rest is what it says."""
 
     @property
     def self_issued(self) -> bool:
@@ -71,29 +77,76 @@ class Certificate:
 
 @lru_cache(maxsize=4096)
 def certificate_from_der(der: bytes, source: str) -> Certificate:
-    """A certificate from its DER.
+    """A certificate from its DER. What cannot be read of it is ``None``, and named in its ``notes``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none: it has not even the parts of one.
     """
-    try:
-        with warnings.catch_warnings():
-            # A serial number of zero or a negative one is an old authority's fault, and none of ours.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            parsed = x509.load_der_x509_certificate(der)
-            subject = from_der(parsed.subject.public_bytes())
-            issuer = from_der(parsed.issuer.public_bytes())
-            serial = parsed.serial_number
-            signed = parsed.signature_algorithm_oid
-            times = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-        key, bits = _key(parsed)
-        usages, extended, is_ca = _usages(parsed)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"not a certificate: {error}") from error
+    from asn1crypto import x509 as asn1
+
+    with warnings.catch_warnings():
+        # A serial number of zero or a negative one is an old authority's fault, and none of ours.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        parts = _Parts()
+        strict = parts.read("form", lambda: x509.load_der_x509_certificate(der))
+        if strict is None:
+            # The library refuses it as a whole (a version it does not know, say): read part by part.
+            try:
+                loose = asn1.Certificate.load(der, strict=True)["tbs_certificate"]
+                names = loose["subject"].dump(), loose["issuer"].dump()
+            except Exception as error:  # whatever the parser raises on bytes from outside
+                raise ValueError(f"not a certificate: {first_line(error)}") from error
+            return _loosely(loose, names, parts, source, der)
+        signed = parts.read("signature algorithm", lambda: strict.signature_algorithm_oid.dotted_string)
+        key, bits = parts.read("key", lambda: _key(strict)) or (None, None)
+        usages, extended, is_ca = parts.read("extensions", lambda: _usages(strict)) or (None, None, None)
+        return Certificate(
+            parts.read("subject", lambda: from_der(strict.subject.public_bytes())) or unreadable(b"s" + der),
+            parts.read("issuer", lambda: from_der(strict.issuer.public_bytes())) or unreadable(b"i" + der),
+            parts.read("begin of validity", lambda: strict.not_valid_before_utc),
+            parts.read("end of validity", lambda: strict.not_valid_after_utc),
+            parts.read("serial number", lambda: strict.serial_number),
+            key, bits, _signature(signed) if signed else None, is_ca, usages, extended, source, der,
+            tuple(parts.notes),
+        )  # fmt: skip
+
+
+class _Parts:
+    """Reads a certificate part by part: libraries look at most of them only when they are asked for."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def read(self, what: str, get: Callable[[], T]) -> T | None:
+        """One part; ``None`` where it cannot be read, with a note."""
+        try:
+            return get()
+        except Exception as error:  # noqa: BLE001 (whatever a parser raises on bytes from outside)
+            self.notes.append(f"its {what} cannot be read: {first_line(error)[:120]}")
+            return None
+
+
+def _loosely(loose: Any, names: tuple[bytes, bytes], parts: _Parts, source: str, der: bytes) -> Certificate:
+    """What can be read of a certificate that the library refuses."""
+    validity = loose["validity"]
+    signed = parts.read("signature algorithm", lambda: str(loose["signature"]["algorithm"].dotted))
+    kind = parts.read("key", lambda: str(loose["subject_public_key_info"].algorithm))
+    subject, issuer = (
+        parts.read(what, lambda der=name: from_der(der)) or unreadable(what.encode() + name)  # type: ignore[misc]
+        for what, name in zip(("subject", "issuer"), names, strict=True)
+    )
     return Certificate(
-        subject, issuer, *times, serial, key, bits, _signature(signed.dotted_string), is_ca, usages, extended,
-        source, der,
+        subject, issuer,
+        parts.read("begin of validity", lambda: _utc(validity["not_before"].native)),
+        parts.read("end of validity", lambda: _utc(validity["not_after"].native)),
+        parts.read("serial number", lambda: int(loose["serial_number"].native)),
+        kind.upper() if kind else None, None, _signature(signed) if signed else None, None, None, None,
+        source, der, tuple(parts.notes),
     )  # fmt: skip
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
 
 
 def _key(parsed: x509.Certificate) -> tuple[str | None, int | None]:
@@ -101,10 +154,7 @@ def _key(parsed: x509.Certificate) -> tuple[str | None, int | None]:
         name: str | None = "RSASSA-PSS"
     else:
         name = None
-    try:
-        key = parsed.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return name, None
+    key = parsed.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return name or "RSA", key.key_size
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -120,11 +170,7 @@ def _usages(parsed: x509.Certificate) -> tuple[frozenset[str], tuple[str, ...], 
     usages: set[str] = set()
     extended: tuple[str, ...] = ()
     is_ca = False
-    try:
-        extensions = list(parsed.extensions)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return frozenset(), (), False
-    for extension in extensions:
+    for extension in parsed.extensions:
         value = extension.value
         if isinstance(value, x509.KeyUsage):
             names = (
@@ -173,7 +219,7 @@ def from_cert_info(info: Mapping[str, Any], source: str) -> Certificate:
         serial = int(digits, 16)
     key, bits = None, None
     found = re.match(
-        r"\s*(\S+?)\s+Public Key(?:,\s*(\d+)\s*bits)?", str(info.get("publicKey") or ""), re.IGNORECASE
+        r"\s*(\S+?)\s+Public Key(?:,\s*([0-9]{1,6})\s*bits)?", str(info.get("publicKey") or ""), re.IGNORECASE
     )
     if found:
         key, bits = found[1].upper().replace("ECDSA", "EC"), int(found[2]) if found[2] else None
@@ -208,10 +254,8 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool | None:
             child.verify_directly_issued_by(parent)
     except InvalidSignature:
         return False
-    except ValueError:
-        # The names differ byte for byte, though not by RFC 5280's rules; or the key is unusual.
-        return None
-    except (TypeError, UnsupportedAlgorithm):
+    except Exception:  # noqa: BLE001
+        # The names differ byte for byte, though not by RFC 5280's rules; or the key or form is unusual.
         return None
     return True
 
@@ -224,8 +268,11 @@ def same_certificate(one: Certificate, other: Certificate) -> bool:
 
 
 def ordered(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
-    """A chain with the leaf first: who is nobody's issuer begins; each is followed by its issuer."""
+    """A chain with the leaf first: who is nobody's issuer begins; each is followed by its issuer. More than
+    :data:`MAX_CHAIN` certificates stay in their order."""
     left = list(certificates)
+    if len(left) > MAX_CHAIN:  # a list of authorities, and no chain
+        return tuple(left)
     issuers = [item.issuer for item in left if not item.self_issued]
     leaves = [item for item in left if not any(item.subject.same(name) for name in issuers)]
     chain = [(leaves or left)[0]] if left else []

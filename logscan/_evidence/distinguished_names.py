@@ -109,10 +109,15 @@ def from_der(der: bytes) -> Name:
     try:
         parsed = x509.Name.load(der, strict=True).chosen
         rows = [[(pair["type"].dotted, _value(pair["value"])) for pair in part] for part in parsed]
-    except (ValueError, TypeError, KeyError, UnicodeError, RecursionError, OverflowError) as error:
+    except Exception as error:  # whatever the parser raises on bytes from outside
         raise ValueError(f"not a distinguished name: {error}") from error
     relative = tuple(frozenset((kind, prepared(value)) for kind, value in row) for row in rows)
     return Name(relative, _shown(rows[::-1]))
+
+
+def unreadable(der: bytes) -> Name:
+    """Stands for a name that cannot be read: the same only as itself."""
+    return Name((frozenset({("", der.hex())}),), "(a name that cannot be read)")
 
 
 def _value(value: object) -> str:
@@ -228,17 +233,19 @@ def _pieces(text: str, separators: str, quotes: bool) -> list[tuple[str, str]]:
     """Pieces with the separator before each; an escaped or quoted one does not separate."""
     pieces: list[tuple[str, str]] = []
     begun = at = 0
-    separator = ""
+    separator = before = ""
     quoted = False
     while at < len(text):
         letter = text[at]
         if letter == "\\":
             at += 1
-        elif letter == '"' and quotes and (quoted or text[:at].rstrip().endswith("=")):
+            letter = text[at : at + 1]
+        elif letter == '"' and quotes and (quoted or before == "="):
             quoted = not quoted
         elif letter in separators and not quoted:
             pieces.append((text[begun:at], separator))
             separator, begun = letter, at + 1
+        before = before if letter.isspace() else letter
         at += 1
     pieces.append((text[begun:], separator))
     return pieces
@@ -276,7 +283,7 @@ def _from_hex(text: str) -> str:
 
     try:
         native = core.load(bytes.fromhex(text[1:])).native
-    except (ValueError, TypeError):
+    except Exception:  # noqa: BLE001 (whatever the parser raises on bytes from outside)
         return text.lower()
     return native if isinstance(native, str) else text.lower()
 

@@ -7,6 +7,7 @@ from logscan._evidence import s_client, trace
 from logscan._evidence.api_answers import is_answer
 from logscan._evidence.capture.keylog import is_key_log
 from logscan._evidence.capture.packets import is_capture
+from logscan._evidence.json_text import begin_of
 from logscan._evidence.keystores.keystore import PEM
 from logscan._evidence.keystores.read_keystore import format_of
 from logscan._reading.decompressors import unpacking_errors
@@ -30,13 +31,16 @@ def kind_of_evidence(head: bytes) -> str | None:
         return CAPTURE
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return BUNDLE
+    if has_entry(head):
+        # Before the kinds that are texts: a log may quote each of their marks.
+        return LOG
     if s_client.is_s_client(head):
         return S_CLIENT
-    is_markup = head.lstrip()[:1] in (b"{", b"[", b"<")
+    is_markup = begin_of(head)[:1] in (b"{", b"[", b"<")
     form = format_of(head)
     if form is not None and not (form == PEM and is_markup):
         return KEYSTORE
-    if is_key_log(head):
+    if is_key_log(begin_of(head)):
         return KEY_LOG
     if is_markup:
         if trace.is_trace(head):
@@ -45,7 +49,7 @@ def kind_of_evidence(head: bytes) -> str | None:
             return BUNDLE
         if is_answer(head):
             return ANSWER
-    return LOG if has_entry(head) else None
+    return None
 
 
 def read_whole(path: str) -> bytes:

@@ -14,6 +14,10 @@ from logscan._evidence.distinguished_names import Name, parse
 from logscan._evidence.keystores.pem import pem_certificates
 from logscan._failures import catalog
 
+COMMAND_WITHIN = 1 << 16
+"""Characters at the beginning among which the command is looked for."""
+MAX_NAMES = 10_000
+"""Accepted authorities of one text."""
 HEADING = "Acceptable client certificate CA names"
 NO_NAMES = "No client certificate CA names sent"
 _MARKS = (
@@ -24,13 +28,15 @@ _MARKS = (
     b"SSL handshake has read",
 )
 _COMMAND = re.compile(
-    r"s_client\b[^\n]*?(?:-connect[ =]['\"]?(?:\[([^\]\s]+)\]|([^\s:'\"]+)):(\d+)|-host[ =](\S+)\s+-port["
-    r" =](\d+))"
+    r"s_client\b[^\n]{0,2000}?(?:-connect[ =]['\"]?(?:\[([^\]\s]{1,300})\]|([^\s:'\"]{1,300})):([0-9]{1,5})"
+    r"|-host[ =](\S{1,300})\s{1,50}-port[ =]([0-9]{1,5}))"
 )
-_SNI = re.compile(r"s_client\b[^\n]*?-servername[ =](\S+)")
-_ALERT = re.compile(r"SSL alert number (\d+)")
-_VERIFY = re.compile(r"^verify error:num=(\d+):(.+?)\s*$", re.MULTILINE)
-_PROTOCOL = re.compile(r"^(?:New, |\s+Protocol\s*:\s*)(TLSv?[\d.]+|SSLv3)", re.MULTILINE)
+_SNI = re.compile(r"s_client\b[^\n]{0,2000}?-servername[ =](\S{1,300})")
+_ALERT = re.compile(r"SSL alert number ([0-9]{1,3})(?![0-9])")
+_VERIFY = re.compile(r"^verify error:num=([0-9]{1,9}):([^\n]{1,500})", re.MULTILINE)
+_PROTOCOL = re.compile(
+    r"^(?:New, |[ \t]{1,20}Protocol[ \t]{0,20}:[ \t]{0,20})(TLSv?[\d.]{1,10}|SSLv3)", re.MULTILINE
+)
 _CONNECT_FAILED = re.compile(
     r"^(?:connect:errno=\d+|.*:(?:connect error|Connection refused|no such host).*)$",
     re.MULTILINE | re.IGNORECASE,
@@ -65,6 +71,8 @@ class SClient:
     """Lines that should be names and are none."""
     failed: str | None
     """The connection did not come about."""
+    notes: tuple[str, ...] = ()
+    """What of the server's certificates cannot be read."""
 
 
 def is_s_client(head: bytes) -> bool:
@@ -94,10 +102,13 @@ def read_s_client(data: bytes, source: str) -> SClient:
             break
     types = _TYPES.search(text)
     signatures = _SIGNATURES.search(text)
-    command, sni = _COMMAND.search(text), _SNI.search(text)
+    command, sni = _COMMAND.search(text, 0, COMMAND_WITHIN), _SNI.search(text, 0, COMMAND_WITHIN)
     protocols = _PROTOCOL.findall(text)
     failed = _CONNECT_FAILED.search(text)
     numbers = (int(number) for number in _ALERT.findall(text))
+    certificates: list[str] = []
+    chain = tuple(pem_certificates(data, source, certificates))
+    notes = (*certificates, *(f"{item.source}: {note}" for item in chain for note in item.notes))
     return SClient(
         source=source,
         host=(command[1] or command[2] or command[4]) if command else None,
@@ -110,12 +121,15 @@ def read_s_client(data: bytes, source: str) -> SClient:
         signature_schemes=tuple(_scheme(part) for part in signatures[1].strip().split(":"))
         if signatures
         else (),
-        server_chain=tuple(pem_certificates(data, source)),
+        server_chain=chain,
         alerts=tuple(dict.fromkeys(catalog.ALERT_NAMES.get(number, f"alert {number}") for number in numbers)),
-        verify_errors=tuple(dict.fromkeys(f"{number}: {words}" for number, words in _VERIFY.findall(text))),
+        verify_errors=tuple(
+            dict.fromkeys(f"{number}: {words.strip()}" for number, words in _VERIFY.findall(text))
+        ),
         authorities_line=at,
         unread=tuple(unread),
-        failed=failed[0].strip() if failed and "CONNECTED(" not in text else None,
+        failed=failed[0].strip()[:300] if failed and "CONNECTED(" not in text else None,
+        notes=notes,
     )
 
 
@@ -127,8 +141,11 @@ _END = re.compile(
 
 
 def _names(lines: list[str], found: list[Name], unread: list[str]) -> None:
-    for line in lines:
+    for number, line in enumerate(lines):
         if _END.match(line):
+            return
+        if number >= MAX_NAMES:
+            unread.append(f"(names after the first {MAX_NAMES:,}: not read)")
             return
         try:
             found.append(parse(line))

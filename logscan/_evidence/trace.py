@@ -6,15 +6,18 @@ message id that the trace shows in its analytics phase, the target flow's variab
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from logscan._evidence.json_text import begin_of, read_json
 from logscan._evidence.xml import read_xml
 
 MAX_NODES = 2_000_000
+"""Elements of one message that are looked at."""
+MAX_MESSAGES = 10_000
+"""Messages of one file; a debug session has twenty at most."""
 _MESSAGE_ID = "x-apigee.message-id"
 _NAMES = {
     "error.cause": "cause", "error.class": "error_class", "message.id": "message_id",
@@ -57,17 +60,18 @@ def read_trace(data: bytes, source: str) -> list[TracedMessage]:
     Raises:
         ValueError: it is neither XML nor JSON.
     """
-    if data.lstrip().startswith(b"<"):
+    data = begin_of(data)
+    if data.startswith(b"<"):
         root = read_xml(data)
         messages = [element for element in root.iter("Message") if element.find(".//Point") is not None]
-        parts = [list(_xml_pairs(message)) for message in messages or [root]]
+        parts = [list(_xml_pairs(message)) for message in messages[:MAX_MESSAGES] or [root]]
     else:
         try:
-            answer = json.loads(data)
-        except (ValueError, RecursionError) as error:
+            answer = read_json(data)
+        except ValueError as error:
             raise ValueError(f"neither JSON nor XML: {error}") from error
         several = answer if isinstance(answer, list) else [answer]
-        parts = [list(_json_pairs(part)) for part in several]
+        parts = [list(_json_pairs(part)) for part in several[:MAX_MESSAGES]]
     return [_message(part, source) for part in parts]
 
 

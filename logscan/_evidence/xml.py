@@ -7,9 +7,13 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from logscan._evidence.json_text import begin_of
+
 MAX_BYTES = 64 << 20
 """Bytes of a document."""
 MAX_DEPTH = 200
+MAX_PARTS = 4_000_000
+"""Tags and attributes of a document, about."""
 
 
 def read_xml(data: bytes) -> Element:
@@ -18,15 +22,18 @@ def read_xml(data: bytes) -> Element:
     Raises:
         ValueError: it is no XML, defines entities, or is too large or too deep.
     """
+    data = begin_of(data)
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data):,} bytes of XML; at most {MAX_BYTES:,} are read")
+    if data.count(b"<") + data.count(b"=") > MAX_PARTS:
+        raise ValueError(f"more than {MAX_PARTS:,} parts of XML: not read")
     try:
         root: Element = fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
     except ParseError as error:
         raise ValueError(f"no well-formed XML: {error}") from error
     except DefusedXmlException as error:
         raise ValueError("it defines XML entities, which are not read") from error
-    except (LookupError, UnicodeError, RecursionError) as error:
+    except Exception as error:  # whatever a parser raises on bytes from outside: unknown encodings, depth
         raise ValueError(f"no XML that can be read: {error}") from error
     level = [root]
     depth = 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from logscan._evidence import bundle, s_client, trace
 from logscan._evidence.api_answers import Answers
-from logscan._evidence.capture.connection import Connection
 from logscan._evidence.capture.flow import MAX_OPEN
 from logscan._evidence.capture.keylog import KeyLog
 from logscan._evidence.capture.read_capture import MAX_CONNECTIONS, read_capture
@@ -43,7 +43,7 @@ from logscan._reading.remote import expand, is_remote
 from logscan._reading.unpack import first_bytes, open_bytes, read_up_to
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, first_line, problem_of, reason_of
+from logscan.errors import InputError, LogscanError, caught, first_line, problem_of, reason_of
 from logscan.nodes import is_stream
 from logscan.shown import without_password
 from logscan.values import Counters, Problem
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100_000
 """Files of directories that are looked at."""
+MAX_KEPT_BYTES = 256 << 20
+"""Bytes of certificates and names in the connections of captures that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,9 @@ class EvidenceReader:
         self.logs: list[str] = []
         """Logs and stores."""
         self.captures: list[str] = []
+        self._kept_bytes = 0
+        self._accepted: list[int] = []
+        """Which of the kept connections were accepted."""
 
     def read(self) -> None:
         """Read all files.
@@ -148,24 +153,45 @@ class EvidenceReader:
         self.logs += stores
         evidence.files.update(dict.fromkeys(stores, LOG))
         for path, named in _files(paths, self._counters.problems):
-            self._take(path, named)
+            with caught(self._counters, path):
+                self._take(path, named)
         for path in request.keylogs:
-            if not self._keys.add(read_whole(path)):
-                raise InputError(
-                    f"{path}: a key log without a secret of TLS 1.3", "give the file that SSLKEYLOGFILE named"
-                )
-            evidence.files[path] = KEY_LOG
+            with self._role(path):
+                if not self._keys.add(read_whole(path)):
+                    raise InputError(
+                        f"{path}: a key log without a secret of TLS 1.3",
+                        "give the file that SSLKEYLOGFILE named",
+                    )
+                evidence.files[path] = KEY_LOG
         for path in request.backend_ca:
-            entries = self._keystore(path).entries
-            evidence.backend_cas += [certificate for entry in entries for certificate in entry.chain]
-            evidence.files[path] = "backend's trusted authorities"
+            with self._role(path):
+                entries = self._keystore(path).entries
+                evidence.backend_cas += [certificate for entry in entries for certificate in entry.chain]
+                evidence.files[path] = "backend's trusted authorities"
         if request.keystore is not None:
-            self.keystore = self._keystore(request.keystore)
-            evidence.files[request.keystore] = KEYSTORE
-            if self.keystore not in evidence.keystores:
-                evidence.keystores.append(self.keystore)
+            with self._role(request.keystore):
+                self.keystore = self._keystore(request.keystore)
+                evidence.files[request.keystore] = KEYSTORE
+                if self.keystore not in evidence.keystores:
+                    evidence.keystores.append(self.keystore)
         for path in self.captures:  # last: key logs open what they hold
-            self._capture(path)
+            with caught(self._counters, path):
+                self._capture(path)
+        for source, reason in self.answers.problems:
+            self._problem(source, reason, fatal=False)
+        self.answers.problems.clear()
+
+    @contextmanager
+    def _role(self, path: str) -> Iterator[None]:
+        """A net around a file that was named for its role: a known fault ends the run, so that the right
+        file is named; what nobody expected does not."""
+        try:
+            yield
+        except LogscanError:
+            raise
+        except Exception:
+            with caught(self._counters, path):
+                raise
 
     def _problem(self, path: str, reason: str, hint: str = "", *, fatal: bool = True) -> None:
         self._counters.problems.append(Problem(path, reason, hint, fatal))
@@ -217,7 +243,11 @@ class EvidenceReader:
             read = bundle.read_bundle_zip if packed else bundle.read_bundle_file
             self._bundle(read(data, path), path)
         elif kind == TRACE:
-            self.evidence.traces += trace.read_trace(read_whole(path), path)
+            traces = trace.read_trace(read_whole(path), path)
+            self.evidence.traces += traces
+            if len(traces) == trace.MAX_MESSAGES:
+                reason = f"messages after the first {trace.MAX_MESSAGES:,}: not read"
+                self._problem(path, reason, fatal=False)
         elif kind == ANSWER:
             self.answers.take(read_whole(path), path, path)
         else:
@@ -231,6 +261,15 @@ class EvidenceReader:
             self._problem(path, reason, "check host and port", fatal=False)
         for line in run.unread[:3]:
             self._problem(path, f"not a distinguished name: {line}", fatal=False)
+        self._notes(path, run.notes)
+
+    def _notes(self, path: str, notes: Sequence[str]) -> None:
+        """Certificates that are not understood in full, each counted, the first of a file shown."""
+        self._counters.not_understood += len(notes)
+        for note in notes[:3]:
+            self._problem(path, note.removeprefix(f"{path}, "), fatal=False)
+        if len(notes) > 3:
+            self._problem(path, f"{len(notes) - 3:,} more of this kind", fatal=False)
 
     def _keystore_or_certificates(self, path: str) -> None:
         store = self._keystore(path)
@@ -257,7 +296,7 @@ class EvidenceReader:
         data = read_whole(path)
         name = os.path.basename(path)
         try:
-            return read_keystore(data, name, path, self._passwords)
+            store = read_keystore(data, name, path, self._passwords)
         except WrongPasswordError:
             ask = self._request.ask_password
             password = ask(path) if ask else None
@@ -265,27 +304,42 @@ class EvidenceReader:
                 raise
             store = read_keystore(data, name, path, [password])
             self._passwords.append(password)
-            return store
+        certificates = [certificate for entry in store.entries for certificate in entry.chain]
+        odd = [f"{item.source}: {note}" for item in certificates for note in item.notes]
+        self._notes(path, [*(note for note in store.notes if "cannot be read" in note), *odd])
+        return store
 
     def _capture(self, path: str) -> None:
         """The connections of a capture that matter."""
         request, counters = self._request, self.evidence.capture
         kept = self.evidence.connections
+        before = counters.not_understood
 
         def problem(reason: str) -> None:
             self._problem(path, reason, fatal=False)
 
-        try:
-            for connection in read_capture(path, self._keys, counters, problem, request.max_open):
-                counters.connections += 1
-                counters.certificate_requested += connection.certificate_requested is True
-                if len(kept) < request.max_connections:
-                    kept.append(connection)
-                else:
-                    counters.left_out += 1
-                    _replace_accepted(kept, connection)
-        except InputError as error:
-            self._counters.problems.append(problem_of(path, error))
+        for connection in read_capture(path, self._keys, counters, problem, request.max_open):
+            counters.connections += 1
+            counters.certificate_requested += connection.certificate_requested is True
+            if len(kept) < request.max_connections and self._has_room(connection.size):
+                if connection.accepted is True:
+                    self._accepted.append(len(kept))
+                kept.append(connection)
+                continue
+            counters.left_out += 1
+            if connection.accepted is not True and self._accepted:
+                # A refused handshake takes the place of one that was accepted.
+                at = self._accepted[-1]
+                if self._has_room(connection.size - kept[at].size):
+                    kept[self._accepted.pop()] = connection
+        self._counters.not_understood += counters.not_understood - before
+
+    def _has_room(self, size: int) -> bool:
+        """Whether so many more bytes may be kept; if so, they are counted."""
+        if self._kept_bytes + size > MAX_KEPT_BYTES:
+            return False
+        self._kept_bytes += size
+        return True
 
 
 def _fault_of(path: str) -> str:
@@ -302,12 +356,3 @@ def _fault_of(path: str) -> str:
     except unpacking_errors() as error:
         return reason_of(error) if isinstance(error, OSError) else f"damaged ({first_line(error)})"
     return "holds nothing that could be read"
-
-
-def _replace_accepted(kept: list[Connection], connection: Connection) -> None:
-    """Put a refused handshake in the place of one that was accepted."""
-    if connection.accepted is not True:
-        for at, other in enumerate(kept):
-            if other.accepted is True:
-                kept[at] = connection
-                return

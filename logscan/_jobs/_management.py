@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logscan._diagnosis.cases import Group
-from logscan._evidence.api_client import Fetcher
+from logscan._evidence.api_client import ServerError
 from logscan._evidence.configuration import Proxy
+from logscan._evidence.fetcher import Fetcher
 from logscan._jobs._evidence_reader import EvidenceReader, EvidenceRequest
-from logscan.errors import InputError
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
@@ -30,19 +30,21 @@ def fetch_missing(
     Returns:
         The answers of the API, by path.
     """
-    fetcher = Fetcher(management, reader.answers)
+    fetcher = Fetcher(management, reader.answers, counters)
     places: dict[tuple[str, str], None] = {}
     try:
         for group in groups:
             org, env = group.org or request.org, group.env or request.env
             if org is not None and env is not None:
                 places[org, env] = None
-                _fetch_bundles(fetcher, reader, org, group)
+                with fetcher.tried(f"management API {org}/{env}"):
+                    _fetch_bundles(fetcher, reader, org, group)
         if request.org and request.env:
             places[request.org, request.env] = None
         for org, env in places:
-            _fetch_environment(fetcher, reader, org, env)
-    except InputError as error:
+            with fetcher.tried(f"management API {org}/{env}"):
+                _fetch_environment(fetcher, reader, org, env)
+    except ServerError as error:  # it would not answer the other requests either
         counters.problems.append(Problem("management API", str(error), error.hint))
     return fetcher.saved
 
@@ -67,6 +69,7 @@ def _fetch_environment(fetcher: Fetcher, reader: EvidenceReader, org: str, env: 
     targets += list(reader.answers.environment().target_servers.values())
     settings = [target.tls for target in targets if target.tls is not None]
     for item in settings:
-        fetcher.settings(org, env, item)
+        with fetcher.tried(f"management API {item.keystore}"):
+            fetcher.settings(org, env, item)
     if not settings:
         fetcher.everything(org, env)

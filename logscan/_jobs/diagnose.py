@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
-from logscan._diagnosis.cases import Groups, cases_of
+from logscan._diagnosis.cases import Case, Groups, cases_of
 from logscan._diagnosis.keymanager import Choice, choose
 from logscan._diagnosis.result import Diagnosis
 from logscan._diagnosis.verdict import Verdict, verdict_of
@@ -35,7 +35,7 @@ from logscan._jobs._options import (
 from logscan._jobs._selecting import rule
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Progress
-from logscan.errors import InputError, NoLogsError
+from logscan.errors import REPORT, InputError, NoLogsError, caught
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
@@ -168,13 +168,15 @@ def collect(request: EvidenceRequest, progress: Progress | None = None) -> Colle
     groups = Groups(request.selection.times.zone)
     if reader.logs:
         _group_failures(reader.logs, request, groups, counters, progress)
-    groups.trace(reader.evidence.traces)
+    with caught(counters, "debug sessions"):
+        groups.trace(reader.evidence.traces)
     answers: dict[str, bytes] = {}
     if request.management is not None:
         from logscan._jobs._management import fetch_missing
 
         answers = fetch_missing(request, request.management, groups.emit(), reader, counters)
-    reader.evidence.environment = reader.answers.environment()
+    with caught(counters, "answers of the management API"):
+        reader.evidence.environment = reader.answers.environment()
     return Collected(
         request=request,
         evidence=reader.evidence,
@@ -199,11 +201,15 @@ def _group_failures(
         inputs = inputs_of(logs, counters, selection.times)
         asked = CountRequest(selection, (), datetime.max, request.hosts, rule=request.rule)
         for failure in failures_of(inputs, asked, counters, limits=request.limits, progress=progress):
-            inside = selection.times.holds(failure.time, failure.zone)
-            if inside is None:
-                counters.untimed += 1
-            elif inside and selection.covers(failure):
-                groups.feed((failure,))
+            try:
+                inside = selection.times.holds(failure.time, failure.zone)
+                if inside is None:
+                    counters.untimed += 1
+                elif inside and selection.covers(failure):
+                    groups.feed((failure,))
+            except Exception:  # what it is, caught() says: in a loop over all failures it would cost time
+                with caught(counters, f"{failure.place.path}, byte {failure.place.offset:,}"):
+                    raise
     except NoLogsError as error:
         counters.problems.append(Problem(", ".join(logs[:3]), str(error), error.hint))
 
@@ -213,8 +219,13 @@ def judge_collected(collected: Collected) -> Diagnosis:
     request, evidence = collected.request, collected.evidence
     alerts = request.selection.alerts
     groups = [group for group in collected.groups.emit() if not alerts or group.alert in alerts]
-    cases = cases_of(groups, evidence.connections, request.families)
+    cases: list[Case] = []
+    with caught(collected.counters, "failures and connections"):
+        cases = cases_of(groups, evidence.connections, request.families)
     verdicts = [verdict_of(case, evidence, collected.keystore, request.alias) for case in cases]
+    for place, fault in dict.fromkeys((_place(v), fault) for v in verdicts for fault in v.facts.faults):
+        collected.counters.not_understood += 1
+        collected.counters.problems.append(Problem(place, fault, REPORT))
     return Diagnosis(
         verdicts=tuple(sorted(verdicts, key=_order)),
         evidence=evidence,
@@ -224,6 +235,14 @@ def judge_collected(collected: Collected) -> Diagnosis:
         not_grouped=collected.groups.skipped,
         northbound=collected.groups.northbound,
     )
+
+
+def _place(verdict: Verdict) -> str:
+    """Where a case comes from: its log, else its capture."""
+    case = verdict.case
+    if case.samples:
+        return case.samples[0].place.path
+    return case.connections[0].capture if case.connections else "evidence"
 
 
 def _order(verdict: Verdict) -> tuple[bool, int, int]:

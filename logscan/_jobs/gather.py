@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import lzma
 import os
 import re
 import stat
-import struct
 import zipfile
-import zlib
 from base64 import encodebytes
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -34,7 +30,7 @@ from logscan._jobs.search import find
 from logscan._support.archive import CAPTURES, Gathered, Wanted, readme, versions
 from logscan._support.redact import redact_payload
 from logscan._support.remembered import Remembered
-from logscan.errors import InputError, first_line, problem_of
+from logscan.errors import InputError, caught, problem_of
 from logscan.nodes import is_stream
 from logscan.shown import safe_lines
 from logscan.values import Counters
@@ -47,14 +43,9 @@ _TEXTS = (
     ".xml", ".xsl", ".js", ".jsc", ".json", ".py", ".wsdl", ".xsd", ".properties", ".txt", ".yaml", ".yml",
 )  # fmt: skip
 """Files of a bundle that go in."""
-ZIP_ERRORS = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
-    ValueError, IndexError, KeyError, struct.error, MemoryError, OverflowError,
-)  # fmt: skip
-"""What Python's zipfile and its unpackers raise on damaged or hostile data."""
 _KEY = {True: "with its private key", False: "without a private key", None: "private key: not known"}
-_NOT_A_TEXT = "not a text that can be searched for secrets"
 _A_LINK = "a link: give the file that it leads to by its own name"
+_NOT_A_TEXT = "not a text that can be searched for secrets"
 _BUNDLE_ANSWER = "?format=bundle"
 """How the path of an answer ends that is a bundle."""
 _WANTED = {
@@ -96,7 +87,8 @@ def gather(
     """
     work = _Gatherer(diagnosis, answers)
     done, of = work.gathered, work.files_of
-    errors, excerpt = work.logs(max_messages)
+    errors: list[str] = []
+    excerpt = work.tried("Message Processor log", lambda: work.logs(max_messages, errors))
     found: dict[str, Sequence[str]] = {
         "complete error message": errors,
         "organization, environment, API proxy": [*report][:1] if diagnosis.verdicts else [],
@@ -117,13 +109,13 @@ def gather(
     for path in of(KEYSTORE):
         done.leave_out(path, "private keys never go in; its certificates do")
     for name, text in report.items():
-        done.own_text(name, text, "logscan diagnose")
+        work.put_own(name, text, "logscan diagnose")
     if curl:
-        found["complete curl command that reproduces the error"] = [
-            done.own_text("curl.txt", curl + "\n", "--curl")
-        ]
+        found["complete curl command that reproduces the error"] = work.put_own(
+            "curl.txt", curl + "\n", "--curl"
+        )
     if notes:
-        found["what was tried"] = [done.own_text("notes.txt", "\n\n".join(notes) + "\n", "--note")]
+        found["what was tried"] = work.put_own("notes.txt", "\n\n".join(notes) + "\n", "--note")
     found["versions"] = [done.add("versions.txt", versions(), "this machine")]
     done.wanted = [Wanted(what, found.get(what, ()), how) for what, how in _WANTED.items()]
     done.mask_again()
@@ -142,8 +134,29 @@ class _Gatherer:
         """The evidence of one kind."""
         return [path for path, other in self._diagnosis.evidence.files.items() if other == kind]
 
-    def logs(self, max_messages: int) -> tuple[list[str], list[str]]:
-        """The failures' words, and all entries of failing messages."""
+    def tried(self, source: str, make: Callable[[], Iterable[str]]) -> list[str]:
+        """A net around one piece of evidence: what raises is left out and listed, and the others go in."""
+        counters = self._diagnosis.counters
+        before = len(counters.problems)
+        names: list[str] = []
+        failed = True
+        with caught(counters, source):
+            names = list(make())
+            failed = False
+        if failed:
+            self.gathered.leave_out(source, counters.problems[before].reason)
+        return names
+
+    def put(self, name: str, data: bytes | str, source: str) -> list[str]:
+        """Add a text of others, with a net around its masking."""
+        return self.tried(source, lambda: [self.gathered.text(name, data, source)])
+
+    def put_own(self, name: str, text: str, source: str) -> list[str]:
+        """Add a text that logscan, or the user, writes, with the same net."""
+        return self.tried(source, lambda: [self.gathered.own_text(name, text, source)])
+
+    def logs(self, max_messages: int, errors: list[str]) -> list[str]:
+        """The failures' words, into ``errors``; and all entries of failing messages."""
         done = self.gathered
         lines: list[str] = []
         ids: dict[str, None] = {}
@@ -153,13 +166,12 @@ class _Gatherer:
             for name in (*(f.message_id for f in samples), *(sorted(group.messages) if group else ())):
                 if name and len(ids) < max_messages:
                     ids[name] = None
-        errors = (
-            [done.own_text("errors.txt", "\n".join(lines) + "\n", "Message Processor log")] if lines else []
-        )
+        if lines:
+            errors.append(done.own_text("errors.txt", "\n".join(lines) + "\n", "Message Processor log"))
         paths = [path for path in self._diagnosis.logs if not is_stream(path)]
         excerpt = self._excerpt(list(ids), paths) if ids and paths else b""
         source = f"all entries of {len(ids):,} failing messages"
-        return errors, [done.text("system.log.txt", excerpt, source)] if excerpt else []
+        return [done.text("system.log.txt", excerpt, source)] if excerpt else []
 
     def _excerpt(self, ids: list[str], paths: list[str]) -> bytes:
         parts: list[bytes] = []
@@ -176,19 +188,22 @@ class _Gatherer:
     def bundles(self) -> Iterator[str]:
         """The texts of bundles: of files, of folders, and of the management API."""
         for path in self.files_of(BUNDLE):
-            base = "bundle/" + _safe(os.path.basename(path.rstrip("/")))
-            if os.path.isdir(path) and not os.path.islink(path):
-                yield from self._folder(path, base)
-            elif (data := self._read(path)) is not None:
-                packed = data[:2] == b"PK"
-                yield from (
-                    self._unzipped(data, path, base) if packed else [self.gathered.text(base, data, path)]
-                )
+            yield from self.tried(path, partial(self._bundle, path))
         for path, data in self._answers.items():
             if path.endswith(_BUNDLE_ANSWER):
                 base = "bundle/" + _safe(path.removesuffix(_BUNDLE_ANSWER))
                 source = f"management API {path.removesuffix(_BUNDLE_ANSWER)}"
-                yield from self._unzipped(data, source, base)
+                yield from self.tried(source, partial(self._unzipped, data, source, base))
+
+    def _bundle(self, path: str) -> Iterator[str]:
+        base = "bundle/" + _safe(os.path.basename(path.rstrip("/")))
+        if os.path.isdir(path) and not os.path.islink(path):
+            yield from self._folder(path, base)
+        elif (data := self._read(path)) is not None:
+            if data[:2] == b"PK":
+                yield from self._unzipped(data, path, base)
+            else:
+                yield self.gathered.text(base, data, path)
 
     def _folder(self, path: str, base: str) -> Iterator[str]:
         """The texts of a bundle's folder. Links are not followed: they may lead anywhere."""
@@ -209,58 +224,53 @@ class _Gatherer:
 
     def _unzipped(self, data: bytes, source: str, base: str) -> Iterator[str]:
         """The texts of a bundle's zip."""
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                members = archive.infolist()
-                total = 0
-                for info in members[: bundle.MAX_FILES]:
-                    content = self._member(archive, info, f"{source}:{info.filename}", total)
-                    if content is not None:
-                        total += len(content)
-                        name = f"{base}/{_safe(info.filename)}"
-                        yield self.gathered.text(name, content, f"{source}:{info.filename}")
-                if len(members) > bundle.MAX_FILES:
-                    self.gathered.leave_out(source, f"more than {bundle.MAX_FILES:,} files: the rest")
-        except ZIP_ERRORS as error:
-            self.gathered.leave_out(source, f"could not be packed: {first_line(error)}")
+        total = 0
+        with bundle.open_zip(data, source) as archive:
+            members = archive.infolist()
+            for info in members[: bundle.MAX_FILES]:
+                name = f"{source}:{info.filename}"
+                content = self._member(archive, info, name, bundle.MAX_TOTAL - total)
+                if content is not None:
+                    total += len(content)
+                    yield from self.put(f"{base}/{_safe(info.filename)}", content, name)
+            if len(members) > bundle.MAX_FILES:
+                self.gathered.leave_out(source, f"files after the first {bundle.MAX_FILES:,}")
 
-    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, total: int) -> bytes | None:
+    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, room: int) -> bytes | None:
         """One text of a zip; ``None``: it is left out, and the list says why."""
-        leave_out = self.gathered.leave_out
         if info.is_dir():
             return None
+        limit = min(bundle.MAX_FILE, room)
+        why = ""
         if stat.S_ISLNK(info.external_attr >> 16):
-            leave_out(name, "a link")
-            return None
-        if not info.filename.endswith(_TEXTS):
-            leave_out(name, _NOT_A_TEXT)
-            return None
-        try:
-            with archive.open(info) as file:
-                content = file.read(bundle.MAX_FILE + 1)
-        except ZIP_ERRORS as error:
-            leave_out(name, f"could not be packed: {first_line(error)}")
-            return None
-        if len(content) > bundle.MAX_FILE or total + len(content) > bundle.MAX_TOTAL:
-            leave_out(name, "could not be packed: too large")
-            return None
-        return content
+            why = _A_LINK
+        elif not info.filename.endswith(_TEXTS):
+            why = _NOT_A_TEXT
+        else:
+            try:
+                content = bundle.unpacked(archive, info, limit)
+                if len(content) <= limit:
+                    return content
+                why = "could not be packed: too large"
+            except ValueError as error:
+                why = f"could not be packed: {error}"
+        self.gathered.leave_out(name, why)
+        return None
 
     def answers(self) -> Iterator[str]:
         """Answers of the management API, but for bundles."""
         for path, data in self._answers.items():
             if not path.endswith(_BUNDLE_ANSWER):
-                name = "management-api" + _safe(path) + ".txt"
-                yield self.gathered.text(name, data, f"management API {path}")
+                yield from self.put("management-api" + _safe(path) + ".txt", data, f"management API {path}")
 
     def copied(self, paths: Sequence[str], folder: str) -> list[str]:
         """Texts as they are, without secrets."""
-        texts = ((path, self._read(path)) for path in paths)
-        return [
-            self.gathered.text(f"{folder}/{_safe(os.path.basename(path))}", data, path)
-            for path, data in texts
-            if data is not None
-        ]
+        return [name for path in paths for name in self.tried(path, partial(self._copied, path, folder))]
+
+    def _copied(self, path: str, folder: str) -> Iterator[str]:
+        data = self._read(path)
+        if data is not None:
+            yield self.gathered.text(f"{folder}/{_safe(os.path.basename(path))}", data, path)
 
     def _read(self, path: str) -> bytes | None:
         if os.path.islink(path):
@@ -274,36 +284,38 @@ class _Gatherer:
 
     def cut_captures(self) -> Iterator[str]:
         """Captures cut to the connections of the cases, with the numbers that packets had before."""
-        done = self.gathered
         for path in self._diagnosis.captures:
-            cases = (verdict.case for verdict in self._diagnosis.verdicts)
-            connections = [c for case in cases for c in case.connections if c.capture == path]
-            if not connections:
-                done.leave_out(path, "no failing connection in it")
-                continue
-            counts: Counter[str] = Counter()
-            masked = partial(redact_payload, counts=counts, seen=done.remembered.add)
-            excerpt = cut(path, connections, masked)
-            stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
-            for link, data in excerpt.files.items():
-                name = (
-                    f"{CAPTURES}{stem}.pcap"
-                    if len(excerpt.files) == 1
-                    else f"{CAPTURES}{stem}-link{link}.pcap"
-                )
-                yield done.add(name, bytes(data), path, counts)
-                rows = [f"{new}\t{old}\n" for kind, new, old in excerpt.packets if kind == link]
-                table = "packet\tin the whole capture\n" + "".join(rows)
-                done.add(name.replace(".pcap", ".packets.tsv"), table, path)
-            if excerpt.left_out:
-                done.leave_out(f"{path}: {excerpt.left_out:,} packets", "the cut would be too large")
+            yield from self.tried(path, partial(self._cut_capture, path))
+
+    def _cut_capture(self, path: str) -> Iterator[str]:
+        done = self.gathered
+        cases = (verdict.case for verdict in self._diagnosis.verdicts)
+        connections = [c for case in cases for c in case.connections if c.capture == path]
+        if not connections:
+            done.leave_out(path, "no failing connection in it")
+            return
+        counts: Counter[str] = Counter()
+        excerpt = cut(path, connections, partial(redact_payload, counts=counts, seen=done.remembered.add))
+        stem = _safe(os.path.basename(path)).split(".pcap", 1)[0]
+        for link, data in excerpt.files.items():
+            of_link = "" if len(excerpt.files) == 1 else f"-link{link}"
+            name = f"{CAPTURES}{stem}{of_link}.pcap"
+            yield done.add(name, bytes(data), path, counts)
+            rows = [f"{new}\t{old}\n" for kind, new, old in excerpt.packets if kind == link]
+            table = "packet\tin the whole capture\n" + "".join(rows)
+            done.add(name.replace(".pcap", ".packets.tsv"), table, path)
+        if excerpt.left_out:
+            done.leave_out(f"{path}: {excerpt.left_out:,} packets", "the cut would be too large")
 
     def certificates(self) -> Iterator[str]:
         """The certificates of each keystore, never a key."""
         evidence = self._diagnosis.evidence
         for store in (*evidence.keystores, *evidence.environment.keystores.values()):
-            lines = "\n".join(_certificate_lines(store))
-            yield self.gathered.own_text(f"certificates/{_safe(store.name)}.txt", lines, store.source)
+            yield from self.tried(store.source, partial(self._certificates, store))
+
+    def _certificates(self, store: Keystore) -> Iterator[str]:
+        lines = "\n".join(_certificate_lines(store))
+        yield self.gathered.own_text(f"certificates/{_safe(store.name)}.txt", lines, store.source)
 
 
 def _names(diagnosis: Diagnosis) -> set[str]:
@@ -332,6 +344,7 @@ def _certificate_lines(store: Keystore) -> Iterator[str]:
                 f" {certificate.key_algorithm} {certificate.key_bits or ''},"
                 f" {certificate.signature_algorithm}"
             )
+            yield from (f"  note    {note}" for note in certificate.notes)
             if certificate.der is not None:
                 yield "-----BEGIN CERTIFICATE-----"
                 yield encodebytes(certificate.der).decode().strip()

@@ -32,9 +32,12 @@ def compose(
     for receiver in receivers:
         if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", receiver):
             raise UsageError(f"--email {receiver}: not a mail address", "write name@example.com")
+    sender = sender or os.environ.get(SENDER) or f"logscan@{socket.getfqdn()}"
+    if re.search(r"[\x00-\x1f\x7f]", sender) or "@" not in sender:
+        raise UsageError(f"{SENDER}: not a mail address", "write name@example.com, without line breaks")
     mail = EmailMessage()
     mail["Subject"] = re.sub(r"[\x00-\x1f\x7f]+", " ", subject)[:200]
-    mail["From"] = sender or os.environ.get(SENDER) or f"logscan@{socket.getfqdn()}"
+    mail["From"] = sender
     mail["To"] = ", ".join(receivers)
     mail["Date"] = formatdate(localtime=True)
     mail["Message-ID"] = make_msgid("logscan")
@@ -53,14 +56,17 @@ def send(mail: EmailMessage, server: str | None = None) -> None:
         OutputError: the server cannot be reached, or refuses the mail.
     """
     address = server or os.environ.get(SERVER) or "smtp://localhost:25"
-    parts = urlsplit(address)
-    shown = f"{parts.scheme}://{parts.hostname}"
-    if parts.scheme not in _PORTS or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS[parts.scheme]
+        parts.hostname.encode("idna")  # type: ignore[union-attr]
+    except (ValueError, KeyError, AttributeError) as error:
         raise UsageError(
             f"{SERVER}: expected the address of a mail server",
             "write smtp://host:25 or smtps://user:password@host",
-        )
-    port = parts.port or _PORTS[parts.scheme]
+        ) from error
+    shown = f"{parts.scheme}://{parts.hostname}"
+    assert parts.hostname is not None
     context = ssl.create_default_context()
     try:
         if parts.scheme == "smtps":
@@ -73,7 +79,7 @@ def send(mail: EmailMessage, server: str | None = None) -> None:
             if parts.username:
                 client.login(unquote(parts.username), unquote(parts.password or ""))
             refused = client.send_message(mail)
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, ValueError, smtplib.SMTPException) as error:
         hint = f"check {SERVER}, and whether that server accepts mail from this machine"
         raise OutputError(f"{shown}:{port}: the mail was not sent: {error}", hint) from error
     if refused:

@@ -91,6 +91,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),
+        ("pieces of evidence not understood", counters.not_understood),
         ("inputs with a problem", len(counters.problems)),
     ]
     uncounted = {"lines"} if not counters.lines else set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -152,7 +153,7 @@ def load(folder: str) -> Manifest:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: {reason_of(error)}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise InputError(
             f"{path}: damaged ({error})", "restore it from a backup, or ingest the logs into a new directory"
         ) from error
@@ -178,7 +179,17 @@ def _join(values: dict[str, Any]) -> Join:
     return Join(**{**values, "rows": [(source, offset) for source, offset in values["rows"]]})
 
 
+_PATH = re.compile(
+    rf"(?:{ENTRIES}|{FAILURES})/date=\d{{4}}-\d\d-\d\d/host=[^/\\\0]*/[^/\\\0]+\.parquet", re.ASCII
+)
+"""How a store names its files, below its directory. Any other path could lead outside."""
+
+
 def _file(values: dict[str, Any]) -> DataFile:
+    if not _PATH.fullmatch(values["name"]) or values["name"].partition("/")[0] != values["kind"]:
+        raise ValueError(f"{values['name'][:200]!r} is no path of a store")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", values["date"], re.ASCII):
+        raise ValueError(f"{values['date'][:40]!r} is no date")
     parts = [(source, begin, end) for source, begin, end in values.pop("parts")]
     blooms = [(offset, size) for offset, size in values.pop("blooms")]
     return DataFile(**values, parts=parts, blooms=blooms)

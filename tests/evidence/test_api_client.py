@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from logscan._evidence.api_answers import Answers
-from logscan._evidence.api_client import Fetcher, Management
+from logscan._evidence.api_client import Management
+from logscan._evidence.fetcher import Fetcher
 from logscan._evidence.keystores.pem import pem_certificates
 from logscan.errors import InputError
+from logscan.values import Counters
 from support.command import ROOT, logscan
 
 TLS = ROOT / "tests/data/tls"
@@ -284,7 +286,7 @@ def test_slow_and_gone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         management = Management(f"http://127.0.0.1:{port}", None, timeout=0.2, sleep=lambda _: None)
-        with pytest.raises(InputError, match="no answer in time"):
+        with pytest.raises(InputError, match="no whole answer within"):
             management.get("/x")
         management.close()
     management = Management(f"http://127.0.0.1:{port}", None, timeout=1, sleep=lambda _: None)
@@ -301,7 +303,7 @@ def test_pages(edge: Edge) -> None:
     edge.put(path, names[:1000])
     edge.put(f"{path}?count=1000&startKey=store0999", names[999:])
     management = Management(edge.url, None)
-    found = Fetcher(management, Answers()).names(path.removeprefix("/v1"))
+    found = Fetcher(management, Answers(), Counters()).names(path.removeprefix("/v1"))
     management.close()
     assert found == names[:1000]  # more than are fetched anyway
 

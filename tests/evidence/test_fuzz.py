@@ -49,7 +49,17 @@ CAPTURES = (
 SAMPLES: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "keystore": (
         lambda data: keystores.read_keystore(data, "x", "x", ["changeit"]),
-        [(TLS / "pki" / name).read_bytes() for name in ("good.jks", "good.pem", "certonly.jks")],
+        [(TLS / "pki" / name).read_bytes() for name in ("good.jks", "good.pem", "certonly.jks", "multi.pem")],
+    ),
+    "PKCS#12": (
+        lambda data: keystores.read_keystore(data, "x", "x", ["changeit"]),
+        [(TLS / "pki" / name).read_bytes() for name in ("good.p12", "certonly.p12", "empty.p12")],
+    ),
+    "key log": (lambda data: KeyLog().add(data), [(TLS / "openssl/sslkeylog_root.txt").read_bytes()]),
+    "target": (
+        lambda data: bundle.read_bundle_file(data, "x"),
+        [b"<TargetEndpoint name='x'><HTTPTargetConnection><SSLInfo><Enabled>true</Enabled><Protocols><Protocol>a</Protocol>"
+         b"</Protocols></SSLInfo><URL>https://h:1/x</URL></HTTPTargetConnection></TargetEndpoint>"],
     ),
     "s_client": (
         lambda data: s_client.read_s_client(data, "x"),

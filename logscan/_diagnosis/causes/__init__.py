@@ -16,10 +16,13 @@ from logscan._diagnosis.causes._base import (
     OTHERWISE,
     POSSIBLE,
     PROVEN,
+    Assessment,
     Cause,
     Finding,
+    possible,
 )
 from logscan._diagnosis.facts import Facts
+from logscan.errors import not_understood
 
 CAUSES: tuple[Cause, ...] = tuple(
     value
@@ -35,12 +38,20 @@ def judge(facts: Facts) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The causes that remain in a case, and those that the evidence rules out.
 
     Those that are proven remain; where none is, all that are possible. None remains where the server
-    accepted the handshake.
+    accepted the handshake. A cause that cannot be assessed is possible: nothing rules it out.
     """
-    findings = [Finding(cause, *cause.assess(facts)) for cause in CAUSES]
+    findings = [Finding(cause, *_assessed(cause, facts)) for cause in CAUSES]
     proven = tuple(finding for finding in findings if finding.state == PROVEN)
     possible = tuple(finding for finding in findings if finding.state == POSSIBLE)
     return proven or possible, tuple(finding for finding in findings if finding.state == EXCLUDED)
+
+
+def _assessed(cause: Cause, facts: Facts) -> Assessment:
+    try:
+        return cause.assess(facts)
+    except Exception as error:  # noqa: BLE001 (a net: no cause ends a run)
+        facts.faults.append(f"the cause {cause.name} is {not_understood(error)}")
+        return possible("it could not be assessed")
 
 
 __all__ = ["CAUSES", "EXCLUDED", "GROUPS", "POSSIBLE", "PROVEN", "Cause", "Finding", "judge"]

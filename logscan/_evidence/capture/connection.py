@@ -82,6 +82,12 @@ class Connection:
     steps: tuple[Step, ...]
 
     @property
+    def size(self) -> int:
+        """Bytes that it keeps of its certificates and names, about."""
+        chains = sum(map(len, (*self.server_chain, *(self.client_chain or ()))))
+        return chains + (sum(len(name.text) for name in self.request.authorities) if self.request else 0)
+
+    @property
     def certificate_requested(self) -> bool | None:
         """Whether the server asked for a client certificate; ``None``: not known."""
         if self.request is not None or self.inferred in (EMPTY, SENT) or self.client_chain is not None:

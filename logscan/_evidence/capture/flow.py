@@ -14,11 +14,16 @@ from logscan._evidence.capture.connection import CLIENT, SERVER, Connection
 from logscan._evidence.capture.handshake import Handshake, Side, is_record, next_record
 from logscan._evidence.capture.keylog import KeyLog
 from logscan._evidence.capture.segments import ACK, FIN, RST, SYN, Segment, ends_of
+from logscan.errors import not_understood
 
 MAX_OPEN = 20_000
 """Connections followed at once; beyond, the oldest is given up."""
 LINGER = 1_000
 """Packets of the capture that a closed connection is kept for, in case of late segments."""
+MAX_HELD = 256 << 20
+"""Bytes that wait in all connections together; beyond, the oldest connection is given up."""
+MAX_FAULTS = 3
+"""Of what raised, shown."""
 MAX_CONNECT = 16_384
 """Bytes of an HTTP CONNECT with its headers."""
 
@@ -46,6 +51,13 @@ class Flow:
     def side_of(self, key: bytes) -> Side:
         """The end that sends under this key."""
         return self.tls.client if key == self.tls.client.key else self.tls.server
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for more, in both directions."""
+        one, other = self.tls.client, self.tls.server
+        waiting = one.direction.waiting + other.direction.waiting
+        return waiting + len(one.buffer) + len(one.handshake) + len(other.buffer) + len(other.handshake)
 
     @property
     def is_tls(self) -> bool:
@@ -175,6 +187,22 @@ class Connections:
         self.not_tls = 0
         self.mid = 0
         """TLS connections whose handshake was before the capture."""
+        self.not_understood = 0
+        """Packets and connections that raised."""
+        self.faults: list[str] = []
+        """What raised first."""
+        self._held = 0
+        """Bytes that wait in all flows, at most: counted in full only when it is too much."""
+
+    def raised(self, packet: int, error: Exception, flow: Flow | None = None) -> None:
+        """A net's work: count what raised, and read no more of that connection."""
+        self.not_understood += 1
+        text = f"packet {packet}: {not_understood(error)}"
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(text)
+        if flow is not None:
+            flow.tls.fault(text)
+            flow.tls.done = True
 
     def feed(self, segment: Segment, packet: int, time: float) -> Iterator[Connection]:
         """Take a segment; yield the connections that ended before it."""
@@ -195,9 +223,26 @@ class Connections:
             if segment.flags & (FIN | RST):
                 self._close(flow, segment, packet)
             return
-        flow.feed(segment, packet, time)
+        try:
+            flow.feed(segment, packet, time)
+        except Exception as error:  # noqa: BLE001 (a net around each connection)
+            self.raised(packet, error, flow)
+        self._held += len(segment.payload)
+        if self._held > MAX_HELD:
+            yield from self._shed()
         if segment.flags & (FIN | RST):
             self._close(flow, segment, packet)
+
+    def _shed(self) -> Iterator[Connection]:
+        """Give up the oldest connections, until half of what may wait is free."""
+        flows = dict.fromkeys(self._flows.values())
+        self._held = sum(flow.held for flow in flows)
+        for flow in flows if self._held > MAX_HELD else ():
+            if self._held <= MAX_HELD // 2:
+                break
+            self._held -= flow.held
+            yield from self._end(flow)
+            self.given_up += 1
 
     def _close(self, flow: Flow, segment: Segment, packet: int) -> None:
         """One end has sent all, or both have."""
@@ -229,13 +274,19 @@ class Connections:
         elif flow.reported:
             return
         flow.reported = True
-        flow.finish()
-        if not flow.is_tls:
-            self.not_tls += flow.last > flow.first
-        elif flow.tls.seen:
-            yield flow.result()
-        else:
-            self.mid += 1
+        result = None
+        try:
+            flow.finish()
+            if not flow.is_tls:
+                self.not_tls += flow.last > flow.first
+            elif flow.tls.seen:
+                result = flow.result()
+            else:
+                self.mid += 1
+        except Exception as error:  # noqa: BLE001 (a net around each connection)
+            self.raised(flow.last, error)
+        if result is not None:
+            yield result
 
     def drain(self) -> Iterator[Connection]:
         """The capture has ended."""

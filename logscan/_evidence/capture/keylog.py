@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from logscan._evidence.json_text import begin_of
+
 LABELS = (
     "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
     "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0",
 )  # fmt: skip
-_LINE = re.compile(rb"^([A-Z][A-Z0-9_]+) ([0-9a-fA-F]{64}) ([0-9a-fA-F]{32,128})\s*$", re.MULTILINE)
+_LINE = re.compile(rb"^([A-Z][A-Z0-9_]+) ([0-9a-fA-F]{64}) ((?:[0-9a-fA-F]{2}){16,64})\s*$", re.MULTILINE)
 MAX_SECRETS = 1_000_000
 """Secrets kept at once; later ones are left out."""
 
@@ -37,7 +39,7 @@ class KeyLog:
     def add(self, data: bytes) -> int:
         """Take lines; how many were secrets of TLS 1.3."""
         before = len(self._secrets)
-        for found in _LINE.finditer(data):
+        for found in _LINE.finditer(begin_of(data)):
             label = found[1].decode()
             if label in LABELS and len(self._secrets) < MAX_SECRETS:
                 self._secrets[label, bytes.fromhex(found[2].decode())] = bytes.fromhex(found[3].decode())

@@ -20,6 +20,10 @@ MAX_PACKET = 1 << 18
 """Bytes of a packet: the largest snapshot length that tcpdump and Wireshark know. More is damage."""
 MAX_SECRETS = 1 << 24
 """Bytes of one block of secrets."""
+MAX_BLOCKS = 16
+"""Blocks of secrets without a packet between them."""
+MAX_INTERFACES = 65_536
+"""Interfaces of a section; packets of others are not read."""
 
 _PCAP_MAGIC = {
     b"\xd4\xc3\xb2\xa1": ("<", 1e-6), b"\xa1\xb2\xc3\xd4": (">", 1e-6),
@@ -173,7 +177,7 @@ class CaptureFile:
             data, at = self._data, self._at
             self._at = at + size
             try:
-                if kind == 1:
+                if kind == 1 and len(links) < MAX_INTERFACES:
                     links.append(_interface(order, data, at + 8, at + size - 4))
                 elif kind in (2, 3, 6):
                     packet = self._packet(order, kind, links, data=data, at=at, size=size)
@@ -181,7 +185,7 @@ class CaptureFile:
                         yield packet
                 elif kind == 0x0A:
                     what, count = struct.unpack_from(order + "II", data, at + 8)
-                    if what == 0x544C534B:  # TLSK: lines of a key log
+                    if what == 0x544C534B and len(self.secrets) < MAX_BLOCKS:  # TLSK: lines of a key log
                         self.secrets.append(data[at + 16 : min(at + 16 + count, at + size - 4)])
             except struct.error:
                 self._damaged("a block is shorter than its kind")

@@ -16,6 +16,7 @@ from logscan._evidence.capture.packets import BLOCK, CaptureFile
 from logscan._evidence.capture.segments import segment_of
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.unpack import open_bytes
+from logscan.errors import LogscanError
 
 MAX_CONNECTIONS = 10_000
 """Connections kept of all captures; later ones are counted only."""
@@ -39,6 +40,8 @@ class CaptureCounters:
     """Given up because too many were open at once (``--max-open-connections``)."""
     left_out: int = 0
     """Read, but not kept, because there were more than ``--max-connections``."""
+    not_understood: int = 0
+    """Packets and connections that raised."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Packets that could not be read, by reason."""
 
@@ -81,9 +84,18 @@ def read_capture(
             if packets.secrets:
                 keys.add_all(packets.secrets)
                 packets.secrets.clear()
-            segment = segment_of(packet, counters.skipped)
+            try:
+                segment = segment_of(packet, counters.skipped)
+            except Exception as error:  # noqa: BLE001 (a net around each packet)
+                connections.raised(packet.number, error)
+                continue
             if segment is not None:
                 yield from feed(segment, packet.number, packet.time)
+        yield from connections.drain()
+    except LogscanError:
+        raise
+    except Exception as error:  # noqa: BLE001 (a net around the file: what was read of it stays)
+        connections.raised(packets.packets, error)
         yield from connections.drain()
     finally:
         stream.close()
@@ -92,5 +104,6 @@ def read_capture(
         counters.not_tls += connections.not_tls
         counters.mid += connections.mid
         counters.given_up += connections.given_up
-    for fault in packets.faults:
+        counters.not_understood += connections.not_understood
+    for fault in (*packets.faults, *connections.faults):
         problem(fault)

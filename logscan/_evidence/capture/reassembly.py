@@ -31,6 +31,11 @@ class Direction:
         self._overdue = 0
 
     @property
+    def waiting(self) -> int:
+        """Bytes that wait for those before them."""
+        return self._bytes
+
+    @property
     def begun(self) -> bool:
         """Whether a first byte is known."""
         return self._next is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha1
 from hmac import compare_digest
 
@@ -22,10 +22,15 @@ def read_jks(data: bytes, name: str, source: str, passwords: Sequence[str]) -> K
     entries: list[KeystoreEntry] = []
     notes: list[str] = []
 
-    def certificate() -> Certificate:
-        if version == 2:
-            reader.vector(2)  # its type
-        return certificate_from_der(reader.vector(4), source)
+    def certificates(length: int, alias: str) -> Iterator[Certificate]:
+        for number in range(1, length + 1):
+            if version == 2:
+                reader.vector(2)  # its type
+            der = reader.vector(4)
+            try:
+                yield certificate_from_der(der, source)
+            except ValueError as error:
+                notes.append(f"certificate {number} of alias {alias} cannot be read: {error}")
 
     complete = True
     for _ in range(count):
@@ -46,7 +51,7 @@ def read_jks(data: bytes, name: str, source: str, passwords: Sequence[str]) -> K
             length = reader.number(4)
         if length > MAX_CHAIN:
             raise ValueError(f"a chain of {length:,} certificates")
-        entries.append(KeystoreEntry(alias, tag == 1, tuple(certificate() for _ in range(length))))
+        entries.append(KeystoreEntry(alias, tag == 1, tuple(certificates(length, alias))))
     if complete and passwords:
         at = len(data) - reader.left
         digests = (_jks_digest(data[:at], password) for password in passwords)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import new as new_hash
 from hashlib import pbkdf2_hmac
 from hmac import compare_digest
 from hmac import digest as hmac_digest
+from itertools import islice
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -18,6 +20,10 @@ from logscan._evidence.certificates import Certificate, certificate_from_der, or
 from logscan._evidence.keystores.keystore import PKCS12, Keystore, KeystoreEntry, WrongPasswordError
 from logscan.errors import InputError
 
+MAX_BAGS = 2_000
+"""Keys and certificates of one file."""
+MAX_KEY = 64
+"""Bytes of an encryption key: more is an attack, too."""
 MAX_ITERATIONS = 5_000_000
 """Rounds of key derivation for one file: a few seconds. More is an attack."""
 
@@ -34,8 +40,9 @@ def read_pkcs12(data: bytes, name: str, source: str, passwords: Sequence[str]) -
 
     pfx = pkcs12.Pfx.load(data)
     mac = pfx["mac_data"]
+    budget = _Budget()
     if mac.native:
-        fitting = [password for password in passwords if _mac_fits(pfx, mac, password)]
+        fitting = [password for password in passwords if _mac_fits(pfx, mac, password, budget)]
         known = mac["mac"]["digest_algorithm"]["algorithm"].native in _MACS
         if known and not fitting:
             raise WrongPasswordError(
@@ -45,7 +52,9 @@ def read_pkcs12(data: bytes, name: str, source: str, passwords: Sequence[str]) -
         passwords = fitting or passwords
     for password in passwords:
         try:
-            bags = list(_bags(pfx, password))
+            bags = list(islice(_bags(pfx, password, budget), MAX_BAGS + 1))
+            if len(bags) > MAX_BAGS:
+                raise ValueError(f"more than {MAX_BAGS:,} keys and certificates")
         except _LockedError:
             continue
         except _WeakError:
@@ -68,24 +77,36 @@ class _LockedError(Exception):
 _MACS = ("sha1", "sha224", "sha256", "sha384", "sha512")
 
 
-def _mac_fits(pfx: Any, mac: Any, password: str) -> bool:
+def _mac_fits(pfx: Any, mac: Any, password: str, budget: _Budget) -> bool:
     algorithm = mac["mac"]["digest_algorithm"]["algorithm"].native
     if algorithm not in _MACS:
         return True
     rounds = mac["iterations"].native
-    _check(rounds)
     content = pfx["auth_safe"]["content"].native
     size = new_hash(algorithm).digest_size
     for secret in _forms(password):
+        budget.spend(rounds)
         key = _derive(algorithm, secret, mac["mac_salt"].native, rounds=rounds, purpose=3, size=size)
         if compare_digest(hmac_digest(key, content, algorithm), mac["mac"]["digest"].native):
             return True
     return False
 
 
-def _check(rounds: int) -> None:
-    if not 0 < rounds <= MAX_ITERATIONS:
-        raise ValueError(f"{rounds:,} rounds of key derivation")
+class _Budget:
+    """Rounds of key derivation that one file may still cost, over all its parts and all passwords."""
+
+    def __init__(self) -> None:
+        self._left = MAX_ITERATIONS
+
+    def spend(self, rounds: int) -> None:
+        """Take rounds.
+
+        Raises:
+            ValueError: there are not so many left.
+        """
+        if not 0 < rounds <= self._left:
+            raise ValueError(f"more than {MAX_ITERATIONS:,} rounds of key derivation, or none")
+        self._left -= rounds
 
 
 def _forms(password: str) -> tuple[bytes, ...]:
@@ -118,7 +139,7 @@ def _derive(algorithm: str, secret: bytes, salt: bytes, *, rounds: int, purpose:
     return key[:size]
 
 
-def _decrypt(algorithm: Any, data: bytes, password: str) -> bytes:
+def _decrypt(algorithm: Any, data: bytes, password: str, budget: _Budget) -> bytes:
     """Decrypt what a password-based algorithm of PKCS#12 encrypted.
 
     Raises:
@@ -128,9 +149,12 @@ def _decrypt(algorithm: Any, data: bytes, password: str) -> bytes:
     from cryptography.hazmat.decrepit.ciphers.algorithms import RC2, TripleDES
 
     rounds = algorithm.kdf_iterations
-    _check(rounds)
     cipher, size = algorithm.encryption_cipher, algorithm.key_length
+    if not 0 < size <= MAX_KEY:
+        raise ValueError(f"a key of {size:,} bytes")
     for secret in _forms(password):
+        # Of compiled code, four rounds cost less than one of ours.
+        budget.spend(-(-rounds // 4) if algorithm.kdf == "pbkdf2" else rounds)
         if algorithm.kdf == "pbkdf2":
             key = pbkdf2_hmac(algorithm.kdf_hmac, password.encode(), algorithm.kdf_salt, rounds, size)
             vector = algorithm.encryption_iv
@@ -184,7 +208,7 @@ def _by_library(data: bytes, password: str, name: str, source: str) -> Keystore:
     return _joined(keys, certificates, name, source)
 
 
-def _bags(pfx: Any, password: str) -> Iterator[Any]:
+def _bags(pfx: Any, password: str, budget: _Budget) -> Iterator[Any]:
     """All bags, also those inside other bags."""
     from asn1crypto import pkcs12
 
@@ -195,7 +219,7 @@ def _bags(pfx: Any, password: str) -> Iterator[Any]:
         elif kind == "encrypted_data":
             info = part["content"]["encrypted_content_info"]
             content = _decrypt(
-                info["content_encryption_algorithm"], info["encrypted_content"].native, password
+                info["content_encryption_algorithm"], info["encrypted_content"].native, password, budget
             )
         else:
             raise ValueError(f"content of kind {kind} cannot be read")
@@ -214,6 +238,7 @@ def _of_bags(bags: list[Any], name: str, source: str) -> Keystore:
     """Join keys and certificates: by the key's id, by the name, or because there is one of each."""
     keys: list[tuple[str | None, bytes | None]] = []
     certificates: list[tuple[str | None, bytes | None, Certificate]] = []
+    notes: list[str] = []
     for bag in bags:
         label, key_id = _attributes(bag)
         kind = bag["bag_id"].native
@@ -222,8 +247,11 @@ def _of_bags(bags: list[Any], name: str, source: str) -> Keystore:
         elif kind == "cert_bag" and bag["bag_value"]["cert_id"].native == "x509":
             der = bag["bag_value"]["cert_value"].native
             raw = der if isinstance(der, bytes) else bag["bag_value"]["cert_value"].parsed.dump()
-            certificates.append((label, key_id, certificate_from_der(raw, source)))
-    return _joined(keys, certificates, name, source)
+            try:
+                certificates.append((label, key_id, certificate_from_der(raw, source)))
+            except ValueError as error:
+                notes.append(f"the certificate {label or '(not named)'} cannot be read: {error}")
+    return replace(_joined(keys, certificates, name, source), notes=tuple(notes))
 
 
 def _joined(

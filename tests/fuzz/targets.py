@@ -1,0 +1,295 @@
+"""Readers of bytes from outside, one function each: whatever the bytes, it returns, or raises what it documents.
+
+``python -m tests.fuzz.run TARGET SECONDS`` feeds them (see there); ``test_replay.py`` replays ``corpus/``. A new
+reader of bytes from outside gets a function here, and what a run finds gets a file in ``corpus/TARGET/``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from logscan.errors import InputError, UsageError
+from logscan.values import Counters, Place, Span
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+TLS = DATA / "tls"
+CORPUS = Path(__file__).parent / "corpus"
+MAX_SEED = 256 << 10
+"""Bytes of a file of the tests' data that is a seed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader, and what to begin with."""
+
+    read: Callable[[bytes], object]
+    raises: tuple[type[Exception], ...]
+    """What it documents."""
+    patterns: tuple[str, ...]
+    """Files below ``tests/data``, and ``sample_logs``."""
+
+    def __call__(self, data: bytes) -> None:
+        """Feed it."""
+        with contextlib.suppress(*self.raises):
+            self.read(data)
+
+    def seeds(self) -> Iterator[bytes]:
+        """Whole files to begin with."""
+        for pattern in self.patterns:
+            for path in sorted(ROOT.glob(pattern)):
+                if path.is_file() and path.stat().st_size <= MAX_SEED:
+                    yield path.read_bytes()
+        yield from (data for _, data in replay(self.read.__name__))
+
+
+TARGETS: dict[str, Target] = {}
+
+
+def target(
+    *patterns: str, raises: tuple[type[Exception], ...] = (InputError,)
+) -> Callable[[Callable[[bytes], object]], Callable[[bytes], object]]:
+    """Make a function a target of its own name."""
+
+    def add(read: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        TARGETS[read.__name__] = Target(read, raises, patterns)
+        return read
+
+    return add
+
+
+def replay(name: str) -> Iterable[tuple[str, bytes]]:
+    """What runs have found: file and content."""
+    folder = CORPUS / name
+    return ((path.name, path.read_bytes()) for path in sorted(folder.glob("*")))
+
+
+@cache
+def _folder() -> Path:
+    """A directory for readers of files, in memory where there is such a place; removed at the end."""
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    keeper = tempfile.TemporaryDirectory(dir=place)
+    _KEEPERS.append(keeper)
+    return Path(keeper.name)
+
+
+_KEEPERS: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _file(data: bytes, name: str = "file") -> str:
+    path = _folder() / name
+    path.write_bytes(data)
+    return str(path)
+
+
+# -- evidence ---------------------------------------------------------------------------------------------------
+
+
+@target("tests/data/tls/pki/*", "tests/data/tls/s_client/*", "tests/data/tls/edge_json/*", raises=())
+def kind(data: bytes) -> object:
+    """What a file is, by its beginning: never raises."""
+    from logscan._evidence.kinds import HEAD, kind_of_evidence
+
+    return kind_of_evidence(data[:HEAD])
+
+
+@target("tests/data/tls/pki/*.pem", raises=(ValueError,))
+def certificate(data: bytes) -> object:
+    """A certificate in DER; of a text, those in PEM."""
+    from logscan._evidence.certificates import certificate_from_der, signed_by
+    from logscan._evidence.keystores.pem import pem_certificates
+
+    if data[:1] == b"\x30":
+        found = certificate_from_der.__wrapped__(data, "x")
+        return found.fingerprint, found.self_issued, signed_by(found, found)
+    return [(each.fingerprint, signed_by(each, each)) for each in pem_certificates(data, "x")]
+
+
+@target("tests/data/tls/pki/*.p12", "tests/data/tls/pki/*.jks", "tests/data/tls/pki/*.pem")
+def keystore(data: bytes) -> object:
+    """PEM, DER, PKCS#12, JKS and JCEKS, with a password."""
+    from logscan._evidence.keystores.read_keystore import read_keystore
+
+    return read_keystore(data, "x", "x", ["changeit"])
+
+
+@target("tests/data/tls/jsse17/*.pcap", "tests/data/tls/variants/*", "tests/data/tls/openssl/*.pcap")
+def capture(data: bytes) -> object:
+    """pcap and pcapng, with secrets; and the cut of it for support."""
+    from logscan._diagnosis.facts_from_wire import facts_from_wire
+    from logscan._evidence.capture.cutting import cut
+    from logscan._evidence.capture.read_capture import CaptureCounters, read_capture
+
+    path, counters = _file(data, "capture.pcap"), CaptureCounters()
+    found = list(read_capture(path, _keys(), counters, lambda _: None))
+    cut(path, found, lambda payload: payload)
+    for connection in found:
+        facts_from_wire(connection)
+    assert counters.not_understood == 0, "the net caught something"
+    return found
+
+
+@cache
+def _keys():  # type: ignore[no-untyped-def]
+    from logscan._evidence.capture.keylog import KeyLog
+
+    keys = KeyLog()
+    keys.add((TLS / "openssl/sslkeylog_root.txt").read_bytes())
+    return keys
+
+
+@target("tests/data/tls/openssl/*.txt", raises=())
+def keylog(data: bytes) -> object:
+    """Lines of a key log."""
+    from logscan._evidence.capture.keylog import KeyLog, is_key_log
+
+    return is_key_log(data), KeyLog().add(data)
+
+
+@target("tests/data/tls/s_client/*", raises=())
+def s_client(data: bytes) -> object:
+    """What openssl s_client printed: never raises."""
+    from logscan._evidence.s_client import read_s_client
+
+    return read_s_client(data, "x")
+
+
+@target("tests/data/tls/dn/*", raises=(ValueError,))
+def name(data: bytes) -> object:
+    """A distinguished name, from DER or text."""
+    from logscan._evidence.distinguished_names import from_der, parse
+
+    if data[:1] == b"\x30":
+        return from_der.__wrapped__(data)
+    return parse.__wrapped__(data[:20_000].decode("utf-8", "surrogateescape"))
+
+
+@target("tests/data/tls/edge_json/*", "tests/data/tls/edge_xml/*", raises=(ValueError,))
+def answer(data: bytes) -> object:
+    """An answer of the management API, JSON or XML, and what it joins to."""
+    from logscan._evidence.api_answers import Answers
+
+    answers = Answers()
+    answers.take(data, "x", "/organizations/o/environments/e/keystores/k/aliases/a")
+    for store in answers.environment().keystores.values():
+        str(store).encode()  # no half characters
+    return answers.understood
+
+
+@target("tests/data/tls/proxy_bundle.zip")
+def bundle(data: bytes) -> object:
+    """A proxy bundle as a zip."""
+    from logscan._evidence.bundle import read_bundle_zip
+
+    return read_bundle_zip(data, "x")
+
+
+@target("tests/fuzz/corpus/trace/*", raises=(ValueError,))
+def trace(data: bytes) -> object:
+    """A debug session, JSON or XML."""
+    from logscan._evidence.trace import read_trace
+
+    return read_trace(data, "x")
+
+
+# -- files of logscan's own ---------------------------------------------------------------------------------------
+
+
+@target("tests/data/store*/**/logscan-store.json")
+def manifest(data: bytes) -> object:
+    """A store's manifest; no path in it leads outside."""
+    from logscan._store.manifest import NAME, load
+
+    _file(data, NAME)
+    loaded = load(str(_folder()))
+    for each in loaded.files:
+        assert ".." not in each.name.split("/")
+        assert not each.name.startswith("/")
+    return loaded
+
+
+@target("tests/fuzz/corpus/configuration/*", raises=(UsageError,))
+def configuration(data: bytes) -> object:
+    """logscan.toml, with the options of every command."""
+    from logscan._cli import _configuration
+    from logscan._cli._commands import COMMANDS
+
+    return _configuration.defaults(
+        _group(), _configuration.load(_file(data)), _configuration.HERE, COMMANDS, lambda *_: None
+    )
+
+
+@cache
+def _group():  # type: ignore[no-untyped-def]
+    from logscan._cli._commands import grouped
+
+    return grouped(())
+
+
+@target("tests/fuzz/corpus/checkpoint/*")
+def checkpoint(data: bytes) -> object:
+    """What tail saved."""
+    from logscan._live.checkpoint import load
+
+    return load(_file(data))
+
+
+@target("tests/fuzz/corpus/index/*")
+def index(data: bytes) -> object:
+    """An index: its files, and where ids stand."""
+    from logscan._index.database import IndexDatabase
+
+    database = IndexDatabase(_file(data, "index"))
+    try:
+        return [database.ranges(file, [b"rrt-1", b"x"]) for file in database.files()]
+    finally:
+        database.close()
+
+
+# -- logs ---------------------------------------------------------------------------------------------------------
+
+
+@target("sample_logs/*/*.log", "tests/data/log/**/*", raises=())
+def entry(data: bytes) -> object:
+    """One entry: its header, what it names, and its failure."""
+    from logscan._entries.parse import parse
+    from logscan._failures.log_lines import read_line
+    from logscan.times import in_utc
+
+    parsed = parse(Span(data[: 1 << 20], Place("x", 0)), Counters())
+    if parsed.time is not None:
+        in_utc(parsed.time, parsed.zone, None)
+    return read_line(parsed)
+
+
+@target("sample_logs/*/*.log", "tests/data/log/**/*")
+def log(data: bytes) -> object:
+    """A whole log, as report reads it."""
+    import logscan
+
+    return logscan.report(_file(data, "system.log"), alert="all", workers=1)
+
+
+@target("tests/fuzz/corpus/unpack/*")
+def unpack(data: bytes) -> object:
+    """gz, zst, bz2, xz: the first 16 MiB of what they hold."""
+    from logscan._reading.decompressors import unpacking_errors
+    from logscan._reading.unpack import open_bytes, read_up_to
+
+    with contextlib.closing(open_bytes(_file(data, "packed"))) as stream:
+        return len(read_up_to(stream, 16 << 20, unpacking_errors()))
+
+
+@target("tests/fuzz/corpus/redact/*", "sample_logs/*/*.log", raises=())
+def redact(data: bytes) -> object:
+    """Masking of secrets."""
+    from logscan._support.redact import redact as mask
+
+    return mask(data.decode("utf-8", "surrogateescape"), Counter())
