@@ -198,7 +198,7 @@ def lower_priority(nice: bool) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error or a warning to standard error, and on the next line what to do about it."""
-    from logscan._render.text import safe
+    from logscan._render.safe import safe
 
     print(f"logscan: {safe(message)}", file=sys.stderr)
     if hint:
@@ -234,6 +234,20 @@ class Complaints:
     def fatal(self) -> bool:
         """Whether an input could not be read in full."""
         return any(problem.fatal for problem in self._counters.problems)
+
+
+def shown(text: str, colour: bool = False) -> str:
+    """What comes from a log, or names a file: harmless where a terminal may show it, else as it is.
+
+    Args:
+        text: one line.
+        colour: colour is on, so what reads the output passes codes of the terminal on.
+    """
+    if not colour and not sys.stdout.isatty():
+        return text
+    from logscan._render.safe import safe
+
+    return safe(text)
 
 
 def display(path: str) -> str:

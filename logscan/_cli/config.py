@@ -36,7 +36,9 @@ def config(
     common.check_choice("config", action, ("show",))
     common.check_choice("config show", command, COMMANDS)
     path = configuration.find()
-    print(f"configuration file: {path or 'none (' + ', '.join(configuration.PLACES) + ')'}")
+    print(
+        f"configuration file: {common.shown(path or '') or 'none (' + ', '.join(configuration.PLACES) + ')'}"
+    )
     group = grouped(COMMANDS)
     tables = configuration.load(path) if path else {}
     values = configuration.defaults(group, tables, path or "", COMMANDS)
@@ -46,7 +48,7 @@ def config(
             print(f"\n[{name}]")
             width = max(len(key) for key, _, _ in rows)
             for key, value, source in rows:
-                print(f"{key:<{width}} = {value}   # {source}")
+                print(common.shown(f"{key:<{width}} = {value}   # {source}"))
 
 
 def _rows(

@@ -60,7 +60,7 @@ def gather(
     from logscan._render.diagnosis.data import as_json
     from logscan._render.diagnosis.markdown import as_markdown
     from logscan._render.diagnosis.page import as_html
-    from logscan._render.text import safe
+    from logscan._render.safe import safe
     from logscan._support import archive
 
     if output is None and not review:

@@ -1,37 +1,12 @@
-r"""What all text renderers share: safe text, times, sizes, warnings and statistics.
-
-Others write the log lines. Control characters, terminal sequences and marks that change the reading
-direction are shown as ``\xNN`` or ``\uNNNN``. So a line never moves a cursor, colours a terminal or looks
-like another line.
-"""
+"""What all text renderers share: times, sizes, warnings and statistics."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from logscan._render.safe import safe
 from logscan.values import Counters
-
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-_UNSAFE_IN_LINES = re.compile(_UNSAFE.pattern.replace("\x0a-", "\x0b-"))
-
-
-def safe(text: str) -> str:
-    """One line without characters that can mislead a terminal or a reader."""
-    return _UNSAFE.sub(_visible, text)
-
-
-def safe_lines(text: str) -> str:
-    """Several lines without such characters: line breaks stay."""
-    return _UNSAFE_IN_LINES.sub(_visible, text)
-
-
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def show_time(time: datetime | None, milliseconds: bool = False) -> str:
@@ -79,6 +54,11 @@ def warnings(counters: Counters) -> list[str]:
         )
     if counters.unparsed_entries:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
+    if counters.together:
+        lines.append(
+            f"{counted(counters.together, 'incident')} with few failures each counted together, as the last"
+            " one (--max-incidents lists more)"
+        )
     if counters.early_failures:
         lines.append(
             f"{counted(counters.early_failures, 'failure')} counted before their lines were complete, because"
@@ -106,6 +86,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries examined", counters.candidates),
         ("failed handshakes", counters.failures),
         ("messages with a failure", counters.messages),
+        ("incidents counted together", counters.together),
         ("lines that belong to no entry", counters.orphan_lines),
         ("entries whose header cannot be read", counters.unparsed_entries),
         ("entries with an unreadable time", counters.bad_times),

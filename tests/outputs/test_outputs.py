@@ -123,8 +123,11 @@ def test_failures_of_too_many_groups_are_counted(target: Target, monkeypatch: py
     notifier = Notifier(target.url, every=60, recovered=60)
     for number in range(5):
         notifier.feed(failure(f"p{number}"))
-    assert notifier.dropped == 2
     notifier.close()
+    notices = [target.notice(1) for _ in range(4)]
+    assert [notice["title"] for notice in notices][3] == "other groups: ?/?/others"
+    assert "2 failed handshakes." in notices[3]["message"]
+    assert notifier.dropped == 0
 
 
 def test_a_command_gets_each_failure_as_json(follow: list[Tail], log: Path, tmp_path: Path) -> None:
