@@ -263,7 +263,7 @@ class Counters:
     early_failures: int = 0
     """Failures that counted as complete while lines might still come, because too many of one message were
     open."""
-    together: int = 0
+    incidents_together: int = 0
     """Incidents that are counted together, because there were more than ``--max-incidents``."""
     messages: int = 0
     """Messages with a failure: different ids, and failures without one. Live: not counted."""

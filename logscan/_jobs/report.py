@@ -154,7 +154,9 @@ def report_selected(
     )
     counted.failures.sort(key=_by_time)
     incidents = counted.incidents.emit()
-    counted.counters.together = incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0
+    counted.counters.incidents_together = (
+        incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0
+    )
     return Report(incidents, counted.failures, counted.others.counter(), counted.elsewhere, counted.counters)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import IO, Any
 
 from logscan._failures.frames import (
@@ -22,8 +23,10 @@ from logscan._render.safe import csv_cell, markdown, safe_json
 from logscan.errors import OutputError
 from logscan.values import Counters, Entry, Incident, Report, Span
 
-ROWS = 10_000
+ROWS = 5_000
 """Rows that are made into columns at once."""
+AT_ONCE = 200
+"""Rows that are made into indented JSON at once."""
 UNCOUNTED = ("problems", "planned_bytes")
 """Fields of the counters that are not results."""
 
@@ -56,8 +59,8 @@ def to_json(report: Report, each: bool) -> Iterator[str]:
     }
     yield f'{{\n  "{name}": ['
     begin = ""
-    for row in rows:
-        yield begin + "\n    " + _indented(row).replace("\n", "\n    ")
+    while some := list(islice(rows, AT_ONCE)):
+        yield begin + _indented(some)[1:-2].replace("\n", "\n  ")
         begin = ","
     yield ("\n  ]" if begin else "]") + "," + _indented(rest)[1:] + "\n"
 

@@ -37,9 +37,10 @@ INVISIBLE = (
 """Code points that show nothing though their category is that of a letter, mark or symbol: first, last."""
 UNSAFE = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn")
 """Categories of characters that are not shown as they are."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection); the last four
-are the full-width forms."""
+FORMULA = "\\A[\t\r\n ]*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+"""Spreadsheets take a cell that begins like this for a formula (OWASP, CSV injection); also in full-width
+forms, and after blanks, which some remove. An expression for ``re`` and for Arrow."""
+_FORMULA = re.compile(FORMULA)
 _REMEMBERED = 20_000
 
 
@@ -96,7 +97,7 @@ def safe_json(text: str) -> str:
 def csv_cell(text: str) -> str:
     """The text of a cell: safe, and never a formula."""
     text = safe_lines(text)
-    return "'" + text if text.startswith(FORMULA) else text
+    return "'" + text if _FORMULA.match(text) else text
 
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]|#~!]")

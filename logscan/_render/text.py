@@ -54,10 +54,10 @@ def warnings(counters: Counters) -> list[str]:
         )
     if counters.unparsed_entries:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
-    if counters.together:
+    if counters.incidents_together:
         lines.append(
-            f"{counted(counters.together, 'incident')} with few failures each counted together, as the last"
-            " one (--max-incidents lists more)"
+            f"{counted(counters.incidents_together, 'incident')} with few failures each counted together, as"
+            " the last one (--max-incidents lists more)"
         )
     if counters.early_failures:
         lines.append(
@@ -86,7 +86,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries examined", counters.candidates),
         ("failed handshakes", counters.failures),
         ("messages with a failure", counters.messages),
-        ("incidents counted together", counters.together),
+        ("incidents counted together", counters.incidents_together),
         ("lines that belong to no entry", counters.orphan_lines),
         ("entries whose header cannot be read", counters.unparsed_entries),
         ("entries with an unreadable time", counters.bad_times),
