@@ -176,6 +176,8 @@ def report(
             host_of=HostNames(host or ()), each=shape.each, max_incidents=max_incidents, progress=progress,
             count_lines=stats, cluster=cluster,
         )  # fmt: skip
+    gc.freeze()
+    gc.enable()  # what writes the formats does form cycles
     complaints = common.Complaints(result.counters)
     complaints.print_new()
     changes = kept.compared(result.incidents)

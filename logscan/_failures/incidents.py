@@ -142,21 +142,28 @@ class Incidents:
         if len(self._tallies) > SLACK * self._most:
             self._put_together()
 
-    def emit(self) -> list[Incident]:
-        """The incidents, most failed handshakes first; the one of all others is last."""
+    def emit(self, *, forget: bool = False) -> list[Incident]:
+        """The incidents, most failed handshakes first; the one of all others is last.
+
+        Args:
+            forget: give the memory of each count back as soon as its incident is made; the last call.
+        """
         if len(self._tallies) > self._most:
             self._put_together()
         same: dict[object, Any] = {}
-        done = [self._incident(key, tally, same) for key, tally in self._tallies.items()]
+        rest = [] if self._others is None else [self._rest(self._others, same)]
+        done = []
+        for key in list(self._tallies):
+            done.append(self._incident(key, self._tallies[key], same))
+            if forget:
+                del self._tallies[key]
         done.sort(
             key=lambda i: (
                 -i.failed_handshakes, i.org or "", i.env or "", i.proxy or "", i.alert, i.side,
                 tuple(value or "" for _, value in i.by),
             )
         )  # fmt: skip
-        if self._others is not None:
-            done.append(self._rest(self._others, same))
-        return done
+        return done + rest
 
     def _put_together(self) -> None:
         """Keep the largest; of equal ones those of smallest hash, whatever order they came in."""

@@ -153,7 +153,7 @@ def report_selected(
         inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster
     )
     counted.failures.sort(key=_by_time)
-    incidents = counted.incidents.emit()
+    incidents = counted.incidents.emit(forget=True)
     counted.counters.incidents_together = (
         incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0
     )

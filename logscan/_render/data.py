@@ -23,8 +23,8 @@ from logscan._render.safe import csv_cell, markdown, safe_json
 from logscan.errors import OutputError
 from logscan.values import Counters, Entry, Incident, Report, Span
 
-ROWS = 5_000
-"""Rows that are made into columns at once."""
+ROWS = 1_000
+"""Rows that are made into columns at once; a row group has up to ten times as many."""
 AT_ONCE = 200
 """Rows that are made into indented JSON at once."""
 UNCOUNTED = ("problems", "planned_bytes")
@@ -125,6 +125,7 @@ def to_parquet(report: Report, by: Sequence[str], each: bool, file: IO[bytes]) -
         raise OutputError("no Parquet engine is installed", "pip install pyarrow") from error
     rows: Sequence[Any] = report.failures if each else report.incidents
     schema = writer = None
+    waiting: list[Any] = []
     for start in range(0, len(rows) or 1, ROWS):
         some = rows[start : start + ROWS]
         frame = failures_to_frame(some) if each else to_frame(some, by)
@@ -134,8 +135,12 @@ def to_parquet(report: Report, by: Sequence[str], each: bool, file: IO[bytes]) -
                 if name in schema.names:
                     schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.string())))
             writer = pq.ParquetWriter(file, schema)
-        writer.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
-    if writer is not None:
+        waiting.append(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+        if len(waiting) == 10:
+            writer.write_table(pa.concat_tables(waiting))
+            waiting.clear()
+    if writer is not None and schema is not None:
+        writer.write_table(pa.concat_tables(waiting or [schema.empty_table()]))
         writer.close()
 
 

@@ -223,6 +223,7 @@ PRINTED: dict[str, Run] = {
     "tail in a pipe": lambda c: tailed(c, "-"),
     "tail --json": lambda c: tailed(c, "--json", "-"),
     "tail --entries --color": lambda c: tailed(c, "--entries", "--color", "always", "-"),
+    "search in a pipe": lambda c: in_pipe("search", "--prefix", "-f", ids(c), "system.log", cwd=c.folder),
     "index -l": lambda c: on_terminal("index", "-l", ".", cwd=c.folder),
     "export --format csv": lambda c: in_pipe("export", "--format", "csv", "-o", "-", "system.log", cwd=c.folder),
 }  # fmt: skip
@@ -249,6 +250,8 @@ def test_printed(case: Case, printed: dict[str, bytes], name: str) -> None:
     if name == "export --format csv":
         rows = hostile_csv(data)
         assert len(rows) > case.number
+    elif name == "search in a pipe":
+        assert data == b"".join(line for line in (case.folder / "system.log").read_bytes().splitlines(True))
     elif "--json" in name:
         assert len(hostile.check_json_lines(data)) >= case.number - len(hostile.ATTACKS)
     elif name == "diagnose --format json":
