@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,9 @@ def test_every_failure_is_counted(case: Case) -> None:
     assert sum("characters, " in name for name in proxies) == 2
 
 
-@pytest.mark.parametrize("each", [False, True])
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("form", "each"), [*product(FORMATS, [False]), *product(("table", "csv", "json", "jsonl"), [True])]
+)
 def test_formats(case: Case, form: str, each: bool) -> None:
     """Of incidents and of single failures."""
     data = case.formatted(form, each)
@@ -189,11 +190,7 @@ SEARCHES = [
     ("--prefix", "--only-ids"), ("--prefix", "-l"), ("--prefix", "-c"), ("--prefix", "-H"), ("--prefix", "--json"), ("--mentions",),
 ]  # fmt: skip
 Run = Callable[[Case], bytes]
-ANY = [
-    attack.text[:1]
-    for attack in hostile.ATTACKS
-    if not attack.text[:1].isspace() and attack.text[0] not in "-\0"
-]
+ANY = ["_", *(attack.text[:1] for attack in hostile.ATTACKS if not attack.text[:1].isspace())]
 
 
 def ids(case: Case) -> Path:
@@ -235,17 +232,10 @@ def tailed(case: Case, *options: str) -> bytes:
     return command("tail", "--from-start", *options, stdin=log, cwd=case.folder).stdout
 
 
-@pytest.fixture(scope="module")
-def printed(case: Case) -> dict[str, bytes]:
-    """Each command once, two at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(PRINTED, pool.map(lambda run: run(case), PRINTED.values()), strict=True))
-
-
 @pytest.mark.parametrize("name", PRINTED)
-def test_printed(case: Case, printed: dict[str, bytes], name: str) -> None:
+def test_printed(case: Case, name: str) -> None:
     """M4: nothing of the log, and no file name, acts on a terminal; nor where colour is passed on to ``less -R``."""
-    data = printed[name]
+    data = PRINTED[name](case)
     assert data
     if name == "export --format csv":
         rows = hostile_csv(data)
