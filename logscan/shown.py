@@ -1,18 +1,43 @@
-r"""What may be shown of a text from outside: no control characters, no password of an address.
+r"""What may be shown of a text from outside: no character that misleads, no password of an address.
 
-Others write the log lines and the names. Control characters, terminal sequences and marks that change the
-reading direction are shown as ``\xNN`` or ``\uNNNN``. So a line never moves a cursor, colours a terminal or
-looks like another line.
+Others write the log lines. A character that no eye can see, or that moves a cursor, colours a terminal or
+turns the reading direction, is shown as ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN`` (in JSON as ``\uNNNN``). Which
+characters these are is decided here alone, by their Unicode category:
+
+=================  ====================================================================================
+Cc                 control characters; a tab stays, and a line break where text has several lines
+Cf, Zl, Zp         format characters (BiDi, zero width, soft hyphen, tags), line and paragraph separators
+Cs                 surrogates: bytes that are no UTF-8
+Co, Cn             private use, and what this Python's Unicode does not know
+:data:`INVISIBLE`  letters, marks and symbols of other categories that show nothing
+=================  ====================================================================================
+
+Blanks of any width (Zs) stay: they move nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from unicodedata import category
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+INVISIBLE = (
+    (0x034F, 0x034F),  # combining grapheme joiner
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x17B4, 0x17B5),  # Khmer vowels that are not shown
+    (0x180B, 0x180F),  # Mongolian variation selectors
+    (0x2800, 0x2800),  # Braille blank
+    (0x3164, 0x3164),  # Hangul filler
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFFA0, 0xFFA0),  # halfwidth Hangul filler
+    (0x1D159, 0x1D159),  # null notehead
+    (0xE0100, 0xE01EF),  # variation selectors supplement
 )
-_UNSAFE_IN_LINES = re.compile(_UNSAFE.pattern.replace("\x0a-", "\x0b-"))
+"""Code points that show nothing though their category is that of a letter, mark or symbol: first, last."""
+UNSAFE = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn")
+"""Categories of characters that are not shown as they are."""
+BYTES = (0xDC80, 0xDCFF)
+"""What Python makes of the bytes of a file name that are no UTF-8: shown as those bytes."""
 _USER = re.compile(r"(://)([^\s/\"'<>@]{0,512}+(?:@[^\s/\"'<>@]{1,256}+)*)@")
 _QUERY = re.compile(
     r"([?&][\w.%-]{0,64}(?:signature|sig|token|key|secret|password|credential)=)[^&#\s\"'<>]*[^&#\s\"'<>:]",
@@ -20,21 +45,47 @@ _QUERY = re.compile(
 )
 
 
+_REMEMBERED = 20_000
+
+
+def is_unsafe(char: str) -> bool:
+    """Whether a character can mislead a terminal or a reader."""
+    return category(char) in UNSAFE or any(first <= ord(char) <= last for first, last in INVISIBLE)
+
+
+class ShownAs(dict[int, int | str]):
+    """A table for ``str.translate``: unsafe characters to how they are shown, decided when first met."""
+
+    def __init__(self, shown: Callable[[int], str], kept: str) -> None:
+        super().__init__({ord(char): ord(char) for char in kept})
+        self._shown = shown
+
+    def __missing__(self, code: int) -> int | str:
+        value = self._shown(code) if is_unsafe(chr(code)) else code
+        if len(self) < _REMEMBERED:
+            self[code] = value
+        return value
+
+
+def _visible(code: int) -> str:
+    if BYTES[0] <= code <= BYTES[1]:
+        code -= 0xDC00
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_LINE, _LINES = ShownAs(_visible, "\t"), ShownAs(_visible, "\t\n")
+
+
 def safe(text: str) -> str:
     """One line without characters that can mislead a terminal or a reader."""
-    return _UNSAFE.sub(_visible, text)
+    return text if text.isascii() and text.isprintable() else text.translate(_LINE)
 
 
 def safe_lines(text: str) -> str:
     """Several lines without such characters: line breaks stay."""
-    return _UNSAFE_IN_LINES.sub(_visible, text)
-
-
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return text if text.isascii() and text.isprintable() else text.translate(_LINES)
 
 
 def without_password(text: str) -> str:

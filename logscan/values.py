@@ -207,7 +207,10 @@ class Incident:
     different: tuple[tuple[str, int], ...] = ()
     """Lists that show only their most frequent values, with the number of all."""
     approximate: tuple[str, ...] = ()
-    """Which numbers are estimates, because there were too many to count exactly: ``messages``, or a list."""
+    """Which numbers are estimates, because there were too many to count exactly: ``messages``, or a list;
+    ``failed_handshakes``: some are counted in the row of all others."""
+    together: int = 1
+    """How many incidents are counted in this one: the last row of a report that has too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +272,8 @@ class Counters:
     early_failures: int = 0
     """Failures that counted as complete while lines might still come, because too many of one message were
     open."""
+    incidents_together: int = 0
+    """Incidents that are counted together, because there were more than ``--max-incidents``."""
     messages: int = 0
     """Messages with a failure: different ids, and failures without one. Live: not counted."""
     failures: int = 0

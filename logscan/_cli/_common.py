@@ -229,6 +229,20 @@ class Complaints:
         return any(problem.fatal for problem in self._counters.problems)
 
 
+def shown(text: str, colour: bool = False) -> str:
+    """What comes from a log, or names a file: harmless where a terminal may show it, else as it is.
+
+    Args:
+        text: one line.
+        colour: colour is on, so what reads the output passes codes of the terminal on.
+    """
+    if not colour and not sys.stdout.isatty():
+        return text
+    from logscan.shown import safe
+
+    return safe(text)
+
+
 def display(path: str) -> str:
     """A path as messages show it."""
     return "standard input" if path == "-" else path

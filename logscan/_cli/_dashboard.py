@@ -15,7 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, RichLog, Sparkline, Static
 
 from logscan._outputs.board import Board
-from logscan._render.text import counted, safe, safe_lines, show_bytes
+from logscan._render.text import counted, show_bytes
+from logscan.shown import safe, safe_lines
 from logscan.values import FailedHandshake
 
 if TYPE_CHECKING:

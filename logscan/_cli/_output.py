@@ -17,10 +17,10 @@ def print_entry(span: Span, as_json: bool, colour: bool) -> None:
         _print_json(span)
         return
     from logscan._entries.parse import decode
-    from logscan._render.text import safe_lines
+    from logscan.shown import safe_lines
 
     text = decode(span.data)
-    if sys.stdout.isatty():
+    if colour or sys.stdout.isatty():
         text = safe_lines(text)
     text = text if text.endswith("\n") else text + "\n"
     print(coloured(text) if colour else text, end="")
@@ -69,7 +69,8 @@ class Nothing:
 class FileNames(Nothing):
     """Prints the name of each file that has an entry, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour
         self._printed: set[str] = set()
 
     def take(self, found: Found) -> None:
@@ -77,14 +78,15 @@ class FileNames(Nothing):
         path = found.span.place.path
         if found.matches and path not in self._printed:
             self._printed.add(path)
-            print(common.display(path), flush=True)
+            print(common.shown(common.display(path), self._colour), flush=True)
 
 
 class Counts(Nothing):
     """Prints the number of entries, per file if names are wanted."""
 
-    def __init__(self, names: bool) -> None:
+    def __init__(self, names: bool, colour: bool) -> None:
         self._names = names
+        self._colour = colour
         self._counts: dict[str, int] = {}
 
     def take(self, found: Found) -> None:
@@ -99,13 +101,14 @@ class Counts(Nothing):
             print(sum(self._counts.values()))
             return
         for path, number in self._counts.items():
-            print(f"{common.display(path)}:{number}")
+            print(f"{common.shown(common.display(path), self._colour)}:{number}")
 
 
 class MessageIds(Nothing):
     """Prints each message id once."""
 
-    def __init__(self) -> None:
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour
         self._printed: set[str] = set()
 
     def take(self, found: Found) -> None:
@@ -115,7 +118,7 @@ class MessageIds(Nothing):
         message_id = parse(found.span, Counters()).message_id
         if found.matches and message_id and message_id not in self._printed:
             self._printed.add(message_id)
-            print(message_id)
+            print(common.shown(message_id, self._colour))
 
 
 class JsonLines(Nothing):
@@ -130,7 +133,7 @@ class JsonLines(Nothing):
 
 
 class Entries:
-    """Prints whole entries: byte for byte into a pipe, with harmless characters on a terminal."""
+    """Prints whole entries: byte for byte into a pipe, harmless ones on a terminal or in colour."""
 
     def __init__(self, *, names: bool, lines: bool, colour: bool, context: bool) -> None:
         self._out = sys.stdout.buffer
@@ -163,16 +166,17 @@ class Entries:
 
     def _for_terminal(self, data: bytes, matches: bool) -> bytes:
         from logscan._entries.parse import decode
-        from logscan._render.text import safe_lines
+        from logscan.shown import safe_lines
 
-        text = safe_lines(decode(data)) if self._terminal else decode(data)
+        text = safe_lines(decode(data))
         if self._colour:
             text = coloured(text, dim=not matches)
         return text.encode("utf-8", "backslashreplace")
 
     def _with_places(self, data: bytes, span: Span, matches: bool) -> bytes:
         """The lines with path and line number; ``:`` marks the first line of an entry that matches."""
-        path = os.fsencode(common.display(span.place.path)) if self._names else b""
+        name = common.shown(common.display(span.place.path), self._colour) if self._names else ""
+        path = os.fsencode(name)
         mark = b":" if matches else b"-"
         lines = []
         for row, line in enumerate(data.splitlines(keepends=True)):

@@ -46,7 +46,7 @@ def cat(
         raise typer.Exit(ExitCode.NOT_FOUND)
     for source in sources:
         if listing:
-            print(f"{source.host}\t{source.size}\t{source.path}")
+            print(f"{common.shown(source.host)}\t{source.size}\t{common.shown(source.path)}")
             continue
         size = 0
         for text in opened.text(source.id):

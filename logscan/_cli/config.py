@@ -38,7 +38,8 @@ def config(
     common.check_choice("config", action, ("show",))
     common.check_choice("config show", command, COMMANDS)
     path = configuration.find(_ignore)  # the start of the program has said what is not used
-    print(f"configuration file: {path or 'none (' + ', '.join(configuration.PLACES) + ')'}")
+    places = ", ".join(configuration.PLACES)
+    print(f"configuration file: {common.shown(path or '') or f'none ({places})'}")
     group = grouped(COMMANDS)
     tables = configuration.load(path) if path else {}
     configuration.check_variables(group)
@@ -49,7 +50,7 @@ def config(
             print(f"\n[{name}]")
             width = max(len(key) for key, _, _ in rows)
             for key, value, source in rows:
-                print(f"{key:<{width}} = {value}   # {source}")
+                print(common.shown(f"{key:<{width}} = {value}   # {source}"))
 
 
 def _ignore(message: str, hint: str) -> None:

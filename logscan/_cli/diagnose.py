@@ -183,6 +183,8 @@ def _simulated(collected: Collected, accept: list[str] | None, output_format: st
     from logscan._jobs.diagnose import simulate
     from logscan._render.diagnosis.data import choice_dict
     from logscan._render.diagnosis.text import choice_lines
+    from logscan._render.safe import safe_json
+    from logscan.shown import safe
 
     if output_format not in ("text", "json"):
         raise UsageError(
@@ -191,10 +193,10 @@ def _simulated(collected: Collected, accept: list[str] | None, output_format: st
     choices = simulate(collected, tuple(_name(text) for text in accept) if accept else None)
     if output_format == "json":
         rows = [{"keystore": store.name, **choice_dict(choice)} for store, choice in choices]
-        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+        return safe_json(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n"
     lines: list[str] = []
     for store, choice in choices:
-        lines += [f"Keystore {store.name} ({store.kind}, {store.source})", *choice_lines(store, choice)]
+        lines += [safe(f"Keystore {store.name} ({store.kind}, {store.source})"), *choice_lines(store, choice)]
     return "\n".join(lines) + "\n"
 
 

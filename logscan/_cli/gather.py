@@ -67,8 +67,8 @@ def gather(
     from logscan._jobs.diagnose import Diagnosing, collect, judge_collected
     from logscan._render.diagnosis.data import as_json
     from logscan._render.diagnosis.page import as_html
-    from logscan._render.text import safe
     from logscan._support import archive
+    from logscan.shown import safe
 
     if output is None and not review:
         raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")

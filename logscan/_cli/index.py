@@ -44,7 +44,7 @@ def index(
     names = common.paths_or_default(paths)
     if listing:
         for state in states(names, directory=folder):
-            print(f"{state.covered}\t{state.size}\t{state.word}\t{state.path}")
+            print(f"{state.covered}\t{state.size}\t{state.word}\t{common.shown(state.path)}")
         return
     common.lower_priority(nice)
     with common.progress_line(quiet) as progress:

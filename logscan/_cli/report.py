@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render
+from logscan._failures.incidents import MOST_INCIDENTS
+from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
 from logscan.errors import ExitCode, UsageError
 from logscan.values import Report
 
@@ -80,8 +81,21 @@ Samples = Annotated[
     int,
     typer.Option("--samples", min=0, max=3, help="html: messages per incident shown with their entries."),
 ]
+MaxIncidents = Annotated[
+    int,
+    typer.Option(
+        "--max-incidents",
+        metavar="N",
+        min=1,
+        help="List the N largest incidents, and count the others together in one row.",
+    ),
+]
 Details = Annotated[int, typer.Option("--details", min=0, help="table: incidents described in detail.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
+
+
+MAILED = 1_000
+"""Incidents in the table of a mail's text; the page that comes with it has as many."""
 
 
 @common.guarded
@@ -110,6 +124,7 @@ def report(
     email: Email = None,
     samples: Samples = 1,
     details: Details = 10,
+    max_incidents: MaxIncidents = MOST_INCIDENTS,
     quiet: Quiet = False,
     stats: common.Stats = False,
     color: common.Colour = "auto",
@@ -160,9 +175,11 @@ def report(
     with common.progress_line(quiet) as progress:
         result = report_selected(
             names, selection, by=shape.by, limits=limits, rule=rule(join_time, join_bytes),
-            host_of=HostNames(host or ()), each=shape.each, progress=progress, count_lines=stats,
-            cluster=cluster,
+            host_of=HostNames(host or ()), each=shape.each, max_incidents=max_incidents, progress=progress,
+            count_lines=stats, cluster=cluster,
         )  # fmt: skip
+    gc.freeze()
+    gc.enable()  # what writes the formats does form cycles
     complaints = common.Complaints(result.counters)
     complaints.print_new()
     changes = kept.compared(result.incidents)
@@ -171,7 +188,8 @@ def report(
         entries = {}
         if samples and (email or output_format == "html"):
             entries = _samples(result, names, limits, samples)
-        _write(render(result, shape, changes, entries), output)
+        with common.output_file(output or "-") as file:
+            write(file, result, shape, changes, entries)
         _print_beside(result, output_format, output, changes)
         if email:
             _mail(result, shape, email, changes, entries)
@@ -191,14 +209,6 @@ def _samples(result: Report, paths: Sequence[str], limits: Limits, number: int) 
     from logscan._jobs._samples import sample_entries
 
     return sample_entries(result.incidents, paths, limits, number)
-
-
-def _write(data: bytes, output: str | None) -> None:
-    if output is not None:
-        common.write_atomically(output, data)
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
 
 
 def _print_beside(result: Report, output_format: str, output: str | None, changes: Comparison | None) -> None:
@@ -233,7 +243,7 @@ def _mail(
     from logscan._outputs import mail
     from logscan._render.table import comparison_lines, headline
 
-    plain = replace(shape, format="table", each=False, details=10, colour=False, terminal=False)
+    plain = replace(shape, format="table", each=False, details=10, colour=False, terminal=False, rows=MAILED)
     text = render(result, plain).decode("utf-8", "backslashreplace")
     text += "".join(f"{line}\n" for line in comparison_lines(changes)) if changes is not None else ""
     page = render(result, replace(shape, format="html"), changes, entries).decode()

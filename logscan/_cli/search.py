@@ -124,19 +124,19 @@ def search(
     counters = Counters()
     names = _several(paths) if with_filename is None else with_filename
     with_context = bool(context or before or after)
+    colour = common.wants_colour(color, sys.stdout)
     printer: output.Printer
     if quiet:
         printer = output.Nothing()
     elif only_ids:
-        printer = output.MessageIds()
+        printer = output.MessageIds(colour)
     elif files:
-        printer = output.FileNames()
+        printer = output.FileNames(colour)
     elif count:
-        printer = output.Counts(names)
+        printer = output.Counts(names, colour)
     elif as_json:
         printer = output.JsonLines(with_context)
     else:
-        colour = common.wants_colour(color, sys.stdout)
         printer = output.Entries(names=names, lines=line_number, colour=colour, context=with_context)
     entries = find(
         ids, paths, counters, prefix=prefix, mentions=mentions, before=before or context,

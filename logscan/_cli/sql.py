@@ -48,11 +48,11 @@ def sql(
     complaints.print_new()
     rows: list[dict[str, Any]] = answer.rows
     if output_format == "csv":
-        text = data.to_csv(rows, answer.columns)
+        text = "".join(data.to_csv(rows, answer.columns))
     elif output_format == "markdown":
-        text = data.to_markdown(rows, answer.columns)
+        text = "".join(data.to_markdown(rows, answer.columns))
     elif output_format == "jsonl":
-        text = data.to_json_lines(rows)
+        text = "".join(data.to_json_lines(rows))
     elif output_format == "json":
         text = "[" + ",\n ".join(map(data.json_line, rows)) + "]\n"
     else:
@@ -69,7 +69,7 @@ def _table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     import io
 
     from logscan._render.table import PlainPage
-    from logscan._render.text import safe
+    from logscan.shown import safe
 
     text = io.StringIO()
     cells = [["" if row[name] is None else safe(str(row[name])) for name in columns] for row in rows]

@@ -443,7 +443,8 @@ def _refuse_conflicts(names: list[str], files: dict[str, str]) -> None:
 def _print_status(checkpoint: str, as_json: bool) -> None:
     from logscan._jobs.tail import status
     from logscan._render.data import json_line
-    from logscan._render.text import safe, show_bytes
+    from logscan._render.text import show_bytes
+    from logscan.shown import safe
 
     for state in status(checkpoint):
         if as_json:

@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from logscan._failures.names import LONGEST_ALERT, cut
+
 CLIENT_CERTIFICATE = "client-certificate"
 """The client certificate was refused, or was missing where one was demanded."""
 BACKEND_CERTIFICATE = "backend-certificate"
@@ -240,8 +242,7 @@ def received_alert(text: str) -> str | None:
         return None
     number = found["old"] or found["new"]
     if number is None:
-        name: str = found["name"]
-        return name
+        return cut(found["name"], LONGEST_ALERT)
     return ALERT_NAMES.get(int(number), f"alert_{number}")
 
 

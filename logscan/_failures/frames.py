@@ -20,6 +20,9 @@ COLUMNS = (
 """The columns of an incident, in every format; those of ``by`` follow ``side``."""
 
 _LISTS = ("keystores", "key_aliases", "truststores", "targets", "revisions", "hosts", "sample_message_ids")
+_FAILURE_LISTS = ("families", "exception_causes", "exception_frames")
+LISTS = (*_LISTS, *_FAILURE_LISTS)
+"""The columns whose values are lists of texts."""
 
 
 def as_dict(incident: Incident) -> dict[str, object]:
@@ -123,8 +126,7 @@ def failures_to_frame(failures: Iterable[FailedHandshake]) -> pd.DataFrame:
 
     rows = [failure_dict(failure) for failure in failures]
     frame = pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))
-    lists = ("families", "exception_causes", "exception_frames")
-    frame = typed(frame, counts=(), lists=(*lists, *_NUMBERS, "is_open"))
+    frame = typed(frame, counts=(), lists=(*_FAILURE_LISTS, *_NUMBERS, "is_open"))
     return frame.astype(dict.fromkeys(_NUMBERS, "Int64") | {"is_open": "boolean"})
 
 

@@ -5,6 +5,8 @@ The log never proves a cause, except that no keystore is configured. Facts: docs
 
 from __future__ import annotations
 
+import shlex
+
 from logscan._failures import catalog
 
 NO_KEYSTORE = "no keystore is configured for this target"
@@ -81,7 +83,7 @@ def hint_for(
         families: all families it may belong to.
         side: northbound failures concern the Router, not a backend.
     """
-    where = target or "BACKEND:PORT"
+    where = shlex.quote(target) if target else "BACKEND:PORT"  # the log says it: in a shell it is a name only
     if side == "northbound":
         return "between Router and Message Processor: compare their TLS settings and certificates"
     if keystore == "null" and catalog.CLIENT_CERTIFICATE in (family, *families):

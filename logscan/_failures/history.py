@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from logscan._failures.frames import to_frame
+from logscan._failures.incidents import OTHERS
 from logscan.atomic import atomic_write, make_private_folder
 from logscan.errors import InputError, UsageError
 from logscan.values import Incident
@@ -180,6 +181,8 @@ def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison
     scale = run.hours / before.hours if run.hours and before.hours else 1.0
     states: dict[Incident, tuple[str, str]] = {}
     for incident in incidents:
+        if incident.alert == OTHERS:
+            continue  # not the same ones in two runs
         then = before.counts.get(key_of(incident))
         if then is None:
             states[incident] = (NEW, "")
@@ -193,7 +196,9 @@ def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison
         else:
             states[incident] = (CONTINUING, words)
     present = {key_of(incident) for incident in states}
-    gone = tuple((key, count) for key, count in before.counts.items() if key not in present)
+    gone = tuple(
+        (key, count) for key, count in before.counts.items() if key not in present and key[3] != OTHERS
+    )
     return Comparison(before.label, states, gone)
 
 

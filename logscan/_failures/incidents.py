@@ -1,26 +1,31 @@
 """Incidents: failed handshakes counted by org, env, proxy, alert and side, and by more on request.
 
 Counts merge in any order: partial tallies give the same incidents as one over all, which units of work rely
-on. What is kept of a group is bounded, so memory grows with the number of *incidents*, not of failures.
+on. What is kept of an incident is bounded, and so is the number of incidents (:class:`Incidents`).
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from logscan._failures.distinct import Distinct, Values, hash_of
+from logscan._failures.distinct import Distinct, Number, hash_of
 from logscan._failures.hints import NO_KEYSTORE, hint_for
 from logscan._failures.members import EPOCH, MICROSECOND
+from logscan._failures.names import cut
+from logscan._failures.seen import EARLIEST, LATEST, MAX_HOURS, IncidentCount, Seen
 from logscan.errors import UsageError
 from logscan.values import FailedHandshake, Incident
 
-SAMPLES = 3
-"""Sample message ids kept of an incident."""
-MAX_HOURS = 24 * 366
-"""Hours counted one by one of an incident, the earliest; failures in others count in its sum only."""
+MOST_INCIDENTS = 50_000
+"""Incidents that are listed; the smallest of more are counted together."""
+OTHERS = "others"
+"""The alert of the row in which they are counted."""
+SLACK = 1.5
+"""Counting goes on up to this many times as many, before the smallest are put together."""
 SHOWN = 10
 """How many of them an incident lists."""
 
@@ -33,7 +38,7 @@ BY: dict[str, Callable[[FailedHandshake], str | None]] = {
     "host": lambda f: f.host,
     "family": lambda f: f.family,
     "refused_by": lambda f: f.refused_by,
-    "reason": lambda f: f.reason,
+    "reason": lambda f: cut(f.reason),
     "day": lambda f: f.time.strftime("%Y-%m-%d") if f.time else None,
     "hour": lambda f: f.time.strftime("%Y-%m-%d %H:00") if f.time else None,
 }
@@ -49,142 +54,40 @@ class _Key(NamedTuple):
     by: tuple[str | None, ...]
 
 
-LISTED = ("keystores", "key_aliases", "truststores", "targets", "revisions", "hosts")
-"""The columns of an incident that list different values."""
-_HOUR = 3_600_000_000
-_LATEST = 1 << 63
-_EARLIEST = -_LATEST
-
-
-class Seen:
-    """The running counts of failed handshakes that agree in all but their times and message ids."""
-
-    __slots__ = ("_latest", "count", "first", "hours", "ids", "last", "samples", "unnamed")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first = _LATEST
-        """Microseconds since 1970, as all times here."""
-        self.last = _EARLIEST
-        self.hours: dict[int, int] = {}
-        """Hours since 1970 → failed handshakes."""
-        self.ids = Distinct()
-        self.unnamed = 0
-        """Those without a message id: each counts as a message of its own."""
-        self.samples: dict[bytes, int] = {}
-        """Message ids with their earliest time."""
-        self._latest = _LATEST
-        """Of the samples worth keeping; later ones need not be looked at."""
-
-    def add(self, moment: int | None, message_id: bytes | None, hash_: int) -> None:
-        """Count one.
-
-        Args:
-            moment: of the failure, in microseconds since 1970.
-            message_id: its message id.
-            hash_: of the message id.
-        """
-        self.count += 1
-        if moment is None:
-            moment = _LATEST
-        else:
-            if moment < self.first:
-                self.first = moment
-            if moment > self.last:
-                self.last = moment
-            hour = moment // _HOUR
-            hours = self.hours
-            if hour in hours:
-                hours[hour] += 1
-            else:
-                self._hour(hour, 1)
-        if message_id is None:
-            self.unnamed += 1
-            return
-        self.ids.add(hash_)
-        if moment <= self._latest:
-            self._sample(message_id, moment)
-
-    def merge(self, other: Seen) -> None:
-        """Add what another has counted."""
-        self.count += other.count
-        self.first = min(self.first, other.first)
-        self.last = max(self.last, other.last)
-        for hour, number in other.hours.items():
-            self._hour(hour, number)
-        self.ids.merge(other.ids)
-        self.unnamed += other.unnamed
-        for name, moment in other.samples.items():
-            self._sample(name, moment)
-
-    def earliest(self) -> list[bytes]:
-        """The first few message ids by time."""
-        return heapq.nsmallest(SAMPLES, self.samples, key=lambda name: (self.samples[name], name))
-
-    def _hour(self, hour: int, number: int) -> None:
-        self.hours[hour] = self.hours.get(hour, 0) + number
-        if len(self.hours) > 2 * MAX_HOURS:
-            # What is counted once more of a later hour is dropped again: the earliest ones are right.
-            self.hours = {hour: self.hours[hour] for hour in heapq.nsmallest(MAX_HOURS, self.hours)}
-
-    def _sample(self, name: bytes, moment: int) -> None:
-        if moment > self._latest:
-            return
-        held = self.samples.get(name)
-        if held is None or moment < held:
-            self.samples[name] = moment
-        if len(self.samples) > 4 * SAMPLES:
-            self.samples = {name: self.samples[name] for name in self.earliest()}
-            self._latest = max(self.samples.values())
-
-
-class _Tally(Seen):
-    """The running counts of one incident."""
-
-    __slots__ = ("families", "values")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.families: dict[tuple[str, ...], int] = {}
-        self.values = {name: Values() for name in LISTED}
-
-    def take(self, failure: FailedHandshake, seen: Seen) -> None:
-        """Count what was seen of failures like this one."""
-        Seen.merge(self, seen)
-        self.families[failure.families] = self.families.get(failure.families, 0) + seen.count
-        info = failure.ssl_info or (None, None, None)
-        for name, value in zip(LISTED, (*info, failure.target, failure.revision, failure.host), strict=True):
-            if value is not None:
-                self.values[name].add(value, seen.count)
-
-    def merge(self, other: Seen) -> None:
-        """Add what another has counted."""
-        super().merge(other)
-        assert isinstance(other, _Tally)
-        for families, count in other.families.items():
-            self.families[families] = self.families.get(families, 0) + count
-        for name, values in other.values.items():
-            self.values[name].merge(values)
+MOST_TOGETHER = 65_536
+"""Incidents counted together whose number is exact."""
+T = TypeVar("T")
 
 
 class Incidents:
     """Failed handshakes in, incidents out: ``feed`` the failures of one message at a time, ``emit``.
 
+    Where there are more than ``most`` incidents, the smallest are counted together in one. Wherever the input
+    is cut, the number of all failures then is exact, and so is the number of incidents (± 1 % if there are
+    more than 65,536). Which of the small ones are listed may differ. An incident that was small when it was
+    put together, and came again, shows only the rest of its failures, and says that its number is about that.
+
     Args:
         by: further columns to group by (:data:`BY`).
+        most: incidents that are listed.
 
     Raises:
         UsageError: an unknown column.
     """
 
-    def __init__(self, by: Sequence[str] = ()) -> None:
+    def __init__(self, by: Sequence[str] = (), most: int = MOST_INCIDENTS) -> None:
         unknown = [name for name in by if name not in BY]
         if unknown:
             raise UsageError(
                 f"{unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY)), argument="by"
             )
         self._by = tuple(dict.fromkeys(by))
-        self._tallies: dict[_Key, _Tally] = {}
+        self._most = most
+        self._tallies: dict[_Key, IncidentCount] = {}
+        self._others: IncidentCount | None = None
+        """The incidents that were put together."""
+        self._together = Distinct(MOST_TOGETHER)
+        """Their keys."""
 
     def feed(self, failures: Iterable[FailedHandshake]) -> None:
         """Count failed handshakes one by one."""
@@ -205,8 +108,11 @@ class Incidents:
         )  # fmt: skip
         tally = self._tallies.get(key)
         if tally is None:
-            tally = self._tallies[key] = _Tally()
+            tally = self._tallies[key] = IncidentCount()
+            tally.is_whole = self._others is None
         tally.take(failure, seen)
+        if len(self._tallies) > SLACK * self._most:
+            self._put_together()
 
     @property
     def by_time(self) -> bool:
@@ -215,38 +121,103 @@ class Incidents:
 
     def merge(self, other: Incidents) -> None:
         """Add the counts of another part of the input, which is not used any more."""
+        if other._others is not None or self._others is not None:
+            for key, tally in self._tallies.items():
+                tally.is_whole &= key in other._tallies or other._others is None
+            for key, tally in other._tallies.items():
+                tally.is_whole &= key in self._tallies or self._others is None
         for key, tally in other._tallies.items():
             ours = self._tallies.get(key)
             if ours is None:
                 self._tallies[key] = tally
             else:
+                ours.is_whole &= tally.is_whole
                 ours.merge(tally)
+        if other._others is not None:
+            self._together.merge(other._together)
+            if self._others is None:
+                self._others = other._others
+            else:
+                self._others.merge(other._others)
+        if len(self._tallies) > SLACK * self._most:
+            self._put_together()
 
-    def emit(self) -> list[Incident]:
-        """The incidents, most failed handshakes first."""
-        done = [self._incident(key, tally) for key, tally in self._tallies.items()]
+    def emit(self, *, forget: bool = False) -> list[Incident]:
+        """The incidents, most failed handshakes first; the one of all others is last.
+
+        Args:
+            forget: give the memory of each count back as soon as its incident is made; the last call.
+        """
+        if len(self._tallies) > self._most:
+            self._put_together()
+        same: dict[object, Any] = {}
+        rest = [] if self._others is None else [self._rest(self._others, same)]
+        done = []
+        for key in list(self._tallies):
+            done.append(self._incident(key, self._tallies[key], same))
+            if forget:
+                del self._tallies[key]
         done.sort(
             key=lambda i: (
                 -i.failed_handshakes, i.org or "", i.env or "", i.proxy or "", i.alert, i.side,
                 tuple(value or "" for _, value in i.by),
             )
         )  # fmt: skip
-        return done
+        return done + rest
 
-    def _incident(self, key: _Key, tally: _Tally) -> Incident:
-        lists = {name: values.most(SHOWN) for name, values in tally.values.items()}
-        numbers = {name: values.number() for name, values in tally.values.items()}
+    def _put_together(self) -> None:
+        """Keep the largest; of equal ones those of smallest hash, whatever order they came in."""
+        sizes = {key: tally.count for key, tally in self._tallies.items()}
+        least = heapq.nlargest(self._most, sizes.values())[-1]
+        hashes = {key: self._tallies[key].hash_of(key) for key, size in sizes.items() if size <= least}
+        room = self._most - (len(sizes) - len(hashes))
+        equal = sorted((key for key in hashes if sizes[key] == least), key=hashes.__getitem__)
+        kept = set(equal[:room])
+        others = self._others = self._others or IncidentCount()
+        for key, hash_ in hashes.items():
+            if key not in kept:
+                others.merge(self._tallies.pop(key))
+                self._together.add(hash_)
+
+    def _rest(self, others: IncidentCount, same: dict[object, Any]) -> Incident:
+        """The row of the incidents that are counted together."""
+        every = Distinct(MOST_TOGETHER)
+        every.merge(self._together)
+        for listed, tally in self._tallies.items():
+            every.add(tally.hash_of(listed))
+        total, exact = every.number()
+        number = Number(max(0, total - len(self._tallies)), exact)
+        key = _Key(None, None, f"{OTHERS} ({number} incidents)", OTHERS, "", (None,) * len(self._by))
+        return replace(
+            self._incident(key, others, same),
+            family=OTHERS,
+            hint=f"{number} incidents with few failures each are counted together: there are more than"
+            f" {self._most:,} (--max-incidents)",
+            together=number.total,
+        )
+
+    def _incident(self, key: _Key, tally: IncidentCount, same: dict[object, Any]) -> Incident:
+        """One incident.
+
+        Args:
+            same: equal values of many incidents are one object, by these.
+        """
+        families_of, values_of = tally.counts()
+        lists = {name: one(same, values.most(SHOWN)) for name, values in values_of.items()}
+        numbers = {name: values.number() for name, values in values_of.items()}
         keystores, targets = lists["keystores"], lists["targets"]
-        families = min(tally.families, key=lambda families: (-tally.families[families], families))
+        families = min(families_of, key=lambda families: (-families_of[families], families))
         messages = tally.ids.number()
-        approximate = () if messages.exact else ("messages",)
+        approximate: tuple[str, ...] = () if messages.exact else ("messages",)
+        if not tally.is_whole:
+            approximate = ("failed_handshakes", "messages")
         configured = [name for name in keystores if name != "null"]
         hint = hint_for(
             key.alert, families[0], configured[0] if configured else next(iter(keystores), None),
             targets[0] if targets else None, families=families, side=key.side,
         )  # fmt: skip
         if configured and "null" in keystores:
-            absent = tally.values["keystores"].counts["null"]
+            absent = values_of["keystores"].counts["null"]
             hint = f"{NO_KEYSTORE} in {absent:,} of them; elsewhere {hint}"
         return Incident(
             key.org,
@@ -267,9 +238,9 @@ class Incidents:
             lists["revisions"],
             lists["hosts"],
             tuple(name.decode("utf-8", "surrogateescape") for name in tally.earliest()),
-            hint,
+            one(same, hint),
             tuple(
-                (EPOCH + timedelta(hours=hour), tally.hours[hour])
+                (one(same, EPOCH + timedelta(hours=hour)), tally.hours[hour])
                 for hour in heapq.nsmallest(MAX_HOURS, tally.hours)
             ),
             tuple((name, number.total) for name, number in numbers.items() if number.total > SHOWN),
@@ -277,5 +248,11 @@ class Incidents:
         )
 
 
+def one(same: dict[object, Any], value: T) -> T:
+    """The first value that was equal to this one."""
+    found: T = same.setdefault(value, value)
+    return found
+
+
 def _time(moment: int) -> datetime | None:
-    return None if moment in {_LATEST, _EARLIEST} else EPOCH + moment * MICROSECOND
+    return None if moment in {LATEST, EARLIEST} else EPOCH + moment * MICROSECOND

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from logscan._failures.log_lines import Line, described
-from logscan.values import Channel, FailedHandshake, Place, SslInfo
+from logscan._failures.names import LONGEST_NAME, LONGEST_TEXT, cut
+from logscan.values import Channel, FailedHandshake, Place, SslInfo, ThrownException
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
@@ -120,7 +121,8 @@ class Template:
     """All that a report can count it by, beside what its members say; but for the reason."""
 
     def failure(self, members: list[Member], host: str, *, brief: bool = False) -> FailedHandshake:
-        """The failed handshake of some members; a brief one says nothing of its connection but the target."""
+        """The failed handshake of some members; a brief one has only what a report counts it by: nothing of
+        its connection but the target, and no exception."""
         first = members[self.first]
         context = first.context
         channel = None
@@ -128,14 +130,16 @@ class Template:
             member = members[self.channel]
             channel = _to(member.target) if brief else member.described
         info = None if self.ssl_info is None else members[self.ssl_info]
+        ssl_info = None if info is None else info.ssl_info or info.reading.line.ssl_info
+        thrown = None if self.exception is None else members[self.exception].reading.line.exception
         return FailedHandshake(
             first.time, first.zone, context.org, context.env, context.proxy, context.revision,
             _text(first.message_id), _text(first.thread), self.alert, self.families, self.side,
-            self.refused_by, self.reason,
-            channel,
-            None if info is None else info.ssl_info or info.reading.line.ssl_info,
-            None if self.exception is None else members[self.exception].reading.line.exception,
-            host, first.place,
+            self.refused_by, cut(self.reason, LONGEST_TEXT),
+            None if channel is None else _cut_ends(channel),
+            None if ssl_info is None else SslInfo(*map(cut, ssl_info)),
+            None if thrown is None or brief else _cut_texts(thrown),
+            cut(host), first.place,
         )  # fmt: skip
 
 
@@ -148,5 +152,23 @@ def _to(target: str | None) -> Channel | None:
     return Channel("", 0, ends[0], ends[1], None, None, None, None, None, None, None, None)
 
 
+def _cut_ends(channel: Channel) -> Channel:
+    remote, local = channel.remote_host, channel.local_host
+    if len(remote or "") <= LONGEST_NAME and len(local or "") <= LONGEST_NAME:
+        return channel
+    return channel._replace(
+        remote_host=None if remote is None else cut(remote), local_host=None if local is None else cut(local)
+    )
+
+
+def _cut_texts(thrown: ThrownException) -> ThrownException:
+    return ThrownException(
+        cut(thrown.type),
+        cut(thrown.message, LONGEST_TEXT),
+        tuple(cut(cause, LONGEST_TEXT) for cause in thrown.causes),
+        tuple(cut(frame, LONGEST_TEXT) for frame in thrown.frames),
+    )
+
+
 def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "surrogateescape")
+    return None if data is None else cut(data.decode("utf-8", "surrogateescape"))

@@ -10,9 +10,12 @@ from logscan._entries.layouts import KEYS, Layout
 from logscan._entries.learned import Learner
 from logscan._entries.parse import CONTEXT, parse, similar_to
 from logscan._failures.members import EPOCH, MICROSECOND, Context, Member
+from logscan._failures.names import LONGEST_NAME, cut
 from logscan._failures.readings import Readings, Recent, Said
 from logscan.values import Counters, Entry, Span
 
+LONGEST_CONTEXT = 4 * LONGEST_NAME
+"""Bytes of the context of a header that is remembered."""
 _NOTHING = re.compile(rb"(?!)")
 _new = tuple.__new__
 
@@ -60,8 +63,9 @@ class MemberReader:
         return _new(
             Member,
             (
-                moment, at, None if zone is None else zone.decode(), self._contexts[context], name or None,
-                thread, *said, *place,
+                moment, at, None if zone is None else zone.decode(),
+                self._contexts[context] if len(context) <= LONGEST_CONTEXT else self._context(context),
+                name or None, thread, *said, *place,
             ),
         )  # fmt: skip
 
@@ -123,7 +127,7 @@ class MemberReader:
 
     def _same(self, values: tuple[str | None, ...]) -> Context:
         """Equal contexts are one object."""
-        return self._values[values]
+        return self._values[tuple(None if value is None else cut(value) for value in values)]
 
 
 def _moment(second: bytes) -> int:

@@ -1,7 +1,7 @@
 """Counting: what a report counts of failed handshakes, by what they have in common.
 
 In a storm the same failure happens thousands of times. So failures that agree in their meaning, place,
-backend and keystore are counted in one :class:`~logscan._failures.incidents.Seen`; only the first of them
+backend and keystore are counted in one :class:`~logscan._failures.seen.Seen`; only the first of them
 becomes a :class:`~logscan.values.FailedHandshake`, by which all are selected and put under their incident.
 """
 
@@ -13,16 +13,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from logscan._failures.distinct import Distinct, hash_of
+from logscan._failures.catalog import known_names
+from logscan._failures.distinct import Distinct, Values, hash_of
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
-from logscan._failures.incidents import Incidents, Seen
+from logscan._failures.incidents import MOST_INCIDENTS, Incidents
 from logscan._failures.members import EPOCH, MICROSECOND, Member, Template
+from logscan._failures.names import LONGEST_TEXT, cut
+from logscan._failures.seen import Seen
 from logscan._failures.selection import Selection
 from logscan.times import in_zone
 from logscan.values import Counters, FailedHandshake
 
 MOST_CELLS = 20_000
 """Kinds of failures that are counted apart before they are put under their incidents."""
+MOST_ALERTS = 100
+"""Names of alerts outside the selection that the catalogue does not know, and that are counted each."""
+OTHER_ALERTS = "other"
+"""Stands for all others."""
+_KNOWN = frozenset(known_names())
 MOST_MESSAGES = 65_536
 """Messages of a run that are counted exactly."""
 _HOUR = 3_600_000_000
@@ -40,8 +48,41 @@ class CountRequest:
     each: bool = False
     """Also keep every selected failed handshake."""
     rule: Rule = DEFAULT_RULE
+    max_incidents: int = MOST_INCIDENTS
+    """Incidents that are listed; of more the smallest are counted together."""
     all_failures: bool = False
     """Count nothing, but keep every failed handshake, selected or not."""
+
+
+class Alerts:
+    """Failures by alert. Names that the catalogue does not know come from the log: of too many, those of
+    smallest hash are kept, counted exactly, and the rest is one number."""
+
+    def __init__(self) -> None:
+        self._known: Counter[str] = Counter()
+        self._unknown = Values(MOST_ALERTS)
+        self._all_unknown = 0
+
+    def add(self, alert: str, number: int) -> None:
+        """Count failures."""
+        if alert in _KNOWN:
+            self._known[alert] += number
+        else:
+            self._unknown.add(alert, number)
+            self._all_unknown += number
+
+    def merge(self, other: Alerts) -> None:
+        """Add what another has counted."""
+        self._known.update(other._known)
+        self._unknown.merge(other._unknown)
+        self._all_unknown += other._all_unknown
+
+    def counter(self) -> Counter[str]:
+        """The counts by name; ``other`` is what has none."""
+        self._unknown.number()
+        unknown = Counter(self._unknown.counts)
+        rest = self._all_unknown - unknown.total()
+        return self._known + unknown + Counter({OTHER_ALERTS: rest})
 
 
 @dataclass
@@ -50,7 +91,7 @@ class Counted:
 
     incidents: Incidents
     failures: list[FailedHandshake] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    others: Alerts = field(default_factory=Alerts)
     elsewhere: int = 0
     counters: Counters = field(default_factory=Counters)
     ids: Distinct = field(default_factory=lambda: Distinct(MOST_MESSAGES))
@@ -67,7 +108,7 @@ class Counted:
         """Add what another part has counted."""
         self.incidents.merge(other.incidents)
         self.failures += other.failures
-        self.others.update(other.others)
+        self.others.merge(other.others)
         self.elsewhere += other.elsewhere
         self.counters.add(other.counters)
         self.ids.merge(other.ids)
@@ -100,7 +141,7 @@ class Tally:
     """
 
     def __init__(self, request: CountRequest) -> None:
-        self.counted = Counted(Incidents(request.by))
+        self.counted = Counted(Incidents(request.by, request.max_incidents))
         self._request = request
         self._selection = request.selection
         times = request.selection.times
@@ -132,7 +173,7 @@ class Tally:
             host = self._hosts.get(first.path) or self._host(first.path)
             key = (
                 first.context, template.meaning, first.zone, host,
-                template.reason if self._by_reason else None,
+                cut(template.reason, LONGEST_TEXT) if self._by_reason else None,
                 None if channel is None else members[channel].target,
                 None if info is None else members[info].ssl_info,
                 moment // self._period if self._period and moment is not None else None,
@@ -182,7 +223,7 @@ class Tally:
             if verdict == _SELECTED:
                 self.counted.incidents.take(failure, seen)
             elif verdict == _OTHER:
-                self.counted.others[failure.alert] += seen.count
+                self.counted.others.add(failure.alert, seen.count)
             else:
                 self.counted.elsewhere += seen.count
         self._cells.clear()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from logscan._failures.frames import failures_to_frame, to_frame
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
-from logscan._failures.incidents import Incidents
+from logscan._failures.incidents import MOST_INCIDENTS, OTHERS, Incidents
 from logscan._failures.selection import HostNames, Selection
 from logscan._failures.tally import CountRequest
 from logscan._jobs._counting import count, failures_of
@@ -38,6 +38,7 @@ def report(
     *,
     by: Names = (),
     each: bool = False,
+    max_incidents: int = MOST_INCIDENTS,
     now: datetime | None = None,
     **choosing: Unpack[Choosing],
 ) -> Report:
@@ -47,6 +48,7 @@ def report(
         paths: logs, or stores of ``logscan ingest``.
         by: further columns of incidents: ``target``, ``alias``, ``keystore``, ``host``, ``hour`` …
         each: also keep every selected failed handshake (memory then grows with their number).
+        max_incidents: incidents that are listed; the smallest of more are counted together, in the last one.
         now: wall time of the log's zone, to notice a future clock; the machine's when ``None``.
         **choosing: the selection and limits: :class:`logscan.Choosing`.
 
@@ -58,14 +60,17 @@ def report(
     check_names(choosing, Choosing)
     return report_selected(
         paths_of(paths), selection_of(choosing),
-        by=several(by), each=each, now=now, limits=limits_of(choosing), rule=rule_of(choosing),
-        host_of=hosts_of(choosing), progress=choosing.get("progress"), cluster=choosing.get("cluster"),
+        by=several(by), each=each, max_incidents=max_incidents, now=now, limits=limits_of(choosing),
+        rule=rule_of(choosing), host_of=hosts_of(choosing), progress=choosing.get("progress"),
+        cluster=choosing.get("cluster"),
     )  # fmt: skip
 
 
-def incidents(paths: Paths, *, by: Names = (), **choosing: Unpack[Choosing]) -> Results[Incident]:
+def incidents(
+    paths: Paths, *, by: Names = (), max_incidents: int = MOST_INCIDENTS, **choosing: Unpack[Choosing]
+) -> Results[Incident]:
     """The incidents of some logs, most failed handshakes first: see :func:`report`."""
-    done = report(paths, by=by, **choosing)
+    done = report(paths, by=by, max_incidents=max_incidents, **choosing)
     return Results(iter(done.incidents), done.counters)
 
 
@@ -99,7 +104,9 @@ def read_failures(paths: Paths, **choosing: Unpack[Choosing]) -> pd.DataFrame:
     return with_counters(failures_to_frame(done.failures), done.counters)
 
 
-def read_incidents(paths: Paths, *, by: Names = (), **choosing: Unpack[Choosing]) -> pd.DataFrame:
+def read_incidents(
+    paths: Paths, *, by: Names = (), max_incidents: int = MOST_INCIDENTS, **choosing: Unpack[Choosing]
+) -> pd.DataFrame:
     """Incidents as a frame: one row for each org, environment, proxy, alert and side (and ``by``).
 
     Columns and dtypes: docs/fields.md; ``attrs`` as in :func:`read_failures`.
@@ -108,7 +115,7 @@ def read_incidents(paths: Paths, *, by: Names = (), **choosing: Unpack[Choosing]
         NoLogsError: no path gave anything to read.
         UsageError: see :func:`report`.
     """
-    done = report(paths, by=by, **choosing)
+    done = report(paths, by=by, max_incidents=max_incidents, **choosing)
     return with_counters(to_frame(done.incidents, several(by)), done.counters)
 
 
@@ -121,6 +128,7 @@ def report_selected(
     rule: Rule = DEFAULT_RULE,
     host_of: Callable[[str], str] | None = None,
     each: bool = False,
+    max_incidents: int = MOST_INCIDENTS,
     progress: Progress | None = None,
     count_lines: bool = False,
     now: datetime | None = None,
@@ -133,7 +141,7 @@ def report_selected(
         count_lines: also count the lines that were read.
     """
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
-    request = CountRequest(selection, tuple(by), horizon, host_of or HostNames(), each, rule)
+    request = CountRequest(selection, tuple(by), horizon, host_of or HostNames(), each, rule, max_incidents)
     Incidents(by)  # an unknown column is named before anything is read
     if cluster is not None:
         from logscan._distribute.dask_executor import check_paths
@@ -145,9 +153,11 @@ def report_selected(
         inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster
     )
     counted.failures.sort(key=_by_time)
-    return Report(
-        counted.incidents.emit(), counted.failures, counted.others, counted.elsewhere, counted.counters
+    incidents = counted.incidents.emit(forget=True)
+    counted.counters.incidents_together = (
+        incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0
     )
+    return Report(incidents, counted.failures, counted.others.counter(), counted.elsewhere, counted.counters)
 
 
 def _by_time(failure: FailedHandshake) -> tuple[datetime, str, int]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from logscan._failures.catalog import known_names
 from logscan.atomic import output_file
 from logscan.errors import UsageError
+from logscan.shown import safe
 from logscan.values import Counters, FailedHandshake
 
 SERIES = 2_000
-"""Combinations of labels. Failures of further combinations are counted under ``other``."""
+"""Combinations of labels. Failures of further combinations are counted as ``other``, by the alerts that
+the catalogue knows."""
+OTHER = "other"
 
 _GAUGES = {
     "lag_bytes": "Bytes that were written and are not read yet",
@@ -66,15 +70,20 @@ class Metrics:
             registry=self.registry,
         )
         self._series: set[tuple[str, ...]] = set()
+        self._known = frozenset(known_names())
+        self.left_out = 0
+        """Failures that have no series of their own."""
         self.registry.register(self)
 
     def feed(self, failure: FailedHandshake) -> None:
         """Count a failure."""
-        labels = tuple(part or "" for part in (failure.org, failure.env, failure.proxy))
-        labels = (*labels, failure.alert, failure.side)
-        if labels not in self._series:
-            if len(self._series) >= SERIES:
-                labels = ("other", "other", "other", failure.alert, failure.side)
+        parts = (failure.org, failure.env, failure.proxy, failure.alert, failure.side)
+        labels = tuple(safe(part or "") for part in parts)
+        if labels not in self._series and len(self._series) >= SERIES:
+            alert = failure.alert if failure.alert in self._known else OTHER
+            labels = (OTHER, OTHER, OTHER, alert, failure.side)
+            self.left_out += 1
+        else:
             self._series.add(labels)
         self._failures.labels(*labels).inc()
 
@@ -86,6 +95,9 @@ class Metrics:
             yield gauge(f"logscan_{name}", text, value=values[name])
         for name, text in _COUNTS.items():
             yield counter(f"logscan_{name}", text, value=getattr(self._counters, name))
+        yield counter(
+            "logscan_failures_without_series", "Failures that are counted as other", value=self.left_out
+        )
         for name, value in self.extra.items():
             yield counter(f"logscan_{name}", name.replace("_", " ").capitalize(), value=value())
 

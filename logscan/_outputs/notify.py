@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from logscan._failures.names import cut
+from logscan._render.safe import chat, to_paste
 from logscan.errors import UsageError
 from logscan.values import FailedHandshake
 
 GROUPS = 1_000
-"""Groups of failures. Failures of further groups are dropped and counted."""
+"""Groups of failures. Failures of further groups are counted together, as one group more."""
+LONGEST = 80
+"""Characters of a name in a notice."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 """Seconds before a target that failed is tried again: at first, and at most."""
 SETTLE = 1.0
@@ -25,6 +29,9 @@ SETTLE = 1.0
 
 Group = tuple[str | None, str | None, str | None, str, str]
 """Organization, environment, proxy, alert and side."""
+
+
+_FURTHER: Group = (None, None, "others", "other groups", "southbound")
 
 
 @dataclass
@@ -65,6 +72,7 @@ class Notifier:
                 "--notify needs the package apprise", "install logscan with it: pip install 'logscan[live]'"
             ) from error
         self._type: Any = apprise.NotifyType
+        self._format: Any = apprise.NotifyFormat.TEXT
         self._target: Any = apprise.Apprise.instantiate(url)
         # The address may contain a password, so messages show its scheme only.
         self._name = f"--notify {url.partition(':')[0]}://…"
@@ -97,9 +105,9 @@ class Notifier:
             state = self._states.get(group)
             if state is None:
                 if len(self._states) >= GROUPS:
-                    self.dropped += 1
-                    return
-                state = self._states[group] = _State(began=now, first=failure.time)
+                    group = _FURTHER
+                state = self._states.get(group) or _State(began=now, first=failure.time)
+                self._states[group] = state
             state.pending += 1
             state.seen_at = now
             state.last = failure.time
@@ -157,7 +165,9 @@ class Notifier:
         """Send a notice; ``False`` when that failed. The target is then tried again later."""
         problem = f"{self._name}: the target does not accept the notice"
         try:
-            sent = bool(self._target.notify(title=title, body=body, notify_type=notice_type))
+            sent = bool(
+                self._target.notify(title=title, body=body, notify_type=notice_type, body_format=self._format)
+            )
         except Exception as error:  # noqa: BLE001 - whatever a target's library raises, reading goes on
             sent, problem = False, f"{self._name}: {error}"
         if sent:
@@ -171,30 +181,43 @@ class Notifier:
         return False
 
 
+def _shown(name: str | None) -> str:
+    """A name from the log, which others may have chosen."""
+    return chat(cut(name, LONGEST)) if name else "?"
+
+
 def _where(group: Group) -> str:
     org, env, proxy, _, side = group
-    place = "/".join(part or "?" for part in (org, env, proxy))
+    place = "/".join(_shown(part) for part in (org, env, proxy))
     return place if side == "southbound" else f"{place} ({side})"
 
 
 def _failing(group: Group, state: _State, count: int) -> tuple[str, str]:
     """Title and body of a notice that a group fails."""
     more = f" ({state.notified + count:,} since it began)" if state.notified else ""
-    title = f"{group[3]}: {_where(group)}"
+    title = f"{_shown(group[3])}: {_where(group)}"
     lines = [f"{count:,} failed handshake{'s' if count != 1 else ''}{more}."]
     if state.target:
-        lines.append(f"Backend: {state.target}")
+        lines.append(f"Backend: {_shown(state.target)}")
     if state.first:
         lines.append(f"First {state.first}, last {state.last} (log time)")
     if state.sample:
-        lines.append(f"See: logscan search {state.sample}")
+        lines.append(_see(state.sample))
     return title, "\n".join(lines)
+
+
+def _see(message_id: str) -> str:
+    """How to find the failure: a command to paste, if the id is one that cannot do harm."""
+    command = to_paste("logscan", "search", message_id)
+    if command is not None and _shown(message_id) == message_id:
+        return f"See: {command}"
+    return f"See message {_shown(message_id)}"
 
 
 def _recovery(group: Group, state: _State, seconds: float) -> tuple[str, str]:
     """Title and body of a notice that a group has recovered."""
     return (
-        f"recovered: {group[3]}: {_where(group)}",
+        f"recovered: {_shown(group[3])}: {_where(group)}",
         f"No failed handshake for {seconds / 60:.0f} minutes, after {state.notified:,} in all."
         f" Last {state.last} (log time).",
     )

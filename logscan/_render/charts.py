@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import NamedTuple
 
-from logscan._render.text import safe
+from logscan.shown import safe
 
 SERIES = 6
 """Series with a colour of their own; all others are one series."""

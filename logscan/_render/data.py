@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from itertools import islice
+from typing import IO, Any
 
 from logscan._failures.frames import (
     COLUMNS,
     FAILURE_COLUMNS,
+    LISTS,
     as_dict,
     failure_dict,
     failures_to_frame,
     to_frame,
 )
-from logscan._render.text import safe, safe_lines
+from logscan._render.safe import csv_cell, markdown, safe_json
 from logscan.errors import OutputError
-from logscan.values import Counters, Entry, Report, Span, name_text
+from logscan.values import Counters, Entry, Incident, Report, Span
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection)."""
+ROWS = 1_000
+"""Rows that are made into columns at once; a row group has up to ten times as many."""
+AT_ONCE = 200
+"""Rows that are made into indented JSON at once."""
 UNCOUNTED = ("problems", "planned_bytes")
 """Fields of the counters that are not results."""
 
 
-def rows_of(report: Report, each: bool) -> list[dict[str, object]]:
+def rows_of(report: Report, each: bool) -> Iterator[dict[str, object]]:
     """The rows of a report: failed handshakes, or incidents."""
-    if each:
-        return [failure_dict(failure) for failure in report.failures]
-    return [as_dict(incident) for incident in report.incidents]
+    return map(failure_dict, report.failures) if each else map(as_dict, report.incidents)
 
 
 def columns_of(by: Sequence[str], each: bool) -> list[str]:
@@ -44,16 +45,11 @@ def columns_of(by: Sequence[str], each: bool) -> list[str]:
     return [*COLUMNS[:at], *extra, *COLUMNS[at:]]
 
 
-def to_json(report: Report, each: bool) -> str:
-    """One object: rows, failures outside the selection, counters and problems."""
+def to_json(report: Report, each: bool) -> Iterator[str]:
+    """One object, piece by piece: rows, failures outside the selection, counters and problems."""
     name = "failures" if each else "incidents"
-    rows = rows_of(report, each)
-    if not each:
-        for row, incident in zip(rows, report.incidents, strict=True):
-            row["different"] = dict(incident.different)
-            row["approximate"] = list(incident.approximate)
-    whole = {
-        name: rows,
+    rows = rows_of(report, each) if each else map(_whole, report.incidents)
+    rest = {
         "outside_selection": {
             "alerts": dict(sorted(report.other_alerts.items())),
             "elsewhere": report.elsewhere,
@@ -61,54 +57,91 @@ def to_json(report: Report, each: bool) -> str:
         "counters": counters_dict(report.counters),
         "problems": [str(problem) for problem in report.counters.problems],
     }
-    return escaped(json.dumps(whole, indent=2, default=_plain, ensure_ascii=False)) + "\n"
+    yield f'{{\n  "{name}": ['
+    begin = ""
+    while some := list(islice(rows, AT_ONCE)):
+        yield begin + _indented(some)[1:-2].replace("\n", "\n  ")
+        begin = ","
+    yield ("\n  ]" if begin else "]") + "," + _indented(rest)[1:] + "\n"
 
 
-def to_json_lines(rows: Iterable[Mapping[str, object]]) -> str:
+def _whole(incident: Incident) -> dict[str, object]:
+    """An incident with what JSON alone says of it."""
+    return {
+        **as_dict(incident),
+        "different": dict(incident.different),
+        "approximate": list(incident.approximate),
+    }
+
+
+def _indented(value: object) -> str:
+    return safe_json(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def to_json_lines(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
     """One object per line."""
-    return "".join(json_line(row) + "\n" for row in rows)
+    return (json_line(row) + "\n" for row in rows)
 
 
 def json_line(row: Mapping[str, object]) -> str:
     """One object on one line. Characters that can mislead a terminal are escaped, as JSON allows."""
-    return escaped(_ENCODED(row))
+    return safe_json(_ENCODED(row))
 
 
-def escaped(text: str) -> str:
-    """JSON in which characters that can mislead a terminal are escaped, and bytes of names are shown."""
-    return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPES)
+class _Pieces:
+    """A file that gives back what is written."""
+
+    def write(self, text: str) -> str:
+        return text
 
 
-def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
+def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Iterator[str]:
     """CSV (RFC 4180) with a header. Lists are joined by ``; ``, formulas become text."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(columns)
+    pieces: Any = _Pieces()
+    writer: Any = csv.writer(pieces, lineterminator="\r\n")
+    yield writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
-    return file.getvalue()
+        yield writer.writerow([_cell(row[name]) for name in columns])
 
 
-def to_markdown(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
+def to_markdown(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Iterator[str]:
     """A Markdown table, to paste into a ticket."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(_markdown(row[name]) for name in columns) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    yield "| " + " | ".join(columns) + " |\n"
+    yield "|" + " --- |" * len(columns) + "\n"
+    for row in rows:
+        yield "| " + " | ".join(markdown(_text(row[name])) or " " for name in columns) + " |\n"
 
 
-def to_parquet(report: Report, by: Sequence[str], each: bool) -> bytes:
-    """Parquet through pandas.
+def to_parquet(report: Report, by: Sequence[str], each: bool, file: IO[bytes]) -> None:
+    """Parquet through pandas, some rows at a time.
 
     Raises:
         OutputError: no Parquet engine is installed.
     """
-    frame = failures_to_frame(report.failures) if each else to_frame(report.incidents, by)
-    file = io.BytesIO()
     try:
-        frame.to_parquet(file, index=False)
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError as error:
         raise OutputError("no Parquet engine is installed", "pip install pyarrow") from error
-    return file.getvalue()
+    rows: Sequence[Any] = report.failures if each else report.incidents
+    schema = writer = None
+    waiting: list[Any] = []
+    for start in range(0, len(rows) or 1, ROWS):
+        some = rows[start : start + ROWS]
+        frame = failures_to_frame(some) if each else to_frame(some, by)
+        if writer is None:
+            schema = pa.Schema.from_pandas(frame, preserve_index=False)
+            for name in LISTS:  # what a list holds is not known from an empty one
+                if name in schema.names:
+                    schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.string())))
+            writer = pq.ParquetWriter(file, schema)
+        waiting.append(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+        if len(waiting) == 10:
+            writer.write_table(pa.concat_tables(waiting))
+            waiting.clear()
+    if writer is not None and schema is not None:
+        writer.write_table(pa.concat_tables(waiting or [schema.empty_table()]))
+        writer.close()
 
 
 def counters_dict(counters: Counters) -> dict[str, int]:
@@ -153,22 +186,7 @@ def _text(value: object) -> str:
 def _cell(value: object) -> str | int:
     if isinstance(value, int):
         return value
-    text = safe_lines(_text(value))
-    return "'" + text if text.startswith(FORMULA) else text
+    return csv_cell(_text(value))
 
 
-def _markdown(value: object) -> str:
-    text = safe(_text(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for mark in "\\`*_[]|":
-        text = text.replace(mark, "\\" + mark)
-    return text or " "
-
-
-_ESCAPES = {
-    code: f"\\u{code:04x}"
-    for code in (
-        *range(0x7F, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F),
-        *range(0x2060, 0x206A), 0xFEFF, *range(0xD800, 0xE000),
-    )
-} | {code: "\\" + name_text(chr(code)) for code in range(0xDC80, 0xDD00)}  # fmt: skip
 _ENCODED = json.JSONEncoder(default=_plain, ensure_ascii=False).encode

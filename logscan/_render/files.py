@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any
 
+from logscan._render.safe import FORMULA
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -114,7 +116,26 @@ def _csv(file: IO[bytes]) -> _Plain:
 
     from logscan._entries.arrow import plain_schema
 
-    return _Plain(pyarrow.csv.CSVWriter(file, plain_schema()), plain_schema())
+    return _Csv(pyarrow.csv.CSVWriter(file, plain_schema()), plain_schema())
+
+
+class _Csv(_Plain):
+    """Cells that a spreadsheet would take for a formula begin with an apostrophe, as in a report."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        plain = batch.cast(self._schema)
+        for number, column in enumerate(plain.columns):
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                formulas = pc.match_substring_regex(column, FORMULA)
+                if pc.any(formulas).as_py():
+                    quoted = pc.binary_join_element_wise("'", column, "")
+                    plain = plain.set_column(
+                        number, self._schema[number], pc.if_else(formulas, quoted, column)
+                    )
+        self._writer.write_batch(plain)
 
 
 class _JsonLines:

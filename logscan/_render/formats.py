@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from logscan.values import Report
 
@@ -33,6 +33,8 @@ class Shape:
     """Failed handshakes instead of incidents."""
     details: int = 10
     """Incidents described in detail by the table."""
+    rows: int | None = None
+    """Incidents in the table; ``None``: all."""
     colour: bool = False
     terminal: bool = False
     """The table is laid out for this terminal."""
@@ -46,9 +48,23 @@ def render(
     changes: Comparison | None = None,
     entries: Mapping[str, list[str]] | None = None,
 ) -> bytes:
-    """A report in one format.
+    """A report in one format: see :func:`write`."""
+    file = io.BytesIO()
+    write(file, report, shape, changes, entries)
+    return file.getvalue()
+
+
+def write(
+    file: IO[bytes],
+    report: Report,
+    shape: Shape,
+    changes: Comparison | None = None,
+    entries: Mapping[str, list[str]] | None = None,
+) -> None:
+    """Write a report in one format, row by row where the format allows it.
 
     Args:
+        file: takes the bytes.
         report: the report.
         shape: format and columns.
         changes: the comparison with an earlier run, for the page.
@@ -61,16 +77,21 @@ def render(
 
     name, each = shape.format, shape.each
     if name == "parquet":
-        return data.to_parquet(report, shape.by, each)
-    if name == "xlsx":
+        data.to_parquet(report, shape.by, each, file)
+    elif name == "xlsx":
         from logscan._render.workbook import to_xlsx
 
         title = "failures" if each else "incidents"
-        return to_xlsx(data.rows_of(report, each), data.columns_of(shape.by, each), title)
-    return _text(report, shape, changes, entries or {}).encode("utf-8", "backslashreplace")
+        to_xlsx(data.rows_of(report, each), data.columns_of(shape.by, each), title, file)
+    else:
+        for text in _texts(report, shape, changes, entries or {}):
+            file.write(text.encode("utf-8", "backslashreplace"))
 
 
-def _text(report: Report, shape: Shape, changes: Comparison | None, entries: Mapping[str, list[str]]) -> str:
+def _texts(
+    report: Report, shape: Shape, changes: Comparison | None, entries: Mapping[str, list[str]]
+) -> Iterable[str]:
+    """The text, in pieces."""
     from logscan._render import data
 
     name, each = shape.format, shape.each
@@ -79,14 +100,14 @@ def _text(report: Report, shape: Shape, changes: Comparison | None, entries: Map
     if name == "html":
         from logscan._render.page import to_html
 
-        return to_html(report, shape.what, entries, changes)
+        return (to_html(report, shape.what, entries, changes),)
     if name == "json":
         return data.to_json(report, each)
     if name in EACH:
         from logscan._render import siem
 
         to_events = siem.to_ecs if name == "ecs" else siem.to_otel
-        return "".join(to_events(report.failures, shape.zone))
+        return to_events(report.failures, shape.zone)
     rows, columns = data.rows_of(report, each), data.columns_of(shape.by, each)
     if name == "csv":
         return data.to_csv(rows, columns)
@@ -95,10 +116,11 @@ def _text(report: Report, shape: Shape, changes: Comparison | None, entries: Map
     return data.to_json_lines(rows)
 
 
-def _table(report: Report, shape: Shape) -> str:
+def _table(report: Report, shape: Shape) -> Iterator[str]:
     from logscan._render.table import PlainPage, TerminalPage, write_report
 
     text = io.StringIO()
     page = TerminalPage(text, shape.colour) if shape.terminal else PlainPage(text, shape.colour)
     write_report(report, page, shape)
-    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    text.seek(0)
+    return (f"{line.rstrip()}\n" for line in text)

@@ -14,6 +14,7 @@ from typing import Any
 
 from logscan import __version__
 from logscan._failures.frames import failure_id
+from logscan._render.safe import safe_json
 from logscan.times import in_utc
 from logscan.values import FailedHandshake, name_text
 
@@ -105,10 +106,15 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _line(event: dict[str, Any]) -> str:
+    """One object on one line, in ASCII. Python leaves DEL as it is."""
+    return safe_json(json.dumps(event)) + "\n"
+
+
 def to_ecs(failures: Iterable[FailedHandshake], zone: tzinfo | None) -> Iterator[str]:
     """JSON lines in the Elastic Common Schema."""
     for failure in failures:
-        yield json.dumps(ecs_event(failure, zone)) + "\n"
+        yield _line(ecs_event(failure, zone))
 
 
 def _value(value: object) -> dict[str, Any]:
@@ -172,4 +178,4 @@ def otel_record(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]
 def to_otel(failures: Iterable[FailedHandshake], zone: tzinfo | None) -> Iterator[str]:
     """JSON lines, each of them a request of OTLP."""
     for failure in failures:
-        yield json.dumps(otel_record(failure, zone)) + "\n"
+        yield _line(otel_record(failure, zone))

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from logscan._render.text import counted, safe, show_bytes, show_mapping, show_time, warnings
+from logscan._render.text import counted, show_bytes, show_mapping, show_time, warnings
+from logscan.shown import safe
 from logscan.values import FailedHandshake, Incident, Report
 
 if TYPE_CHECKING:
     from logscan._failures.history import Comparison
     from logscan._render.formats import Shape
+
+
+WIDEST = 60
+"""Characters to which the cells of a column are padded."""
 
 
 class Page(Protocol):
@@ -46,7 +51,8 @@ class PlainPage:
 
     def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
         """See :class:`Page`."""
-        widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+        # A longer cell moves the rest of its own row only: one long name does not widen every row.
+        widths = [min(WIDEST, max(map(len, column))) for column in zip(headers, *rows, strict=True)]
         aligned = [str.rjust if name in numbers else str.ljust for name in headers]
 
         def laid_out(cells: Sequence[str]) -> str:
@@ -108,7 +114,10 @@ def write_report(report: Report, page: Page, shape: Shape) -> None:
             page.line(failure_line(failure))
         page.line()
     elif report.incidents:
-        _incidents(page, report.incidents, shape.by)
+        shown = report.incidents[: shape.rows]
+        _incidents(page, shown, shape.by)
+        if len(shown) < len(report.incidents):
+            page.line(f"{len(report.incidents) - len(shown):,} more incidents are not listed.")
         for number, incident in enumerate(report.incidents[: shape.details], 1):
             _details(page, number, incident)
         if 0 < shape.details < len(report.incidents):
@@ -128,7 +137,8 @@ def headline(report: Report, what: str) -> str:
     handshakes = sum(incident.failed_handshakes for incident in incidents)
     times = [t for i in incidents for t in (i.first_time, i.last_time) if t is not None]
     span = f", {show_time(min(times))} to {show_time(max(times))}" if times else ""
-    amount = f"{counted(handshakes, 'failed handshake')} in {counted(len(incidents), 'incident')}"
+    number = sum(incident.together for incident in incidents)
+    amount = f"{counted(handshakes, 'failed handshake')} in {counted(number, 'incident')}"
     return f"{what}: {amount} ({read}){span}"
 
 
@@ -223,7 +233,7 @@ def _incidents(page: Page, incidents: Sequence[Incident], by: Sequence[str]) -> 
             *([_cell(incident.alert)] if several else []),
             *([incident.side] if north else []),
             *(_cell(value) for _, value in incident.by),
-            f"{incident.failed_handshakes:,}",
+            _number(incident, "failed_handshakes", incident.failed_handshakes),
             _number(incident, "messages", incident.messages),
             show_time(incident.first_time),
             show_time(incident.last_time),

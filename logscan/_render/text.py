@@ -1,12 +1,11 @@
-"""What all text renderers share: safe text, times, sizes, warnings and statistics."""
+"""What all text renderers share: times, sizes, warnings and statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from logscan.shown import safe as safe  # noqa: PLC0414 - renderers import both from here
-from logscan.shown import safe_lines as safe_lines  # noqa: PLC0414
+from logscan.shown import safe
 from logscan.values import Counters
 
 
@@ -55,6 +54,11 @@ def warnings(counters: Counters) -> list[str]:
         )
     if counters.unparsed_entries:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
+    if counters.incidents_together:
+        lines.append(
+            f"{counted(counters.incidents_together, 'incident')} with few failures each counted together, as"
+            " the last one (--max-incidents lists more)"
+        )
     if counters.early_failures:
         lines.append(
             f"{counted(counters.early_failures, 'failure')} counted before their lines were complete, because"
@@ -82,6 +86,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("entries examined", counters.candidates),
         ("failed handshakes", counters.failures),
         ("messages with a failure", counters.messages),
+        ("incidents counted together", counters.incidents_together),
         ("lines that belong to no entry", counters.orphan_lines),
         ("entries whose header cannot be read", counters.unparsed_entries),
         ("entries with an unreadable time", counters.bad_times),

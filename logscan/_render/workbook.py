@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import IO
 
-from logscan._render.text import safe_lines
+from logscan._failures.names import cut
 from logscan.errors import OutputError
+from logscan.shown import safe_lines
 
 MAX_ROWS = 1_048_575
 """Rows of a sheet below its header."""
@@ -15,8 +16,8 @@ MAX_CELL = 32_767
 """Characters of a cell."""
 
 
-def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: str) -> bytes:
-    """A workbook of one sheet with a fixed header, filters, and real times.
+def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: str, file: IO[bytes]) -> None:
+    """Write a workbook of one sheet with a fixed header, filters, and real times.
 
     Raises:
         OutputError: xlsxwriter is not installed, or there are more rows than a sheet holds.
@@ -25,9 +26,8 @@ def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: 
         import xlsxwriter
     except ImportError as error:
         raise OutputError("xlsx needs the package xlsxwriter", "pip install 'logscan[excel]'") from error
-    file = io.BytesIO()
     options = {
-        "in_memory": True,
+        "constant_memory": True,  # a row goes to a temporary file at once
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
@@ -38,6 +38,8 @@ def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: 
     time_format = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     one_line = book.add_format({"text_wrap": False})
     widths = [len(column) for column in columns]
+    for index, column in enumerate(columns):
+        sheet.write_string(0, index, column, bold)
     number = 0
     for number, row in enumerate(rows, start=1):
         if number > MAX_ROWS:
@@ -58,14 +60,12 @@ def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: 
                 widths[index] = max(widths[index], 19)
             else:
                 text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-                text = safe_lines(text)[:MAX_CELL]
+                text = cut(safe_lines(text), MAX_CELL)
                 sheet.write_string(number, index, text, one_line)
                 widths[index] = max(widths[index], min(60, len(text)))
-    for index, column in enumerate(columns):
-        sheet.write_string(0, index, column, bold)
-        sheet.set_column(index, index, widths[index] + 2)
+    for index, width in enumerate(widths):
+        sheet.set_column(index, index, width + 2)
     sheet.freeze_panes(1, 0)
     if columns:
         sheet.autofilter(0, 0, max(number, 1), len(columns) - 1)
     book.close()
-    return file.getvalue()

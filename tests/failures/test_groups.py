@@ -209,7 +209,7 @@ def part_of(all_: list[Member], begin: int, end: int, size: int, task: CountTask
 
 def comparable(counted: Counted) -> object:
     return (
-        counted.incidents.emit(), shown(counted.failures), counted.others, counted.elsewhere, counted.unnamed,
+        counted.incidents.emit(), shown(counted.failures), counted.others.counter(), counted.elsewhere, counted.unnamed,
         counted.ids.number(), counted.counters.failures,
     )  # fmt: skip
 

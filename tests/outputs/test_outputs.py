@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shlex
 import signal
 import socket
 import sys
@@ -22,6 +23,8 @@ from logscan._outputs.execute import Executor
 from logscan._outputs.notify import Notifier
 from logscan._outputs.sink import Sink
 from logscan.errors import OutputError, UsageError
+from logscan.values import Channel
+from support import hostile
 from support.lines import BAD, JAVA, ONE, channel, failure, info, thrown
 from support.tailing import Tail, append, until
 
@@ -123,8 +126,60 @@ def test_failures_of_too_many_groups_are_counted(target: Target, monkeypatch: py
     notifier = Notifier(target.url, every=60, recovered=60)
     for number in range(5):
         notifier.feed(failure(f"p{number}"))
-    assert notifier.dropped == 2
     notifier.close()
+    notices = [target.notice(1) for _ in range(4)]
+    assert [notice["title"] for notice in notices][3] == "other groups: ?/?/others"
+    assert "2 failed handshakes." in notices[3]["message"]
+    assert notifier.dropped == 0
+
+
+def test_notices_are_harmless(target: Target) -> None:
+    """M9: what others wrote mentions nobody, links nowhere, has no markup and no hidden character; nobody is invited to
+    paste it; names are short; every failure is counted."""
+    notifier = Notifier(target.url, every=60, recovered=60)
+    attacks = [attack.text for attack in hostile.ATTACKS]
+    for text in attacks:
+        for field in ("org", "env", "proxy", "alert", "message_id"):
+            one: Any = failure()._replace(proxy=f"{field}-{hash(text)}")
+            notifier.feed(one._replace(**{field: text}))
+        notifier.feed(
+            failure(f"target-{hash(text)}")._replace(channel=Channel("", 0, text, 443, *[None] * 8))
+        )
+    notifier.close(60)
+    notices = [target.notice(1) for _ in range(notifier.sent)]
+    counts = [int(notice["message"].split()[0]) for notice in notices]
+    assert sum(counts) == 6 * len(attacks)
+    for notice in notices:
+        text = notice["title"] + "\n" + notice["message"]
+        assert hostile.unsafe(text, "\n") == set()
+        assert not set('<>[]@`*~|\\!#{}"') & set(text)
+        assert "://" not in text
+        assert len(notice["title"]) < 500
+        for line in notice["message"].splitlines():
+            if line.startswith("See: "):
+                words = shlex.split(line.removeprefix("See: "))
+                assert words[:2] == ["logscan", "search"]
+                assert len(words) == 3
+                assert words[2] in {*attacks, "m-1"}
+                assert not words[2].startswith("-")
+
+
+@pytest.mark.parametrize(
+    ("message_id", "said"),
+    [
+        ("rrt-1:2_b.c", "See: logscan search rrt-1:2_b.c"),
+        ("x;touch${IFS}PWN", "See message x;touch$｛IFS｝PWN"),
+        ("x;id", "See: logscan search 'x;id'"),
+        ("--help", "See message --help"),
+        ("a\u202eb", "See message a＼u202eb"),
+    ],
+)
+def test_a_command_to_paste_is_quoted(target: Target, message_id: str, said: str) -> None:
+    """M9: as diagnose quotes it; none where the id could be an option, or is not what it seems."""
+    notifier = Notifier(target.url, every=60, recovered=60)
+    notifier.feed(failure()._replace(message_id=message_id))
+    notifier.close()
+    assert target.notice(1)["message"].splitlines()[-1] == said
 
 
 def test_a_command_gets_each_failure_as_json(follow: list[Tail], log: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support import hostile
 from support.command import ROOT, logscan
 from support.oracles import CHROMIUM, needs
 
@@ -68,6 +69,28 @@ def test_diagnosis(browser: Any, diagnosis_page: Path, width: int, scheme: str) 
     summary.focus()
     page.keyboard.press("Enter")
     assert page.locator("details[open] li").first.is_visible()
+    page.close()
+    assert messages == []
+
+
+def test_a_hostile_report(browser: Any, tmp_path: Path) -> None:
+    """Every attack in every field: no script but our own, no element, request or dialog of others."""
+    number = hostile.written(tmp_path)
+    page_path = tmp_path / "page.html"
+    done = logscan("report", ".", "--format", "html", "-o", page_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    page, messages = open_page(browser, page_path)
+    page.on("dialog", lambda dialog: messages.append(dialog.message))
+    assert f"{number} failed handshakes" in page.locator("h1").inner_text()
+    assert page.evaluate("document.scripts.length") == 1
+    assert (
+        page.evaluate(
+            "document.querySelectorAll('img, a, b, iframe, object, embed, form, link, base').length"
+        )
+        == 0
+    )
+    handlers = "[...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length"
+    assert page.evaluate(handlers) == 0
     page.close()
     assert messages == []
 

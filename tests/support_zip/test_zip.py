@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from logscan._evidence import bundle
+from logscan._evidence import bundle as bundles
 from logscan._jobs.diagnose import diagnose
 from logscan._jobs.gather import gather
 from logscan._support import archive, remembered
@@ -110,9 +110,9 @@ def test_any_bytes_of_a_zip(tmp_path: Path) -> None:
     for at in range(len(raw)):
         for value in (0, 0x7F, 0xFF):
             damaged = raw[:at] + bytes([value]) + raw[at + 1 :]
-            with contextlib.suppress(ValueError, InputError), bundle.open_zip(damaged, "x") as opened:
+            with contextlib.suppress(ValueError, InputError), bundles.open_zip(damaged, "x") as opened:
                 for info in opened.infolist():
-                    bundle.unpacked(opened, info, 1 << 20)
+                    bundles.unpacked(opened, info, 1 << 20)
 
 
 def test_only_the_owner_reads_the_zip(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from logscan._diagnosis.result import Diagnosis
 from logscan._diagnosis.verdict import Verdict
 from logscan._evidence.certificates import Certificate
 from logscan._failures.frames import failure_id
-from logscan._render.data import escaped
+from logscan._render.safe import safe_json
 
 VERSION = 1
 """Of the JSON: raised when a field changes its meaning or goes away."""
@@ -129,7 +129,7 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
 def as_json(diagnosis: Diagnosis) -> str:
     """The whole diagnosis."""
     capture = diagnosis.capture
-    whole = json.dumps(
+    return safe_json(json.dumps(
         {
             "version": VERSION,
             "verdicts": [verdict_dict(verdict) for verdict in diagnosis.verdicts],
@@ -146,8 +146,7 @@ def as_json(diagnosis: Diagnosis) -> str:
             "alerts_not_in_log": diagnosis.lost_alerts,
         },
         indent=2, ensure_ascii=False,
-    )  # fmt: skip
-    return escaped(whole)
+    ))  # fmt: skip
 
 
 def choice_dict(choice: Choice) -> dict[str, Any]:

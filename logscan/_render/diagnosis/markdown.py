@@ -8,15 +8,8 @@ from logscan._diagnosis.causes import PROVEN
 from logscan._diagnosis.result import Diagnosis
 from logscan._render.diagnosis import sequence
 from logscan._render.diagnosis.words import amount_of, footer, place_of, verdict_words
-from logscan._render.text import safe
-
-
-def _cell(text: str) -> str:
-    """Text without a meaning in Markdown."""
-    escaped = safe(text)
-    for letter in "\\`*_{}[]<>|#":
-        escaped = escaped.replace(letter, "\\" + letter)
-    return escaped
+from logscan._render.safe import markdown
+from logscan.shown import safe
 
 
 def as_markdown(diagnosis: Diagnosis) -> Iterator[str]:
@@ -24,31 +17,31 @@ def as_markdown(diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.verdicts:
         yield "No refused client certificate was found."
     for number, verdict in enumerate(diagnosis.verdicts, start=1):
-        yield f"## {number}. {_cell(place_of(verdict))}"
+        yield f"## {number}. {markdown(place_of(verdict))}"
         yield ""
-        yield f"{_cell(amount_of(verdict))}. {_cell(verdict.headline)}"
+        yield f"{markdown(amount_of(verdict))}. {markdown(verdict.headline)}"
         yield ""
-        yield f"**Verdict: {_cell(verdict_words(verdict))}**"
+        yield f"**Verdict: {markdown(verdict_words(verdict))}**"
         yield ""
         for finding in verdict.findings:
-            yield f"- {_cell(finding.cause.title)}: {_cell(finding.why)}"
+            yield f"- {markdown(finding.cause.title)}: {markdown(finding.why)}"
             if finding.state == PROVEN or len(verdict.findings) == 1:
-                yield f"  - Remedy: {_cell(finding.cause.remedy)}"
+                yield f"  - Remedy: {markdown(finding.cause.remedy)}"
         if verdict.chain:
             yield ""
             yield "| Evidence | Where |"
             yield "|---|---|"
             for quote in verdict.chain:
-                yield f"| {_cell(quote.text)} | {_cell(quote.source)} |"
+                yield f"| {markdown(quote.text)} | {markdown(quote.source)} |"
         if verdict.needs:
             yield ""
             yield "What would decide:"
             yield ""
             for need in verdict.needs:
-                yield f"- {_cell(need.what)}: `{safe(need.how).replace('`', '')}`"
+                yield f"- {markdown(need.what)}: `{safe(need.how).replace('`', '')}`"
         for note in (*verdict.facts.incomplete, *verdict.notes):
             yield ""
-            yield f"Note: {_cell(note)}"
+            yield f"Note: {markdown(note)}"
         if verdict.facts.connection is not None:
             yield ""
             yield "```"
@@ -57,4 +50,4 @@ def as_markdown(diagnosis: Diagnosis) -> Iterator[str]:
             )
             yield "```"
         yield ""
-    yield from (f"{_cell(line)}  " for line in footer(diagnosis))
+    yield from (f"{markdown(line)}  " for line in footer(diagnosis))

@@ -8,7 +8,7 @@ from logscan._diagnosis.causes import PROVEN
 from logscan._diagnosis.result import Diagnosis
 from logscan._render.diagnosis import sequence
 from logscan._render.diagnosis.words import amount_of, footer, place_of, verdict_words
-from logscan._render.text import safe
+from logscan.shown import safe
 
 
 def as_html(diagnosis: Diagnosis) -> str:

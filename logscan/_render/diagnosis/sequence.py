@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from logscan._evidence.capture.connection import CLIENT, Connection, Step
-from logscan._render.text import safe
+from logscan.shown import safe
 
 CLOSED = "closed by the "
 SHOWN = 24

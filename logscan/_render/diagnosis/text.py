@@ -12,7 +12,7 @@ from logscan._diagnosis.verdict import Verdict
 from logscan._evidence.keystores.keystore import Keystore
 from logscan._render.diagnosis import sequence
 from logscan._render.diagnosis.words import amount_of, footer, place_of, verdict_words
-from logscan._render.text import safe
+from logscan.shown import safe
 
 MANY = 4
 """More causes than these are listed by title only."""
