@@ -15,6 +15,11 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+SHOWN_PLACES = 5
+"""Entries that were not understood whose places are kept for the reader; further ones are counted."""
+NOT_UNDERSTOOD = "the run went on; please report this as a fault of logscan"
+"""The hint of a problem that is an entry at which a stage failed."""
+
 
 class Place(NamedTuple):
     """Where an entry begins: a file and the offset of its first byte in the *unpacked* file."""
@@ -239,6 +244,8 @@ class Counters:
     """Entries that held a needle and were understood in full."""
     unparsed_entries: int = 0
     """Candidates that begin like an entry but whose header cannot be read."""
+    not_understood: int = 0
+    """Entries at which a stage failed; they are left out of what it counts, and the run went on."""
     orphan_lines: int = 0
     """Lines that open no entry and continue none."""
     bad_times: int = 0
@@ -268,18 +275,38 @@ class Counters:
     """``search``: entries that name an id in their text but belong to another message."""
     problems: list[Problem] = field(default_factory=list)
 
+    def note_not_understood(self, place: Place, error: Exception) -> None:
+        """Count an entry at which a stage failed; the places of the first few are kept as problems.
+
+        Called where the exception was caught. Lack of memory is no fault of an entry, and raised again.
+        """
+        if isinstance(error, MemoryError):
+            raise error
+        self.not_understood += 1
+        why = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+        reason = f"the entry at byte {place.offset:,} was not understood ({why})"
+        self._keep([Problem(place.path, reason, NOT_UNDERSTOOD, fatal=False)])
+
+    def _keep(self, problems: list[Problem]) -> None:
+        """Keep problems, each once, and of those that are only entries not understood the first few."""
+        for problem in problems:
+            shown = sum(held.hint == NOT_UNDERSTOOD for held in self.problems)
+            if problem not in self.problems and (problem.hint != NOT_UNDERSTOOD or shown < SHOWN_PLACES):
+                self.problems.append(problem)
+
     def add(self, part: Counters) -> None:
         """Add another run's counts to these; a problem that both met is kept once."""
-        for each in fields(Counters):
-            if each.name != "problems":
-                setattr(self, each.name, getattr(self, each.name) + getattr(part, each.name))
-        self.problems += [problem for problem in part.problems if problem not in self.problems]
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        self._keep(part.problems)
 
     def remove(self, part: Counters) -> None:
         """Take counts away that were added; problems stay."""
-        for each in fields(Counters):
-            if each.name != "problems":
-                setattr(self, each.name, getattr(self, each.name) - getattr(part, each.name))
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) - getattr(part, name))
+
+
+_COUNTS = tuple(each.name for each in fields(Counters) if each.type == "int")
 
 
 class Results(Iterator[T]):

@@ -38,7 +38,7 @@ def show_time(time: datetime | None, milliseconds: bool = False) -> str:
     """A wall time as the log writes it, to the second or the millisecond."""
     if time is None:
         return "-"
-    text = time.strftime("%Y-%m-%d %H:%M:%S")
+    text = time.isoformat(" ", "seconds")  # strftime writes the year 1 as "1"
     return f"{text},{time.microsecond // 1000:03d}" if milliseconds else text
 
 
@@ -79,6 +79,10 @@ def warnings(counters: Counters) -> list[str]:
         )
     if counters.unparsed_entries:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
+    if counters.not_understood:
+        lines.append(
+            f"{counted(counters.not_understood, 'entry', 'entries')} not understood, and left out of the counts"
+        )
     if counters.early_failures:
         lines.append(
             f"{counted(counters.early_failures, 'failure')} counted before their lines were complete, because"
@@ -109,6 +113,7 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("lines that belong to no entry", counters.orphan_lines),
         ("entries whose header cannot be read", counters.unparsed_entries),
         ("entries with an unreadable time", counters.bad_times),
+        ("entries not understood", counters.not_understood),
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
         ("failures counted before complete", counters.early_failures),
