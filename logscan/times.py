@@ -21,9 +21,7 @@ _UNITS = {
     "minute": "minutes", "h": "hours", "hr": "hours", "hour": "hours", "d": "days", "day": "days",
     "w": "weeks", "week": "weeks", "month": "months", "year": "years",
 }  # fmt: skip
-_AMOUNT = re.compile(
-    r"(\d{1,9}+)\s*+([a-z]{1,20}?)s?(?=$|[\s\d,])\s*+,?+\s*+(?:and\s++)?+", re.ASCII
-)
+_AMOUNT = re.compile(r"(\d{1,9}+)\s*+([a-z]{1,20}?)s?(?=$|[\s\d,])\s*+,?+\s*+(?:and\s++)?+", re.ASCII)
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 _SLASHES = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 

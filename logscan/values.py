@@ -287,6 +287,11 @@ class Counters:
         reason = f"the entry at byte {place.offset:,} was not understood ({why})"
         self._keep([Problem(place.path, reason, NOT_UNDERSTOOD, fatal=False)])
 
+    def add_not_understood(self, part: Counters) -> None:
+        """Add only what another run did not understand."""
+        self.not_understood += part.not_understood
+        self._keep([problem for problem in part.problems if problem.hint == NOT_UNDERSTOOD])
+
     def _keep(self, problems: list[Problem]) -> None:
         """Keep problems, each once, and of those that are only entries not understood the first few."""
         for problem in problems:

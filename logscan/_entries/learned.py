@@ -56,11 +56,12 @@ def learned_from(sample: bytes) -> Layout:
 def learned(layout: Layout, lines: Iterable[bytes]) -> Layout:
     """A layout with what further openers of a file show of its headers."""
     kept = list(lines)
-    form = form_of(kept, layout.form)
-    if form is None:
-        return layout
-    header = _expression(form)
-    if not all(_agrees(header, line) for line in kept):
+    try:
+        form = form_of(kept, layout.form)
+        header = None if form is None else _expression(form)
+        if header is None or not all(_agrees(header, line) for line in kept):
+            return layout
+    except Exception:  # nothing is lost: the grammar reads all  # noqa: BLE001
         return layout
     return layout._replace(form=form, header=header)
 
@@ -176,7 +177,11 @@ def _generalized(prefix: str) -> str:
     """An expression for prefixes like this one: other numbers, other words, the same signs."""
     parts = re.findall(r"[0-9]+|[A-Za-z]+|.", prefix, re.DOTALL)
     kinds = (
-        "[0-9]++" if p[0] in "0123456789" else "[A-Za-z]++" if p[0].isalpha() and p.isascii() else re.escape(p)
+        "[0-9]++"
+        if p[0] in "0123456789"
+        else "[A-Za-z]++"
+        if p[0].isalpha() and p.isascii()
+        else re.escape(p)
         for p in parts
     )
     return "".join(kinds)

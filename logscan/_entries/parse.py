@@ -89,12 +89,12 @@ def parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None = Non
     """
     try:
         return _parse(span, counters, header)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         counters.note_not_understood(span.place, error)
         return _unparsed(decode(span.data), span)
 
 
-def _parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None) -> Entry:
+def _parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None) -> Entry:  # noqa: C901
     if header is not None and not span.orphan:
         learned = _learned(span, header)
         if learned is not None:
@@ -120,11 +120,8 @@ def _parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None) -> 
         odd = found["odd"] or found["odder"]
         keys = found["context"]
         if _KEY_WITHIN.search(thread):
-            # A blank in a value: the keys after it stand in what seems to be the thread.
             counters.unparsed_entries += 1
-            *_, last = CONTEXT.finditer(thread)
-            keys += thread[: last.end()]
-            thread = thread[last.end() :].strip() or None
+            keys, thread = _with_keys_of_thread(keys, thread)
         context = {key: value or None for key, value in CONTEXT.findall(keys)}
         org, env, proxy, revision, message_id = map(context.get, KEYS.values())
         body = text[found.end() :]
@@ -145,6 +142,13 @@ def _parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None) -> 
         time, zone, org, env, proxy, revision, message_id, thread, level, logger, method, body,
         span.place,
     )  # fmt: skip
+
+
+def _with_keys_of_thread(keys: str, thread: str) -> tuple[str, str | None]:
+    """The context and the thread of a header in which a value has a blank of any kind: the keys after it
+    stand in what seems to be the thread."""
+    *_, last = CONTEXT.finditer(thread)
+    return keys + thread[: last.end()], thread[last.end() :].strip() or None
 
 
 def _learned(span: Span, header: re.Pattern[bytes]) -> Entry | None:

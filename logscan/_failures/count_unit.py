@@ -9,7 +9,7 @@ the rule allows; the parts say how early and how late their entries are, and who
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -177,10 +177,19 @@ class UnitCount:
 
     def _ended(self, group: Group) -> None:
         if not group.is_head:
-            self._tally.feed(group.members, self._shapes.templates(group.members))
+            _count(self._tally, group, self._shapes)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
-        self._tally.feed(group.members, templates)
+        _count(self._tally, group, templates)
+
+
+def _count(tally: Tally, group: Group, templates: Shapes | Sequence[Template]) -> None:
+    """Count the failed handshakes of a group; one that cannot be counted does not end the run."""
+    members = group.members
+    try:
+        tally.feed(members, templates.templates(members) if isinstance(templates, Shapes) else templates)
+    except Exception as error:  # noqa: BLE001
+        tally.counted.counters.note_not_understood(members[0].place, error)
 
 
 class Seams:
@@ -244,7 +253,7 @@ class Seams:
             self._groups.end(group)
 
     def _ended(self, group: Group) -> None:
-        self._tally.feed(group.members, self._shapes.templates(group.members))
+        _count(self._tally, group, self._shapes)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
-        self._tally.feed(group.members, templates)
+        _count(self._tally, group, templates)

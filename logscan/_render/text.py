@@ -81,7 +81,7 @@ def warnings(counters: Counters) -> list[str]:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
     if counters.not_understood:
         lines.append(
-            f"{counted(counters.not_understood, 'entry', 'entries')} not understood, and left out of the counts"
+            f"{counted(counters.not_understood, 'entry', 'entries')} not understood, and not counted"
         )
     if counters.early_failures:
         lines.append(

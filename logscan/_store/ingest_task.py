@@ -26,6 +26,7 @@ from logscan._store.needle_bits import Needles
 from logscan._store.parquet_files import ENTRY_SCHEMA, FAILURE_SCHEMA, Partitions, Target
 from logscan._store.roundtrip import as_piece, to_rows
 from logscan.errors import first_line
+from logscan.values import Counters
 
 CHUNK_BYTES = 2 << 20
 """Bytes turned into rows at once."""
@@ -93,6 +94,8 @@ class TaskResult:
     """Its last bytes, at most :data:`TAIL`."""
     damage: str = ""
     """Why it could not be read to its end."""
+    counters: Counters = field(default_factory=Counters)
+    """Entries that were not understood."""
 
 
 class _Chunk(NamedTuple):
@@ -127,7 +130,7 @@ def run_task(task: IngestTask) -> TaskResult:
     needles = Needles()
     try:
         for chunk in _chunks(task, result):
-            rows = _rows_of(chunk, task, needles)
+            rows = _rows_of(chunk, task, needles, result.counters)
             is_piece = rows.batch.column("form")[0].as_py() & PIECE != 0
             doubtful = chunk.is_first and not is_piece and _is_doubtful(task, chunk.data)
             if is_piece or doubtful:
@@ -183,8 +186,8 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
     return pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
 
 
-def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles) -> _Rows:
-    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, task.layout)
+def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles, counters: Counters) -> _Rows:
+    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, task.layout, counters)
     found = np.zeros(len(starts), np.int64)
     for bit, hits in needles.hits(chunk.data):
         if hits:
