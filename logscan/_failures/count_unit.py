@@ -9,7 +9,7 @@ the rule allows; the parts say how early and how late their entries are, and who
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -176,20 +176,23 @@ class UnitCount:
         return part
 
     def _ended(self, group: Group) -> None:
-        if not group.is_head:
-            _count(self._tally, group, self._shapes)
+        if group.is_head:
+            return
+        try:
+            self._tally.feed(group.members, self._shapes.templates(group.members))
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
-        _count(self._tally, group, templates)
+        try:
+            self._tally.feed(group.members, templates)
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
 
 
-def _count(tally: Tally, group: Group, templates: Shapes | Sequence[Template]) -> None:
-    """Count the failed handshakes of a group; one that cannot be counted does not end the run."""
-    members = group.members
-    try:
-        tally.feed(members, templates.templates(members) if isinstance(templates, Shapes) else templates)
-    except Exception as error:  # noqa: BLE001
-        tally.counted.counters.note_not_understood(members[0].place, error)
+def _note(tally: Tally, group: Group, error: Exception) -> None:
+    """A group whose failures cannot be counted does not end the run."""
+    tally.counted.counters.note_not_understood(group.members[0].place, error)
 
 
 class Seams:
@@ -253,7 +256,13 @@ class Seams:
             self._groups.end(group)
 
     def _ended(self, group: Group) -> None:
-        _count(self._tally, group, self._shapes)
+        try:
+            self._tally.feed(group.members, self._shapes.templates(group.members))
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
-        _count(self._tally, group, templates)
+        try:
+            self._tally.feed(group.members, templates)
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
