@@ -200,7 +200,7 @@ class Answers:
         info = item.get("sSLInfo") or item.get("SSLInfo") or item.get("sslInfo")
         settings = settings_from(info, source) if isinstance(info, dict) and info else None
         port = item.get("port")
-        number = int(str(port)) if str(port).isdigit() else None
+        number = int(str(port)) if re.fullmatch(r"[0-9]{1,5}", str(port)) else None
         target = Target("target server", item["name"], None, item["host"], number, (), settings, source)
         self._environment.target_servers[item["name"]] = target
         self.understood += 1

@@ -161,7 +161,7 @@ class Management:
     def _wait(answer: httpx.Response | None, attempt: int) -> float:
         """As the server asks, else one, two, four seconds."""
         after = answer.headers.get("Retry-After", "") if answer is not None else ""
-        return min(float(after) if after.isdigit() else 2.0 ** (attempt - 1), MAX_WAIT)
+        return min(float(after) if after.isascii() and after.isdigit() else 2.0 ** (attempt - 1), MAX_WAIT)
 
     @staticmethod
     def _content(answer: httpx.Response, url: str) -> bytes:

@@ -173,7 +173,7 @@ def from_cert_info(info: Mapping[str, Any], source: str) -> Certificate:
         serial = int(digits, 16)
     key, bits = None, None
     found = re.match(
-        r"\s*(\S+?)\s+Public Key(?:,\s*(\d+)\s*bits)?", str(info.get("publicKey") or ""), re.IGNORECASE
+        r"\s*(\S+?)\s+Public Key(?:,\s*([0-9]{1,9})\s*bits)?", str(info.get("publicKey") or ""), re.IGNORECASE
     )
     if found:
         key, bits = found[1].upper().replace("ECDSA", "EC"), int(found[2]) if found[2] else None

@@ -24,13 +24,14 @@ _MARKS = (
     b"SSL handshake has read",
 )
 _COMMAND = re.compile(
-    r"s_client\b[^\n]*?(?:-connect[ =]['\"]?(?:\[([^\]\s]+)\]|([^\s:'\"]+)):(\d+)|-host[ =](\S+)\s+-port["
-    r" =](\d+))"
+    r"s_client\b(?:(?!s_client)[^\n])*?(?:-connect[ =]['\"]?(?:\[([^\]\s]{1,300}+)\]|([^\s:'\"]{1,300}+)):"
+    r"(\d{1,5})(?!\d)|-host[ =](\S{1,300}+)\s{1,9}-port[ =](\d{1,5})(?!\d))",
+    re.ASCII,
 )
-_SNI = re.compile(r"s_client\b[^\n]*?-servername[ =](\S+)")
-_ALERT = re.compile(r"SSL alert number (\d+)")
-_VERIFY = re.compile(r"^verify error:num=(\d+):(.+?)\s*$", re.MULTILINE)
-_PROTOCOL = re.compile(r"^(?:New, |\s+Protocol\s*:\s*)(TLSv?[\d.]+|SSLv3)", re.MULTILINE)
+_SNI = re.compile(r"s_client\b(?:(?!s_client)[^\n])*?-servername[ =](\S++)")
+_ALERT = re.compile(r"SSL alert number (\d{1,3})(?!\d)", re.ASCII)
+_VERIFY = re.compile(r"^verify error:num=(\d{1,9}):(.*\S)", re.MULTILINE | re.ASCII)
+_PROTOCOL = re.compile(r"^(?:New, |[ \t]++Protocol[ \t]*+:[ \t]*+)(TLSv?[\d.]++|SSLv3)", re.MULTILINE)
 _CONNECT_FAILED = re.compile(
     r"^(?:connect:errno=\d+|.*:(?:connect error|Connection refused|no such host).*)$",
     re.MULTILINE | re.IGNORECASE,

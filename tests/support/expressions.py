@@ -46,7 +46,10 @@ def expressions() -> list[Expression]:
 
 
 def _add(
-    found: dict[tuple[str, bool, int], Expression], where: str, pattern: re.Pattern[Any], uses: tuple[str, ...]
+    found: dict[tuple[str, bool, int], Expression],
+    where: str,
+    pattern: re.Pattern[Any],
+    uses: tuple[str, ...],
 ) -> None:
     key = (str(pattern.pattern), isinstance(pattern.pattern, bytes), pattern.flags)
     known = found.get(key)
@@ -85,7 +88,12 @@ def _written(tree: ast.Module) -> Iterator[tuple[int, str, Any, int]]:
         ):  # fmt: skip
             flags = 0
             for part in ast.walk(node):
-                if isinstance(part, ast.Attribute) and part.attr in ("DOTALL", "IGNORECASE", "MULTILINE", "ASCII"):
+                if isinstance(part, ast.Attribute) and part.attr in (
+                    "DOTALL",
+                    "IGNORECASE",
+                    "MULTILINE",
+                    "ASCII",
+                ):
                     flags |= getattr(re, part.attr)
             yield node.lineno, node.func.attr, node.args[0].value, flags
 

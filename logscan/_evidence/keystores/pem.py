@@ -12,7 +12,9 @@ from logscan._evidence.certificates import Certificate, certificate_from_der, or
 from logscan._evidence.keystores.keystore import PEM, Keystore, KeystoreEntry
 
 _PEM_PART = re.compile(
-    rb"-----BEGIN ((?:[A-Z0-9]+ )*(?:CERTIFICATE|PRIVATE KEY))-----\s*(.*?)-----END \1-----", re.DOTALL
+    # A part ends where the next begins: so text without an end is passed once.
+    rb"-----BEGIN ((?:[A-Z0-9]{1,20} ){0,4}(?:CERTIFICATE|PRIVATE KEY))-----\s*+"
+    rb"([^-]*+(?:-(?!----(?:BEGIN|END) )[^-]*+)*+)-----END \1-----"
 )
 
 
