@@ -16,7 +16,7 @@ from logscan._entries import arrow, parse
 from logscan._store import roundtrip
 from support.command import ROOT, environment
 from support.command import logscan as cli
-from support.lines import BAD, ONE, channel, thrown
+from support.lines import BAD, ONE, channel
 from support.raising import BAD_ID, BAD_TEXT, REPORT, TAIL, failing
 from support.tailing import append
 
@@ -53,7 +53,7 @@ HOSTILE = {
     "b, use count": channel(BAD).replace("useCount=1", "useCount=²"),
     "b, long use count": channel(BAD).replace("useCount=1", f"useCount={NINES}"),
     "b, long age": channel(BAD).replace("age=529", f"age={NINES}"),
-    "b, long connection": channel(BAD, c=int("9" * 400)),  # type: ignore[arg-type]
+    "b, long connection": channel(BAD, c=int("9" * 400)),
     "c, zone": channel(BAD).replace(" org:", " +99:99 org:", 1),
     "c, first year east": channel(BAD).replace("2026-11-23 00:00:01,000", "0001-01-01 00:00:00,000 +14:00"),
     "c, last year west": channel(BAD).replace("2026-11-23 00:00:01,000", "9999-12-31 23:59:59,999 -14:00"),

@@ -221,8 +221,11 @@ def parsed(
     """
     entries = []
     for start, end in zip(*(column.tolist() for column in bounds), strict=True):
-        data = chunk.data[start : min(end, start + max_entry)]
-        beyond = end - start - len(data)
+        begin = start
+        if chunk.data[start : start + 1] == b"\0":  # a hole that a truncation left
+            begin = end - len(chunk.data[start:end].lstrip(b"\0"))
+        data = chunk.data[begin : min(end, begin + max_entry)]
+        beyond = end - begin - len(data)
         if beyond:
             counters.cut_entries += 1
             counters.cut_bytes += beyond

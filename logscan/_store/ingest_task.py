@@ -273,15 +273,18 @@ def _failures(task: IngestTask, chunk: _Chunk, rows: _Rows) -> pa.RecordBatch:
     picked = np.flatnonzero(rows.found)
     starts, ends = rows.starts[picked], rows.ends[picked]
     rows_picked = numbers(picked, pa.int64())
-    kept = zip(starts, np.minimum(ends, starts + LONGEST_FAILURE), strict=True)
+    kept = [
+        chunk.data[begin:end].lstrip(b"\0")[:LONGEST_FAILURE]
+        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
     columns = [
         numbers(np.full(len(picked), task.source), pa.int32()),
         numbers(starts + chunk.offset, pa.int64()),
         numbers(rows.found[picked], pa.int8()),
         flags(np.zeros(len(picked), bool)),
-        numbers(np.maximum(ends - starts - LONGEST_FAILURE, 0), pa.int64()),
+        numbers(np.maximum(ends - starts - [len(data) for data in kept], 0), pa.int64()),
         rows.batch.column("file").take(rows_picked),
-        blobs([chunk.data[begin:end] for begin, end in kept]),
+        blobs(kept),
     ]
     batch = pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
     return batch.append_column("time", rows.batch.column("time").take(rows_picked))

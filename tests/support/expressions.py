@@ -67,14 +67,20 @@ def _module_names() -> list[str]:
 def _uses(trees: Any) -> dict[str, tuple[str, ...]]:
     """Name of a variable or field → the methods of expressions that are taken of it somewhere."""
     uses: dict[str, set[str]] = {}
+    tables: list[tuple[str, str]] = []
     for tree in trees:
         for node in ast.walk(tree):
+            if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Name):
+                names = [part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)]
+                tables += [(node.iter.id, name) for name in names]
             if isinstance(node, ast.Attribute) and node.attr in USES:
                 of = node.value
                 while isinstance(of, ast.Subscript):
                     of = of.value
                 name = of.id if isinstance(of, ast.Name) else of.attr if isinstance(of, ast.Attribute) else ""
                 uses.setdefault(name, set()).add(node.attr)
+    for table, name in tables:
+        uses.setdefault(table, set()).update(uses.get(name, ()))
     return {name: tuple(sorted(methods)) for name, methods in uses.items()}
 
 
@@ -180,7 +186,7 @@ def _repeats(tokens: list[Any], before: str) -> Iterator[tuple[str, list[str]]]:
                 yield from _repeats(list(branch), before)
         elif name == "SUBPATTERN":
             yield from _repeats(list(value[3]), before)
-        elif name in ("ATOMIC_GROUP",):
+        elif name == "ATOMIC_GROUP":
             yield from _repeats(list(value), before)
         elif name in ("ASSERT", "ASSERT_NOT"):
             yield from _repeats(list(value[1]), before)
@@ -211,20 +217,20 @@ def _accepts(token: Any, char: str) -> bool:
         name = str(part)
         if name == "NEGATE":
             negated = True
-        elif name == "LITERAL" and ord(char) == detail:
-            return not negated
-        elif name == "RANGE" and detail[0] <= ord(char) <= detail[1]:
-            return not negated
-        elif name == "CATEGORY" and _in_category(str(detail), char):
+        elif (
+            (name == "LITERAL" and ord(char) == detail)
+            or (name == "RANGE" and detail[0] <= ord(char) <= detail[1])
+            or (name == "CATEGORY" and _in_category(str(detail), char))
+        ):
             return not negated
     return negated
 
 
 def _in_category(name: str, char: str) -> bool:
-    inside = {
+    inside: bool = {
         "DIGIT": char.isdigit(), "SPACE": char.isspace(), "WORD": char.isalnum() or char == "_"
     }[name.rpartition("_")[2]]  # fmt: skip
-    return inside != ("NOT" in name)
+    return bool(inside != ("NOT" in name))
 
 
 def _sample(tokens: list[Any]) -> str:

@@ -15,6 +15,7 @@ from logscan._entries import learned, parse
 from logscan._failures import (
     count_unit,
     groups,
+    handshakes,
     incidents,
     members,
     reader,
@@ -40,7 +41,7 @@ REPORT: dict[str, tuple[Any, str]] = {
     "line": (readings, "read_line"),
     "groups": (groups.Groups, "feed"),
     "shapes": (shapes.Shapes, "templates"),
-    "records": (shapes.Records, "add"),
+    "records": (handshakes.Records, "add"),
     "tally": (tally.Tally, "feed"),
     "failure": (members.Template, "failure"),
     "selection": (selection.Selection, "covers"),
