@@ -47,7 +47,7 @@ def test_nul_bytes(place: str, packed: bool, tmp_path: Path) -> None:
         assert done.counters.cut_entries == 1
     else:
         assert done.counters.messages == messages
-        assert not {"m-1", "m-2", "m-3"} - {"m-1", "m-2", "m-3"} and len(ids) == messages
+        assert len(ids) == messages
     if place in ("start", "between", "before one alone", "end"):
         assert done.counters.nul_bytes == SIZE
     wanted = "m-3" if place == "before one alone" else "m-2"
