@@ -230,7 +230,8 @@ UNKNOWN_ALERT = "alert_unknown"
 """The name of an alert whose number cannot be one."""
 _RECEIVED = re.compile(
     r"(?:Received fatal alert: |[Rr]eceived handshake warning: |\bhandshake alert:? ++)"
-    r"(?:<UNKNOWN ALERT: (?P<old>\d++)>|Unknown alert description \((?P<new>\d++)\)|(?P<name>[a-z_]++))",
+    r"(?:<UNKNOWN ALERT: (?P<old>[^>\s]++)>|Unknown alert description \((?P<new>[^)\s]++)\)"
+    r"|(?P<name>[a-z_]++))",
     re.ASCII,
 )
 _SENT_PREFIX = re.compile(r"^(?:javax\.net\.ssl\.SSL\w++: )?(?:\([a-z_]++\) )?")
@@ -247,7 +248,7 @@ def received_alert(text: str) -> str | None:
     if number is None:
         name: str = found["name"]
         return name
-    if len(number) > LONGEST_ALERT:
+    if len(number) > LONGEST_ALERT or not (number.isascii() and number.isdigit()):
         return UNKNOWN_ALERT
     return ALERT_NAMES.get(int(number), f"alert_{number}")
 

@@ -36,8 +36,9 @@ def expressions() -> list[Expression]:
     trees = {module.__name__: ast.parse(Path(module.__file__ or "").read_text()) for module in modules}
     uses = _uses(trees.values())
     for module in modules:
+        own = _uses([trees[module.__name__]])
         for where, name, pattern in _held(module):
-            _add(found, f"{module.__name__}.{where}", pattern, uses.get(name) or ("search",))
+            _add(found, f"{module.__name__}.{where}", pattern, own.get(name) or uses.get(name) or ("search",))
         for line, method, text, flags in _written(trees[module.__name__]):
             _add(found, f"{module.__name__}:{line}", re.compile(text, flags), (method,))
     for where, pattern in _made():
