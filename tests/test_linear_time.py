@@ -21,7 +21,7 @@ ENOUGH = 0.1
 """Seconds for 256 KiB that are always good."""
 MARGIN = 10
 """Growth from 64 to 256 KiB: linear is 4, quadratic 16."""
-MOST_TEXTS = 16
+MOST_TEXTS = 5
 """Texts made of one expression; the thorough run takes all."""
 OWN_TESTS = ("logscan._support.redact",)
 """Modules whose expressions have a test of their own."""
@@ -61,7 +61,8 @@ def grows(run: Callable[[Any], object], make: Callable[[int], Any]) -> str | Non
     """What is wrong with the growth of a run's time; ``None``: it is linear."""
     if (small := seconds(run, make(4 << 10))) > 0.3:
         return f"{small:.2f} s for 4 KiB"
-    if seconds(run, make(SIZES[1])) < CERTAIN:
+    middle = seconds(run, make(SIZES[1]))
+    if middle < CERTAIN or (middle < ENOUGH and seconds(run, make(SIZES[2])) < 2 * ENOUGH):
         return None
     times = [seconds(run, make(size), tries=2) for size in SIZES[:2]]
     if times[1] > 2:

@@ -212,7 +212,7 @@ def _accepts(token: Any, char: str) -> bool:
     if kind == "ANY":
         return char != "\n"
     if kind == "NOT_LITERAL":
-        return ord(char) != value
+        return bool(ord(char) != value)
     negated = False
     for part, detail in value:
         name = str(part)
