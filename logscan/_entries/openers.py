@@ -5,6 +5,8 @@ from __future__ import annotations
 from logscan._entries.layouts import LAYOUTS, PLAIN, Layout, begins_entry
 
 Buffer = bytes | bytearray
+_STEPS = 64
+"""Lines that are gone back one by one: a stack trace has few."""
 _LOOK_BACK = 2048
 """Bytes that are looked at first for the line that opens an entry, from its end."""
 
@@ -51,6 +53,10 @@ class Openers:
 
     def enclosing(self, buffer: Buffer, low: int, start: int, end: int) -> int:
         """The opener of the entry that a line belongs to, at an offset ≥ ``low``."""
+        for _ in range(_STEPS):
+            start = buffer.rfind(b"\n", low, start - 1) + 1 or low
+            if start <= low or self.opens(buffer, start, end):
+                return start
         return self._last_in(buffer, low, start - 1, end)
 
     def _last_in(self, buffer: Buffer, low: int, high: int, end: int) -> int:

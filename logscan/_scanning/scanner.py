@@ -219,9 +219,7 @@ class Scanner:
     def _begin(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Before the first entry: drop and count the lines that belong to none."""
         buffer, end = reader.buffer, reader.end
-        nuls = 0
-        if end:
-            nuls = _after_nuls(buffer, 0, end)
+        nuls = _after_nuls(buffer, 0, end)
         if nuls and not self._mid_line and not self._inherits:
             self._counters.nul_bytes += nuls
             reader.consume(nuls)
