@@ -23,7 +23,7 @@ _UNITS = {
     "minute": "minutes", "h": "hours", "hr": "hours", "hour": "hours", "d": "days", "day": "days",
     "w": "weeks", "week": "weeks", "month": "months", "year": "years",
 }  # fmt: skip
-_AMOUNT = re.compile(r"(\d+)\s*([a-z]+?)s?(?=$|[\s\d,])\s*,?\s*(?:and\s+)?")
+_AMOUNT = re.compile(r"(\d{1,9}+)\s*+([a-z]{1,20}?)s?(?=$|[\s\d,])\s*+,?+\s*+(?:and\s++)?+", re.ASCII)
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 _SLASHES = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 
@@ -109,9 +109,25 @@ def time_range(
     moment = _local(now or datetime.now(UTC), zone)
     begin = read_time(since, moment, zone, "since") if since else None
     end = read_time(until, moment, zone, "until") if until else None
-    if begin and end and begin.astimezone(UTC) > end.astimezone(UTC):
+    try:
+        is_empty = begin and end and begin.astimezone(UTC) > end.astimezone(UTC)
+        range_ = TimeRange(
+            _earliest(begin, zone) if begin else None, _latest(end, zone) if end else None, zone
+        )
+    except (OverflowError, ValueError) as error:  # in UTC before year 1, or after year 9999
+        text, argument = (since, "since") if begin and begin.year < 1000 else (until or since, "until")
+        raise _unreadable(str(text), argument) from error
+    if is_empty:
         raise UsageError(f"since {since} is later than until {until}", "swap them, or leave one out")
-    return TimeRange(_earliest(begin, zone) if begin else None, _latest(end, zone) if end else None, zone)
+    return range_
+
+
+def moved(time: datetime, by: timedelta) -> datetime:
+    """A time moved by some time; the first or last that there is where it would be beyond."""
+    try:
+        return time + by
+    except OverflowError:
+        return datetime.min if by < timedelta() else datetime.max
 
 
 def read_time(text: str | datetime, now: datetime, zone: tzinfo | None, argument: str) -> datetime:
@@ -172,7 +188,7 @@ def _printed_zone(printed: str | None) -> tzinfo | None:
 
 def _offset(text: str) -> tzinfo | None:
     """The zone of an offset like ``+02:00`` or ``+0200``; ``None``: it is no offset."""
-    found = re.fullmatch(r"([+-])([01]\d|2[0-3]):?([0-5]\d)", text)
+    found = re.fullmatch(r"([+-])([01]\d|2[0-3]):?([0-5]\d)", text, re.ASCII)
     if found is None:
         return None
     minutes = int(found[2]) * 60 + int(found[3])

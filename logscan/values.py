@@ -15,6 +15,11 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+SHOWN_PLACES = 5
+"""Entries that were not understood whose places are kept for the reader; further ones are counted."""
+NOT_UNDERSTOOD = "the run went on; please report this as a fault of logscan"
+"""The hint of a problem that is an entry at which a stage failed."""
+
 
 _NO_TEXT = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 """What Python makes of a byte in a file name that is no UTF-8 → the same byte as it is shown."""
@@ -251,6 +256,9 @@ class Counters:
     """Entries that held a needle and were understood in full."""
     unparsed_entries: int = 0
     """Candidates that begin like an entry but whose header cannot be read."""
+    not_understood: int = 0
+    """Entries, and pieces of evidence (a file, a certificate, an answer, a cause), at which logscan failed; they
+    are left out, and the run went on. The first of them are among the problems."""
     orphan_lines: int = 0
     """Lines that open no entry and continue none."""
     bad_times: int = 0
@@ -278,25 +286,47 @@ class Counters:
     """Messages with a failure: different ids, and failures without one. Live: not counted."""
     failures: int = 0
     """Failed handshakes, of all alerts."""
-    not_understood: int = 0
-    """Pieces of evidence (a file, a certificate, an answer, a cause) that no reader understood; each is one
-    of the problems."""
     mentions: int = 0
     """``search``: entries that name an id in their text but belong to another message."""
     problems: list[Problem] = field(default_factory=list)
 
+    def note_not_understood(self, place: Place, error: Exception) -> None:
+        """Count an entry at which a stage failed; the places of the first few are kept as problems.
+
+        Called where the exception was caught. Lack of memory is no fault of an entry, and raised again.
+        """
+        if isinstance(error, MemoryError):
+            raise error
+        self.not_understood += 1
+        why = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+        reason = f"the entry at byte {place.offset:,} was not understood ({why})"
+        self._keep([Problem(place.path, reason, NOT_UNDERSTOOD, fatal=False)])
+
+    def add_not_understood(self, part: Counters) -> None:
+        """Add only what another run did not understand."""
+        self.not_understood += part.not_understood
+        self._keep([problem for problem in part.problems if problem.hint == NOT_UNDERSTOOD])
+
+    def _keep(self, problems: list[Problem]) -> None:
+        """Keep problems, each once, and of those that are only entries not understood the first few."""
+        for problem in problems:
+            shown = sum(held.hint == NOT_UNDERSTOOD for held in self.problems)
+            if problem not in self.problems and (problem.hint != NOT_UNDERSTOOD or shown < SHOWN_PLACES):
+                self.problems.append(problem)
+
     def add(self, part: Counters) -> None:
         """Add another run's counts to these; a problem that both met is kept once."""
-        for each in fields(Counters):
-            if each.name != "problems":
-                setattr(self, each.name, getattr(self, each.name) + getattr(part, each.name))
-        self.problems += [problem for problem in part.problems if problem not in self.problems]
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        self._keep(part.problems)
 
     def remove(self, part: Counters) -> None:
         """Take counts away that were added; problems stay."""
-        for each in fields(Counters):
-            if each.name != "problems":
-                setattr(self, each.name, getattr(self, each.name) - getattr(part, each.name))
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) - getattr(part, name))
+
+
+_COUNTS = tuple(each.name for each in fields(Counters) if each.type == "int")
 
 
 class Results(Iterator[T]):

@@ -34,6 +34,7 @@ from logscan._entries.headers import (
     slices,
 )
 from logscan._entries.layouts import PLAIN, Layout
+from logscan._entries.openers import Openers
 from logscan._entries.parse import parse, similar_to
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, Span, name_text
@@ -109,12 +110,24 @@ def to_columns(chunk: Span, layout: Layout, max_entry: int) -> tuple[pa.RecordBa
     if chunk.orphan:
         whole = np.zeros(1, np.int64), np.full(1, len(chunk.data))
         return parsed(chunk, whole, layout, max_entry, counters), counters
-    entries = entries_in(chunk.data, layout, max_entry)
-    batches = [usual_rows(chunk, entries).batch]
+    try:
+        entries = entries_in(chunk.data, layout, max_entry)
+        batches = [usual_rows(chunk, entries).batch]
+    except Exception as error:  # noqa: BLE001
+        counters.note_not_understood(chunk.place, error)
+        bounds = bounds_by_grammar(chunk.data, layout)
+        return parsed(chunk, bounds, layout, max_entry, counters), counters
     if len(entries.slow):
         bounds = entries.starts[entries.slow], entries.ends[entries.slow]
         batches.append(parsed(chunk, bounds, layout, max_entry, counters))
     return in_order(batches, [entries.usual, entries.slow]), counters
+
+
+def bounds_by_grammar(data: bytes, layout: Layout) -> tuple[Ints, Ints]:
+    """Where the entries of a chunk begin and end, found line by line: where reading them all at once failed.
+    Lines before the first belong to none of them."""
+    starts = np.array(Openers(layout).all(data, 0, len(data)), np.int64)
+    return starts, np.append(starts[1:], len(data))[: len(starts)]
 
 
 def entries_in(data: bytes, layout: Layout, max_entry: int) -> Entries:
@@ -208,8 +221,11 @@ def parsed(
     """
     entries = []
     for start, end in zip(*(column.tolist() for column in bounds), strict=True):
-        data = chunk.data[start : min(end, start + max_entry)]
-        beyond = end - start - len(data)
+        begin = start
+        if chunk.data[start : start + 1] == b"\0":  # a hole that a truncation left
+            begin = end - len(chunk.data[start:end].lstrip(b"\0"))
+        data = chunk.data[begin : min(end, begin + max_entry)]
+        beyond = end - begin - len(data)
         if beyond:
             counters.cut_entries += 1
             counters.cut_bytes += beyond

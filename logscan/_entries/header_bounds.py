@@ -22,6 +22,7 @@ _LONGEST_HEADER = 1000
 _MOST_CONTEXT_WORDS = 7
 _MOST_THREAD_WORDS = 8
 _MOST_BLANKS = 8
+_BLANKS = bytes(byte for byte in range(0x80) if chr(byte).isspace())
 _BLANK_ENDS = frozenset((0x85, 0xA0, *range(0x80, 0x8B), 0xA8, 0xA9, 0xAF, 0x9F))
 """Last bytes of the blanks beyond ASCII."""
 
@@ -243,9 +244,14 @@ class _Finder:
         """Where each line ends without blanks."""
         raw, ends = self._text.raw, line_ends.copy()
         rows = np.arange(len(ends))
-        while len(rows):
+        for _ in range(_MOST_BLANKS):
+            if not len(rows):
+                break
             rows = rows[blank(raw[ends[rows] - 1]) & (ends[rows] > begins[rows])]
             ends[rows] -= 1
+        for row in rows.tolist():  # many blanks: each line at once
+            begin = int(begins[row])
+            ends[row] = begin + len(self._text.data[begin : int(ends[row])].rstrip(_BLANKS))
         return np.maximum(ends, begins)
 
 

@@ -25,13 +25,14 @@ _STAMP = "2026-11-25 00:49:52,813"
 _FIELDS = {key: name for name, key in KEYS.items()}
 _PLAIN_TEXT = re.compile(r"[ -~\t]*")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_CALL = re.compile(r"[\w$<>]+(?:\.[\w$<>]+)+")
+_CALL = re.compile(r"[\w$<>]++(?:\.[\w$<>]++)++")
+_KEY_WITHIN = re.compile(rf"(?<=[ \t]){KEY}")
 _NO_THREAD = re.compile(rf"{KEY}|-|[ \t]")
 _LEVEL_WITHIN = re.compile(rf"(?<![!-~]){LEVEL}(?![!-~])")
-_ZONED = re.compile(rf"({KNOWN_ZONE})([ \t]+)(?=\S)")
+_ZONED = re.compile(rf"({KNOWN_ZONE})([ \t]++)(?=\S)")
 _ZONE_ALONE = re.compile(KNOWN_ZONE)
-_ORG_AND_ENV = re.compile(rf"[ \t]{KEYS['org']}\S*[ \t]+{KEYS['env']}")
-_SEVERITY = re.compile(rf"([ \t]+){LEVEL}([ \t]+)[!-~]+([ \t]+)- ")
+_ORG_AND_ENV = re.compile(rf"[ \t]{KEYS['org']}\S*+[ \t]++{KEYS['env']}")
+_SEVERITY = re.compile(rf"([ \t]++){LEVEL}([ \t]++)[!-~]++([ \t]++)- ")
 
 
 class Context(NamedTuple):
@@ -102,7 +103,10 @@ class Remembered(Generic[Part]):
         for text in texts:
             part = known.get(text)
             if part is None:
-                part = read(text)
+                try:
+                    part = read(text)
+                except Exception:  # the grammar reads the entries with it, each in a net  # noqa: BLE001
+                    part = None
                 part = known[text] = self._unknown if part is None else part
             parts.append(part)
         return parts
@@ -151,6 +155,7 @@ def _is_thread(text: str) -> bool:
     """Whether the grammar certainly takes these words, between blanks, for a thread."""
     return (
         0 < len(text) <= 200
+        and _KEY_WITHIN.search(text) is None
         and _PLAIN_TEXT.fullmatch(text) is not None
         and _NO_THREAD.match(text) is None
         and _LEVEL_WITHIN.search(text) is None

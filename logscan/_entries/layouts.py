@@ -28,23 +28,23 @@ KNOWN_ZONE = (
 KEY = f"(?:{'|'.join(KEYS.values())})"
 ANY = r"[^\n]"
 NO_TIME = r"(?:(?!\d{4}-\d\d-\d\d[ T])[^\n])"
-_TAIL = rf"{ANY}{{0,300}}?[ \t]{LEVEL}[ \t]+\S+[ \t]+-(?=\s|\Z)"
+_TAIL = rf"{ANY}{{0,300}}?[ \t]{LEVEL}[ \t]++\S++[ \t]++-(?=\s|\Z)"
 """Thread, level, logger and dash on one line."""
 
 STRICT = rf"""
     {TIME} (?:\ ?{ZONE}(?=\s))?
-    (?: [ \t]+{KEY}                                              # context follows
+    (?: [ \t]++{KEY}                                             # context follows
       | (?=[ \t]){_TAIL}                                          # or the whole header does
-      | [ \t]+\S+[ \t]+{LEVEL}(?:[ \t]+\S+)?[ \t]*(?=\r?\n|\Z)   # or it was wrapped early
+      | [ \t]++\S++[ \t]++{LEVEL}(?:[ \t]++\S++)?[ \t]*+(?=\r?\n|\Z)  # or it was wrapped early
     )
 """
 
 _OPENER = rf"""
     (?: {STRICT}
-      | org:\S*[ \t]+(?!org:){KEY}                               # printed without its time
-      | org:\S*{_TAIL}
-      | (?=\d)[^\n]{{0,40}}?\d:\d\d\S*{_TAIL}                     # a time that nobody can read
-      | \S[^\n]{{0,40}}?[ \t]org:\S*[ \t]+env:\S*{_TAIL}
+      | org:\S*+[ \t]++(?!org:){KEY}                             # printed without its time
+      | org:\S*+{_TAIL}
+      | (?=\d)[^\n]{{0,40}}?\d:\d\d\S*+{_TAIL}                    # a time that nobody can read
+      | \S[^\n]{{0,40}}?[ \t]org:\S*+[ \t]++env:\S*+{_TAIL}
     )
 """
 
@@ -118,7 +118,7 @@ class Layout(NamedTuple):
 
 PLAIN = Layout(
     "plain",
-    re.compile(rf"\0*(?!{_BELOW}){_OPENER}".encode(), re.VERBOSE),
+    re.compile(rf"\0*+(?!{_BELOW}){_OPENER}".encode(), re.VERBOSE),
     re.compile(rf"\n(?!{_BELOW})".encode(), re.VERBOSE),
     (
         b"2017-10-23 05:28:57,813 org:org-name env:env-name api:apiproxy-name rev:revision-number"
@@ -136,7 +136,7 @@ PLAIN = Layout(
 
 PREFIXED = Layout(
     "prefixed",
-    re.compile(rf"\0*[^\n]{{0,200}}?(?<!\w){STRICT}".encode(), re.VERBOSE),
+    re.compile(rf"\0*+[^\n]{{0,200}}?(?<!\w){STRICT}".encode(), re.VERBOSE),
     re.compile(rb"\n"),
     (
         b"Nov 23 05:28:57 mp01 apigee[77]: 2017-10-23 05:28:57,813 org:o env:e api:a main INFO L - x",
@@ -153,7 +153,7 @@ def layout_named(name: str) -> Layout:
     return next(layout for layout in LAYOUTS if layout.name == name)
 
 
-_BEGINS = re.compile(rf"\0*{STRICT}".encode(), re.VERBOSE)
+_BEGINS = re.compile(rf"\0*+{STRICT}".encode(), re.VERBOSE)
 
 
 def begins_entry(buffer: bytes | bytearray, start: int, end: int) -> bool:

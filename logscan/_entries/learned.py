@@ -56,11 +56,12 @@ def learned_from(sample: bytes) -> Layout:
 def learned(layout: Layout, lines: Iterable[bytes]) -> Layout:
     """A layout with what further openers of a file show of its headers."""
     kept = list(lines)
-    form = form_of(kept, layout.form)
-    if form is None:
-        return layout
-    header = _expression(form)
-    if not all(_agrees(header, line) for line in kept):
+    try:
+        form = form_of(kept, layout.form)
+        header = None if form is None else _expression(form)
+        if header is None or not all(_agrees(header, line) for line in kept):
+            return layout
+    except Exception:  # nothing is lost: the grammar reads all  # noqa: BLE001
         return layout
     return layout._replace(form=form, header=header)
 
@@ -175,8 +176,14 @@ def _widest(all_: Iterable[Blanks]) -> Blanks:
 def _generalized(prefix: str) -> str:
     """An expression for prefixes like this one: other numbers, other words, the same signs."""
     parts = re.findall(r"[0-9]+|[A-Za-z]+|.", prefix, re.DOTALL)
-    kinds = (r"[0-9]+" if p[0].isdigit() else "[A-Za-z]+" if p[0].isalpha() and p.isascii() else re.escape(p)
-             for p in parts)  # fmt: skip
+    kinds = (
+        "[0-9]++"
+        if p[0] in "0123456789"
+        else "[A-Za-z]++"
+        if p[0].isalpha() and p.isascii()
+        else re.escape(p)
+        for p in parts
+    )
     return "".join(kinds)
 
 
@@ -205,12 +212,12 @@ def _expression(form: Form) -> re.Pattern[bytes]:
     message_id = _key(keys["message_id"], f"({value})", form) if "message_id" in keys else "((?!))?"
     thread = value if form.thread_colons else rf"[!-9;-~]{{1,{LONGEST_PART}}}"
     if form.thread_blanks:
-        thread = rf"[!-~](?:(?!\d{{4}}-\d\d-\d\d[ T])[ -~]){{0,{LONGEST_PART}}}?(?<! )"
+        thread = rf"[!-~](?:(?!\d{{4}}-\d\d-\d\d[ T]| {KEY})[ -~]){{0,{LONGEST_PART}}}?(?<! )"
     name = rf"[\w$<>]{{1,{LONGEST_PART}}}(?:\.[\w$<>]{{1,{LONGEST_PART}}}){{1,32}}"
     in_text = "" if keys.get("message_id") == Key("message_id", True, False) else f"(?!{ID_IN_TEXT})"
     return re.compile(
         rf"{before}({second}){fraction}{zone}{_gap(form.after_time)}"
-        rf"({context}){message_id}(?!{KEY})(?![!-~]*\d\d-\d\dT)({thread}){_gap(form.before_level)}"
+        rf"({context}){message_id}(?!{KEY})(?![!-~]{{0,{LONGEST_PART}}}\d\d-\d\dT)({thread}){_gap(form.before_level)}"
         rf"({LEVEL}){_gap(form.after_level)}({value}){_gap(form.before_dash)}- (?=[!-~])"
         rf"(?:({name})\(\) : (?=[!-~])|(?![\w$<>.\x80-\xff]{{1,600}}\(\)(?![!-~])))"
         rf"{in_text}".encode("latin-1")

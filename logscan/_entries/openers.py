@@ -5,6 +5,10 @@ from __future__ import annotations
 from logscan._entries.layouts import LAYOUTS, PLAIN, Layout, begins_entry
 
 Buffer = bytes | bytearray
+_STEPS = 64
+"""Lines that are gone back one by one: a stack trace has few."""
+_LOOK_BACK = 2048
+"""Bytes that are looked at first for the line that opens an entry, from its end."""
 
 
 class Openers:
@@ -25,23 +29,18 @@ class Openers:
             at = buffer.find(b"\n", at, end) + 1
             if not at:
                 return None
-        while at < end:
-            if self.opens(buffer, at, end):
+        if at < end and self.opens(buffer, at, end):
+            return at
+        for line in self._candidates.finditer(buffer, at, end):
+            at = line.end()
+            if at < end and self.opens(buffer, at, end):
                 return at
-            at = buffer.find(b"\n", at, end) + 1
-            if not at:
-                break
         return None
 
     def last(self, buffer: Buffer, end: int) -> int:
         """The last opener whose line is whole; 0 where only the first line can be one."""
         complete = buffer.rfind(b"\n", 0, end)
-        while complete > 0:
-            start = buffer.rfind(b"\n", 0, complete) + 1
-            if self.opens(buffer, start, complete + 1):
-                return start
-            complete = start - 1
-        return 0
+        return self._last_in(buffer, 0, complete, complete + 1) if complete > 0 else 0
 
     def all(self, buffer: Buffer, start: int, end: int) -> list[int]:
         """All openers from an offset on."""
@@ -54,10 +53,23 @@ class Openers:
 
     def enclosing(self, buffer: Buffer, low: int, start: int, end: int) -> int:
         """The opener of the entry that a line belongs to, at an offset ≥ ``low``."""
-        while True:
+        for _ in range(_STEPS):
             start = buffer.rfind(b"\n", low, start - 1) + 1 or low
             if start <= low or self.opens(buffer, start, end):
                 return start
+        return self._last_in(buffer, low, start - 1, end)
+
+    def _last_in(self, buffer: Buffer, low: int, high: int, end: int) -> int:
+        """The last opener after a line break at an offset from ``low`` on and before ``high``; ``low`` where
+        there is none. It looks back further and further, so that short lines cost no step each."""
+        size = _LOOK_BACK
+        while high > low:
+            begin = max(low, high - size)
+            for at in reversed([line.end() for line in self._candidates.finditer(buffer, begin, high)]):
+                if self.opens(buffer, at, end):
+                    return at
+            high, size = begin, 4 * size
+        return low
 
     def end_of_entry(self, buffer: Buffer, at: int, end: int) -> int:
         """Where the entry that goes on at an offset ends: at the next opener, or at ``end``."""

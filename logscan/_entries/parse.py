@@ -35,13 +35,15 @@ from logscan._entries.layouts import (
 from logscan.values import Counters, Entry, Place, Span
 
 _ID_KEY = KEYS["message_id"].encode()
-_CONTEXT_AS_USUAL = "".join(rf"(?:{key}([!-~]+)\ )?" for key in KEYS.values())
+_MOST_KEYS = 16
+"""Keys of a context that are read; Message Processors print each of five once."""
+_CONTEXT_AS_USUAL = "".join(rf"(?:{key}([!-~]++)\ )?" for key in KEYS.values())
 _USUAL = re.compile(
     rf"""
     ({TIME})\ {{1,2}}
     {_CONTEXT_AS_USUAL}\ ?
-    ([!-9;-~]+)\ ({LEVEL})\ ([!-~]+)\ -\ (?=\S)
-    (?:([A-Za-z0-9_$<>]+(?:\.[A-Za-z0-9_$<>]+)+)\(\)\ :\ (?=\S)|(?![\w$<>.]+\(\)(?:\s|\Z)))
+    ([!-9;-~]++)\ ({LEVEL})\ ([!-~]++)\ -\ (?=\S)
+    (?:([A-Za-z0-9_$<>]++(?:\.[A-Za-z0-9_$<>]++)++)\(\)\ :\ (?=\S)|(?![\w$<>.]++\(\)(?:\s|\Z)))
     """,
     re.VERBOSE,
 )
@@ -49,40 +51,50 @@ _USUAL = re.compile(
 :data:`HEADER` does and gives the same fields (a test holds them together)."""
 HEADER = re.compile(
     rf"""
-    [\0\ufeff]*
-    (?: (?P<time>{TIME}) (?:\s?(?P<zone>{ZONE}(?=\s+{KEY})|{KNOWN_ZONE}(?=\s)))? \s+
-      | (?P<odd>(?!org:)\S[^\n]{{0,60}}?)\s+(?=org:)
-      | (?P<odder>\d[^\n]{{0,40}}?\d:\d\d\S*)\s+
+    [\0\ufeff]*+
+    (?: (?P<time>{TIME}) (?:\s?(?P<zone>{ZONE}(?=\s++{KEY})|{KNOWN_ZONE}(?=\s)))? \s++
+      | (?P<odd>(?!org:)\S[^\n]{{0,60}}?)(?<!\s)\s++(?=org:)
+      | (?P<odder>\d[^\n]{{0,40}}?\d:\d\d\S*+)\s++
     )?
-    (?P<context>(?:{KEY}\S*\s+)*)
-    (?P<thread>\S+|{NO_TIME}{{1,300}}?)\s+
-    (?P<level>{LEVEL})\s+
-    (?P<logger>\S+)\s+-(?:\s+|\Z)
-    (?:(?P<method>[\w$<>]+(?:\.[\w$<>]+)+)\(\)\s+:\s*)?
+    (?P<context>(?:{KEY}\S*+\s++){{0,{_MOST_KEYS}}})
+    (?P<thread>\S++|{NO_TIME}{{1,300}}?)(?<!\s)\s++
+    (?P<level>{LEVEL})\s++
+    (?P<logger>\S++)\s++-(?:\s++|\Z)
+    (?:(?P<method>[\w$<>]++(?:\.[\w$<>]++)++)\(\)\s++:\s*+)?
     """,
     re.VERBOSE,
 )
-CONTEXT = re.compile(rf"({KEY})(\S*)")
-_IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s?(\S+)")
+CONTEXT = re.compile(rf"({KEY})(\S*+)")
+_KEY_WITHIN = re.compile(rf"(?<=\s){KEY}")
+_IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s?(\S++)")
 _OWN = STRICT.replace(ANY, NO_TIME)  # an earlier time may be a shipper's: the last one counts
 PREFIX = re.compile(rf"[^\n]{{1,200}}?(?<!\w)(?={_OWN})", re.VERBOSE)
-STARTS = re.compile(rf"[\0\ufeff]*(?:org:|{_OWN})", re.VERBOSE)
+STARTS = re.compile(rf"[\0\ufeff]*+(?:org:|{_OWN})", re.VERBOSE)
 _PROSE_ENDS = re.compile(
-    r"\s*(?:at\s|Caused by:|Suppressed:|Wrapped by:|\.\.\.|(?:[\w$]+\.)+[\w$]*(?:Exception|Error)\b|\Z)"
+    r"\s*+(?:at\s|Caused by:|Suppressed:|Wrapped by:|\.\.\.|(?:[\w$]++\.)+[\w$]*(?:Exception|Error)\b|\Z)"
 )
 
 
 def parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None = None) -> Entry:
-    """Understand one span.
+    """Understand one span. It never raises: a log says what others write into it.
 
     What cannot be understood is kept: a header that does not parse gives an entry with ``None`` for its
-    fields and the whole text as its body, and is counted; so is a time that does not exist.
+    fields and the whole text as its body, and is counted; so is a time that does not exist, and an entry at
+    which this module fails.
 
     Args:
         span: the bytes of an entry.
         counters: takes what cannot be understood.
         header: the learned expression of its file (:attr:`Layout.header`): a faster way to the same.
     """
+    try:
+        return _parse(span, counters, header)
+    except Exception as error:  # noqa: BLE001
+        counters.note_not_understood(span.place, error)
+        return _unparsed(decode(span.data), span)
+
+
+def _parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None) -> Entry:  # noqa: C901
     if header is not None and not span.orphan:
         learned = _learned(span, header)
         if learned is not None:
@@ -106,7 +118,11 @@ def parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None = Non
             "time", "zone", "thread", "level", "logger", "method"
         )
         odd = found["odd"] or found["odder"]
-        context = {key: value or None for key, value in CONTEXT.findall(found["context"])}
+        keys = found["context"]
+        if _KEY_WITHIN.search(thread):
+            counters.unparsed_entries += 1
+            keys, thread = _with_keys_of_thread(keys, thread)
+        context = {key: value or None for key, value in CONTEXT.findall(keys)}
         org, env, proxy, revision, message_id = map(context.get, KEYS.values())
         body = text[found.end() :]
         if "\n" in found[0].rstrip():
@@ -126,6 +142,13 @@ def parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None = Non
         time, zone, org, env, proxy, revision, message_id, thread, level, logger, method, body,
         span.place,
     )  # fmt: skip
+
+
+def _with_keys_of_thread(keys: str, thread: str) -> tuple[str, str | None]:
+    """The context and the thread of a header in which a value has a blank of any kind: the keys after it
+    stand in what seems to be the thread."""
+    *_, last = CONTEXT.finditer(thread)
+    return keys + thread[: last.end()], thread[last.end() :].strip() or None
 
 
 def _learned(span: Span, header: re.Pattern[bytes]) -> Entry | None:
@@ -205,4 +228,4 @@ def similar_to(prefix: str) -> str:
     """An expression for what stands before the further lines of an entry that has a prefix: grep marks its
     context lines with '-' where a match has ':', and line numbers and times differ."""
     similar = re.escape(prefix).replace(":", "[:-]")
-    return re.sub(r"\d+", r"\\d+", similar)
+    return re.sub("[0-9]+", "[0-9]++", similar)

@@ -28,15 +28,14 @@ _MARKS = (
     b"SSL handshake has read",
 )
 _COMMAND = re.compile(
-    r"s_client\b[^\n]{0,2000}?(?:-connect[ =]['\"]?(?:\[([^\]\s]{1,300})\]|([^\s:'\"]{1,300})):([0-9]{1,5})"
-    r"|-host[ =](\S{1,300})\s{1,50}-port[ =]([0-9]{1,5}))"
+    r"s_client\b(?:(?!s_client)[^\n])*?(?:-connect[ =]['\"]?(?:\[([^\]\s]{1,300}+)\]|([^\s:'\"]{1,300}+)):"
+    r"(\d{1,5})(?!\d)|-host[ =](\S{1,300}+)\s{1,9}-port[ =](\d{1,5})(?!\d))",
+    re.ASCII,
 )
-_SNI = re.compile(r"s_client\b[^\n]{0,2000}?-servername[ =](\S{1,300})")
-_ALERT = re.compile(r"SSL alert number ([0-9]{1,3})(?![0-9])")
-_VERIFY = re.compile(r"^verify error:num=([0-9]{1,9}):([^\n]{1,500})", re.MULTILINE)
-_PROTOCOL = re.compile(
-    r"^(?:New, |[ \t]{1,20}Protocol[ \t]{0,20}:[ \t]{0,20})(TLSv?[\d.]{1,10}|SSLv3)", re.MULTILINE
-)
+_SNI = re.compile(r"s_client\b(?:(?!s_client)[^\n])*?-servername[ =](\S++)")
+_ALERT = re.compile(r"SSL alert number (\d{1,3})(?!\d)", re.ASCII)
+_VERIFY = re.compile(r"^verify error:num=(\d{1,9}):(.*\S)", re.MULTILINE | re.ASCII)
+_PROTOCOL = re.compile(r"^(?:New, |[ \t]++Protocol[ \t]*+:[ \t]*+)(TLSv?[\d.]++|SSLv3)", re.MULTILINE)
 _CONNECT_FAILED = re.compile(
     r"^(?:connect:errno=\d+|.*:(?:connect error|Connection refused|no such host).*)$",
     re.MULTILINE | re.IGNORECASE,

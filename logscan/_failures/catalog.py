@@ -109,7 +109,7 @@ REASONS = (
     Reason(
         "hostname_mismatch", (BACKEND_CERTIFICATE,), US,
         r"No subject alternative (?:DNS )?names? |No subject alternative names present"
-        r"|No name matching .* found|Certificate for <.*> doesn't match",
+        r"|No name matching .{0,300}? found|Certificate for <[^>\n]{0,300}+> doesn't match",
     ),
     Reason(
         "wrong_extended_key_usage", (BACKEND_CERTIFICATE,), US,
@@ -154,10 +154,10 @@ REASONS = (
     ),
     Reason(
         "protocol_not_accepted", (PROTOCOL,), US,
-        r"Server chose \S+, but that protocol version is not enabled"
-        r"|server selected protocol version \S+ is not accepted"
-        r"|Client requested protocol \S+ (?:is )?not (?:enabled|supported)"
-        r"|client supported protocol versions .* are not accepted",
+        r"Server chose \S{1,300}, but that protocol version is not enabled"
+        r"|server selected protocol version \S{1,300}+ is not accepted"
+        r"|Client requested protocol \S{1,300}+ (?:is )?not (?:enabled|supported)"
+        r"|client supported protocol versions .{0,300}? are not accepted",
     ),
     Reason(
         "weak_dh_key", (PROTOCOL,), US,
@@ -226,11 +226,17 @@ class Naming(NamedTuple):
     """The text that decided, without Java's ``(alert) `` prefix."""
 
 
+MAX_DIGITS = 3
+"""Digits of an alert's number: it is one byte."""
+UNKNOWN_ALERT = "alert_unknown"
+"""The name of an alert whose number cannot be one."""
 _RECEIVED = re.compile(
-    r"(?:Received fatal alert: |[Rr]eceived handshake warning: |\bhandshake alert:? +)"
-    r"(?:<UNKNOWN ALERT: (?P<old>\d+)>|Unknown alert description \((?P<new>\d+)\)|(?P<name>[a-z_]+))"
+    r"(?:Received fatal alert: |[Rr]eceived handshake warning: |\bhandshake alert:? ++)"
+    r"(?:<UNKNOWN ALERT: (?P<old>[^>\s]++)>|Unknown alert description \((?P<new>[^)\s]++)\)"
+    r"|(?P<name>[a-z_]++))",
+    re.ASCII,
 )
-_SENT_PREFIX = re.compile(r"^(?:javax\.net\.ssl\.SSL\w+: )?(?:\([a-z_]+\) )?")
+_SENT_PREFIX = re.compile(r"^(?:javax\.net\.ssl\.SSL\w++: )?(?:\([a-z_]++\) )?")
 _COMPILED = tuple((reason, re.compile(reason.pattern)) for reason in REASONS)
 _NEIGHBOURS = tuple((reason, re.compile(reason.pattern)) for reason in NEIGHBOURS)
 
@@ -243,6 +249,8 @@ def received_alert(text: str) -> str | None:
     number = found["old"] or found["new"]
     if number is None:
         return cut(found["name"], LONGEST_ALERT)
+    if len(number) > MAX_DIGITS or not (number.isascii() and number.isdigit()):
+        return UNKNOWN_ALERT
     return ALERT_NAMES.get(int(number), f"alert_{number}")
 
 

@@ -63,9 +63,12 @@ class CountScanner(Scanner):
 
     def _take(self, span: Span) -> None:
         """An entry that is not as usual: longer than the limit, or before the first."""
-        member = self._members.of_span(span, self._at(span.place))
-        if member is not None:
-            self._feed(member)
+        try:
+            member = self._members.of_span(span, self._at(span.place))
+            if member is not None:
+                self._feed(member)
+        except Exception as error:  # noqa: BLE001
+            self._counters.note_not_understood(span.place, error)
 
     def feed(self, reader: Buffer, final: bool) -> list[Span]:
         """See :class:`Scanner`."""
@@ -98,7 +101,7 @@ class CountScanner(Scanner):
                 self._count(reader, hits, cut)
         reader.consume(cut)
 
-    def _count(self, reader: Buffer, hits: list[int], cut: int) -> None:
+    def _count(self, reader: Buffer, hits: list[int], cut: int) -> None:  # noqa: C901 (calls would cost)
         """The members around hits, straight from the buffer: the usual lines without a copy of them."""
         buffer, members, readings = reader.buffer, self._members, self._readings
         feed, matched, kinds, opener = self._feed, members.matched, readings.kinds, self._openers.opens
@@ -117,26 +120,32 @@ class CountScanner(Scanner):
                 start = self._openers.enclosing(buffer, past, start, cut)
                 found = members.match(buffer, start, cut)
             said = None
-            if found is not None and quick and found[1] in members.seconds:
-                at, method = found.end(), found[9]
-                kind = kinds[method]
-                if kind == FAILED:
-                    past = buffer.find(b"\n", at, cut) + 1 or cut
-                    said = readings.failed(method, found[7], buffer, at, past)
-                elif kind == EXCEPTION and (known := readings.thrown(method, found[7], buffer, at, cut)):
-                    said, past = known
-                if said is not None and past < cut:
-                    if kind == FAILED:  # the next entry is likely to matter, too
-                        following = members.match(buffer, past, cut)
-                    if following is None and not opener(buffer, past, cut):
-                        said = None
+            try:
+                if found is not None and quick and found[1] in members.seconds:
+                    at, method = found.end(), found[9]
+                    kind = kinds[method]
+                    if kind == FAILED:
+                        past = buffer.find(b"\n", at, cut) + 1 or cut
+                        said = readings.failed(method, found[7], buffer, at, past)
+                    elif kind == EXCEPTION and (known := readings.thrown(method, found[7], buffer, at, cut)):
+                        said, past = known
+                    if said is not None and past < cut:
+                        if kind == FAILED:  # the next entry is likely to matter, too
+                            following = members.match(buffer, past, cut)
+                        if following is None and not opener(buffer, past, cut):
+                            said = None
+            except Exception:  # noqa: BLE001
+                said = None  # the longer way has a net of its own
             if found is None or said is None or past - start > self._max_entry:
                 following = None
                 past = self._end_of(buffer, max(start, hit), cut)
                 self._take(self._span(reader, start, past, orphan=False))
                 continue
             self._counters.candidates += 1
-            feed(matched(found, said, begin + start, (path, shift + start, number)))
+            try:
+                feed(matched(found, said, begin + start, (path, shift + start, number)))
+            except Exception as error:  # noqa: BLE001
+                self._counters.note_not_understood(Place(path, shift + start, number), error)
 
     def _end_of(self, buffer: bytearray, at: int, cut: int) -> int:
         """Where the entry ends in whose line an offset is."""

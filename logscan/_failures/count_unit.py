@@ -176,11 +176,23 @@ class UnitCount:
         return part
 
     def _ended(self, group: Group) -> None:
-        if not group.is_head:
+        if group.is_head:
+            return
+        try:
             self._tally.feed(group.members, self._shapes.templates(group.members))
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
-        self._tally.feed(group.members, templates)
+        try:
+            self._tally.feed(group.members, templates)
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
+
+
+def _note(tally: Tally, group: Group, error: Exception) -> None:
+    """A group whose failures cannot be counted does not end the run."""
+    tally.counted.counters.note_not_understood(group.members[0].place, error)
 
 
 class Seams:
@@ -244,7 +256,13 @@ class Seams:
             self._groups.end(group)
 
     def _ended(self, group: Group) -> None:
-        self._tally.feed(group.members, self._shapes.templates(group.members))
+        try:
+            self._tally.feed(group.members, self._shapes.templates(group.members))
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)
 
     def _joined(self, group: Group, templates: list[Template]) -> None:
-        self._tally.feed(group.members, templates)
+        try:
+            self._tally.feed(group.members, templates)
+        except Exception as error:  # noqa: BLE001
+            _note(self._tally, group, error)

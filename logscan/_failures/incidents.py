@@ -39,8 +39,8 @@ BY: dict[str, Callable[[FailedHandshake], str | None]] = {
     "family": lambda f: f.family,
     "refused_by": lambda f: f.refused_by,
     "reason": lambda f: cut(f.reason),
-    "day": lambda f: f.time.strftime("%Y-%m-%d") if f.time else None,
-    "hour": lambda f: f.time.strftime("%Y-%m-%d %H:00") if f.time else None,
+    "day": lambda f: f.time.date().isoformat() if f.time else None,
+    "hour": lambda f: f"{f.time.date().isoformat()} {f.time.hour:02}:00" if f.time else None,
 }
 """What ``--by`` accepts, and where its value comes from."""
 

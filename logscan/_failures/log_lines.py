@@ -18,33 +18,44 @@ TOP_FRAMES = 5
 """Stack frames kept of an exception."""
 MAX_CAUSES = 16
 """``Caused by`` lines kept of an exception."""
-_CHANNEL = re.compile(
-    r"(?P<kind>(?:SSL)?ClientChannel)\[(?P<ends>.*?)\]@(?P<id>\d+)(?P<rest>[^\n]*(?:\n[^\n]*){0,3})",
-    re.DOTALL,
-)
+LONGEST_REMEMBERED = 16 << 10
+"""Characters of texts whose meaning is remembered; longer ones are read each time."""
+_NUMBER = r"[0-9]{1,18}"
+"""A number that all columns can hold. Longer ones are not read: nobody counts so far."""
+_PORT = r"[0-9]{1,5}"
+# Each part is looked for after the one before it, so that all text is passed once.
+_CHANNEL = re.compile(r"((?:SSL)?ClientChannel)\[")
+_CHANNEL_ENDS = re.compile(rf"\]@({_NUMBER}+)(?![0-9])([^\n]*+(?:\n[^\n]*+){{0,3}}+)")
 _DESCRIBED = (
-    r"((?:SSL)?ClientChannel)\[(?:C:([\d.]+):(\d+) Remote host:([\d.]+):(\d+)"
-    r"|\w+: Remote:([\d.]+):(\d+) Local:([\d.]+)(?::(\d+))?)\]@(\d+) useCount=(\d+) bytesRead=(\d+)"
-    r" bytesWritten=(\d+) age=(\d+)ms +lastIO=(\d+)ms *(?:isOpen=(true|false) *)?"
+    rf"((?:SSL)?ClientChannel)\[(?:C:([0-9.]++):({_PORT}) Remote host:([0-9.]++):({_PORT})"
+    rf"|\w++: Remote:([0-9.]++):({_PORT}) Local:([0-9.]++)(?::({_PORT}))?)\]@({_NUMBER})"
+    rf" useCount=({_NUMBER}) bytesRead=({_NUMBER}) bytesWritten=({_NUMBER}) age=({_NUMBER})ms ++"
+    rf"lastIO=({_NUMBER})ms *+(?:isOpen=(true|false) *+)?+"
 )
 _CONNECTION = re.compile(_DESCRIBED + r"\Z")
-_USUAL = re.compile(_DESCRIBED + r"handshake failed, message: ([^\n]+)\n?\Z")
+_USUAL = re.compile(_DESCRIBED + r"handshake failed, message: ([^\n]++)\n?\Z")
 """An opening line as Message Processors write it, and its description of a connection: a fast way for most
 of them. It gives what the general expressions give (a test holds them together)."""
-_OLD_ENDS = re.compile(r"C:\s?(?P<a>.*?)\s+Remote host:\s?(?P<b>.*)", re.DOTALL)
-_NEW_ENDS = re.compile(r"\w+:\s+Remote:\s?(?P<a>.*?)\s+Local:\s?(?P<b>.*)", re.DOTALL)
-_NUMBER = re.compile(r"\b(useCount|bytesRead|bytesWritten|age|lastIO|isOpen)=(\w+)")
-_SSL_INFO = re.compile(r"SSLInfo:\s*KeyStore:(.*?)\s+KeyAlias:(.*?)\s+TrustStore:(\S*)", re.DOTALL)
-_MESSAGE = re.compile(r"handshake\s+failed,\s+message:\s*(.*)")
-_OBJECT = re.compile(r"\b(HTTPRe(?:quest|sponse))@(\w+)")
-_TYPE = r"(?:[a-zA-Z_$][\w$]*\.)+[\w$]+"
+_OLD_ENDS = re.compile(r"C:\s?(?P<a>.*?)(?<!\s)\s++Remote host:\s?(?P<b>.*)", re.DOTALL)
+_NEW_ENDS = re.compile(r"\w++:\s++Remote:\s?(?P<a>.*?)(?<!\s)\s++Local:\s?(?P<b>.*)", re.DOTALL)
+_NUMBERS = re.compile(r"\b(useCount|bytesRead|bytesWritten|age|lastIO|isOpen)=(\w++)")
+_KEYSTORE = re.compile(r"SSLInfo:\s*+KeyStore:")
+_KEY_ALIAS = re.compile(r"(?<=\s)KeyAlias:")
+_TRUSTSTORE = re.compile(r"(?<=\s)TrustStore:(\S*+)")
+_MESSAGE = re.compile(r"handshake\s++failed,\s++message:\s*+(.*+)")
+_OBJECT = re.compile(r"\b(HTTPRe(?:quest|sponse))@(\w{1,64}+)")
+_TYPE = r"(?:[a-zA-Z_$][\w$]*+\.)++[\w$]++"
 _EXCEPTION = re.compile(
-    rf"^[ \t]*(?:Exception in thread \"[^\"\n]*\" )?({_TYPE})(?::[ \t]?(.*)|[ \t]*)$", re.MULTILINE
+    rf"^[ \t]*+(?:Exception in thread \"[^\"\n]*+\" )?+({_TYPE})(?::[ \t]?+(.*+)|[ \t]*+)$", re.MULTILINE
 )
-_INLINE = re.compile(rf"({_TYPE}(?:Exception|Error)):?\s(.*)")
-_CAUSE = re.compile(r"^([ \t]*)(Caused by|Wrapped by|Suppressed): *(.*)$", re.MULTILINE)
-_FRAME = re.compile(r"^[ \t]*at ([^\s(]+\([^)\n]*\))", re.MULTILINE)
-_TLS_TYPE = re.compile(r"\bjavax\.net\.ssl\.SSL\w*(?:Exception|Error)\b")
+_INLINE = re.compile(
+    # It begins where names begin: a name of many parts is not looked at again from each of them.
+    rf"(?:(?<![\w$.])|(?<=\.\.))({_TYPE}(?:(?<=[\w$]Exception)|(?<=[\w$]Error))):?\s(.*+)"
+)
+_CAUSE = re.compile(r"^([ \t]*+)(Caused by|Wrapped by|Suppressed): *+(.*+)$", re.MULTILINE)
+_FRAME = re.compile(r"^[ \t]*+at ([^\s(]++\([^)\n]*+\))", re.MULTILINE)
+_FRAME_BELOW = re.compile(r"\n*+[^\S\n]*+at ")
+_TLS_TYPE = re.compile(r"\bjavax\.net\.ssl\.SSL\w*+(?:(?<=Exception)|(?<=Error))")
 _SEVERE = frozenset(("WARN", "ERROR", "FATAL", None))
 _EPHEMERAL = 32768
 
@@ -71,9 +82,9 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
     """What one entry says of a failed handshake; ``None`` when it says nothing of one."""
     method, body = entry.method or "", entry.body
     if "SSLInfo:" in body:
-        info = _SSL_INFO.search(body)
+        info = _read_ssl_info(body)
         if info is not None:
-            return Line(ssl_info=SslInfo(*(part or "null" for part in info.groups())))
+            return Line(ssl_info=info)
     if method.endswith("handshakeFailed"):
         usual = _USUAL.match(body)
         if usual is not None:
@@ -113,22 +124,42 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
     return Line(side, False, channel, "", None, None, naming, tls, objects)
 
 
-@lru_cache(maxsize=4096)
+def _read_ssl_info(body: str) -> SslInfo | None:
+    """What an ``SSLInfo`` line says."""
+    keystore = _KEYSTORE.search(body)
+    alias = keystore and _KEY_ALIAS.search(body, keystore.end())
+    truststore = alias and _TRUSTSTORE.search(body, alias.end())
+    if not (keystore and alias and truststore):
+        return None
+    values = body[keystore.end() : alias.start()].rstrip(), body[alias.end() : truststore.start()].rstrip()
+    return SslInfo(*(value or "null" for value in (*values, truststore[1])))
+
+
 def _shows_tls(texts: tuple[str, ...]) -> bool:
     """Whether an exception shows a TLS failure without a handshake line beside it."""
+    return (_tls_known if _is_short(texts) else _tls)(texts)
+
+
+def _tls(texts: tuple[str, ...]) -> bool:
     if any(_TLS_TYPE.search(text) for text in texts):
         return True
     naming = catalog.name_failure(texts)
     return naming is not None and naming.name not in _PLAIN_CUTS
 
 
+_tls_known = lru_cache(maxsize=4096)(_tls)
+
+
 _PLAIN_CUTS = frozenset(("broken_pipe", "connection_reset", "handshake_timeout"))
 """What these texts say is a TLS failure only where something else shows a handshake."""
 
 
-@lru_cache(maxsize=4096)
 def named(texts: tuple[str, ...], tls: bool) -> catalog.Naming | None:
     """What texts name: among TLS failures where TLS is in question, else among its neighbours."""
+    return (_named_known if _is_short(texts) else _named)(texts, tls)
+
+
+def _named(texts: tuple[str, ...], tls: bool) -> catalog.Naming | None:
     if not tls:
         return catalog.name_neighbour(texts)
     naming = catalog.name_failure(texts)
@@ -139,6 +170,14 @@ def named(texts: tuple[str, ...], tls: bool) -> catalog.Naming | None:
     return naming
 
 
+_named_known = lru_cache(maxsize=4096)(_named)
+
+
+def _is_short(texts: tuple[str, ...]) -> bool:
+    """Whether some texts take little memory."""
+    return sum(map(len, texts)) <= LONGEST_REMEMBERED
+
+
 def chain_of(exception: ThrownException) -> tuple[str, ...]:
     """The texts of an exception and its causes, outermost first."""
     return (f"{exception.type}: {exception.message}", *exception.causes)
@@ -146,14 +185,15 @@ def chain_of(exception: ThrownException) -> tuple[str, ...]:
 
 def read_channel(body: str) -> Channel | None:
     """The first connection that a text describes."""
-    found = _CHANNEL.search(body)
-    if found is None:
+    begin = _CHANNEL.search(body)
+    end = begin and _CHANNEL_ENDS.search(body, begin.end())
+    if not (begin and end):
         return None
-    remote, local = _ends(found["ends"])
-    numbers = dict(_NUMBER.findall(found["rest"]))
+    remote, local = _ends(body[begin.end() : end.start()])
+    numbers = dict(_NUMBERS.findall(end[2]))
     return Channel(
-        found["kind"],
-        int(found["id"]),
+        begin[1],
+        int(end[1]),
         *_address(remote),
         *_address(local),
         _integer(numbers.get("useCount")),
@@ -217,7 +257,7 @@ def _address(text: str) -> tuple[str | None, int | None]:
     name, slash, address = text.rpartition("/")
     port: int | None = None
     host, colon, digits = address.rpartition(":")
-    if colon and digits.isdigit() and not (host.endswith("]") is False and _bare_ipv6(address)):
+    if colon and _is_number(digits, 5) and not (host.endswith("]") is False and _bare_ipv6(address)):
         port = int(digits)
     else:
         host = address
@@ -234,7 +274,12 @@ def _integer(text: str | None) -> int | None:
     if text is None:
         return None
     digits = text.removesuffix("ms")
-    return int(digits) if digits.isdigit() else None
+    return int(digits) if _is_number(digits, 18) else None
+
+
+def _is_number(text: str, most: int) -> bool:
+    """Whether a text is a number of at most so many digits, and not of those of other scripts."""
+    return 0 < len(text) <= most and text.isascii() and text.isdigit()
 
 
 def _read_exception(body: str) -> ThrownException | None:
@@ -265,9 +310,12 @@ def _quoted(message: str) -> ThrownException | None:
     return ThrownException(quoted[1], quoted[2].strip(), (), ()) if quoted else None
 
 
-@lru_cache(maxsize=1024)
 def _exception_in(text: str) -> ThrownException | None:
     """The exception that continuation lines hold. Stack traces repeat to the byte, hence the cache."""
+    return (_exceptions_known if len(text) <= LONGEST_REMEMBERED else _read_trace)(text)
+
+
+def _read_trace(text: str) -> ThrownException | None:
     first = _EXCEPTION.search(text)
     if first is None or not _looks_thrown(first, text):
         first = next((m for m in _EXCEPTION.finditer(text) if _looks_thrown(m, text)), None)
@@ -282,12 +330,14 @@ def _exception_in(text: str) -> ThrownException | None:
     )
 
 
+_exceptions_known = lru_cache(maxsize=1024)(_read_trace)
+
+
 def _looks_thrown(found: re.Match[str], text: str) -> bool:
     """A dotted name is an exception when its name says so, or a frame follows it."""
     if found[1].endswith(("Exception", "Error", "Throwable")):
         return True
-    following = text[found.end() :].lstrip("\n").partition("\n")[0].lstrip()
-    return following.startswith("at ")
+    return _FRAME_BELOW.match(text, found.end()) is not None
 
 
 def _causes(text: str) -> Iterator[str]:

@@ -19,7 +19,8 @@ from logscan.values import Channel, FailedHandshake, Place, SslInfo, ThrownExcep
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
 
-_CONNECTION = re.compile(rb"\]@(\d+)")
+_CONNECTION = re.compile(rb"\]@(\d{1,18})")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 OPENING, INFO, THROWN, OTHER = range(4)
 """Kinds of readings: the three lines of a usual failure in their order, and all others."""
@@ -148,7 +149,7 @@ def _to(target: str | None) -> Channel | None:
     if target is None:
         return None
     host, colon, port = target.rpartition(":")
-    ends = (host, int(port)) if colon and port.isdigit() else (target, None)
+    ends = (host, int(port)) if colon and _PORT.fullmatch(port) else (target, None)
     return Channel("", 0, ends[0], ends[1], None, None, None, None, None, None, None, None)
 
 

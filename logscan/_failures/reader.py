@@ -75,8 +75,8 @@ class MemberReader:
         if not prefix or b"\n" not in text[:-1]:
             return text
         first, line_break, rest = text.partition(b"\n")
-        pattern = similar_to(bytes(prefix).decode("ascii"))
-        return first + line_break + re.sub(f"(?m)^{pattern}".encode("ascii"), b"", rest)
+        pattern = similar_to(bytes(prefix).decode("latin-1"))
+        return first + line_break + re.sub(f"(?m)^{pattern}".encode("latin-1"), b"", rest)
 
     def of_span(self, span: Span, at: int) -> Member | None:
         """The member of any entry."""

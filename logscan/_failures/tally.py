@@ -221,7 +221,10 @@ class Tally:
         """Put what was counted under its incidents."""
         for failure, verdict, seen in self._cells.values():
             if verdict == _SELECTED:
-                self.counted.incidents.take(failure, seen)
+                try:
+                    self.counted.incidents.take(failure, seen)
+                except Exception as error:  # noqa: BLE001
+                    self.counted.counters.note_not_understood(failure.place, error)
             elif verdict == _OTHER:
                 self.counted.others.add(failure.alert, seen.count)
             else:

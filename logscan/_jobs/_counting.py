@@ -176,9 +176,12 @@ def _store_parts(
                 reader = MemberReader(layout, unit.readings, counters)
             for at, span in some:
                 assert reader is not None
-                member = reader.of_span(span, at)
-                if member is not None:
-                    unit.feed(member)
+                try:
+                    member = reader.of_span(span, at)
+                    if member is not None:
+                        unit.feed(member)
+                except Exception as error:  # noqa: BLE001
+                    counters.note_not_understood(span.place, error)
             for piece in unit.take([], PLAIN):
                 yield piece.counted
         part: CountedPart = unit.part(0)

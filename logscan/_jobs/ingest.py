@@ -323,6 +323,7 @@ class _Ingest:
             tail = (tail + result.tail)[-TAIL:]
             source.size += result.size
             self._rows += result.rows
+            self.counters.add_not_understood(result.counters)
             self._bytes += result.size
             if result.damage:
                 self.counters.problems.append(

@@ -17,7 +17,7 @@ from logscan._scanning.needles import EveryEntryFinder, Finder, Literals
 from logscan._scanning.plan import Limits, Progress
 from logscan._scanning.spans import Scan
 from logscan.errors import UsageError
-from logscan.values import Counters, Found, Place, Results, Span
+from logscan.values import Counters, Found, Results, Span
 
 if TYPE_CHECKING:
     from logscan._store.open_store import Store
@@ -121,7 +121,7 @@ def find(
                 if stem != (here := describe(path).stem):
                     stem, owed = here, 0  # context does not reach into another log
                     kept.clear()
-            kind = belongs.kind(span.data)
+            kind = belongs.kind(span, counters)
             counters.mentions += kind == _MENTIONED
             if kind == _MEMBER or (mentions and kind == _MENTIONED):
                 counters.candidates += 1
@@ -181,12 +181,20 @@ class _Belongs:
         self._prefix = prefix
         self._longest = max(map(len, ids), default=0)
 
-    def kind(self, data: bytes) -> int:
-        """Member, mentioned, or neither."""
-        owner = _owner(data)
+    def kind(self, span: Span, counters: Counters) -> int:
+        """Member, mentioned, or neither. An entry that is not understood may be a member, and is one."""
+        owner = header_id(span.data)
+        if owner is None:
+            # Not as usual: northbound, prefixed, or only mentioned. The grammar decides.
+            own = Counters()
+            understood = parse(span._replace(orphan=False), own).message_id
+            if own.not_understood:
+                counters.add_not_understood(own)
+                return _MEMBER
+            owner = None if understood is None else understood.encode("utf-8", "surrogateescape")
         if owner is not None and self._is_wanted(owner):
             return _MEMBER
-        return _MENTIONED if self._mentioned(data) else _NOT
+        return _MENTIONED if self._mentioned(span.data) else _NOT
 
     def _is_wanted(self, owner: bytes) -> bool:
         if self._prefix:
@@ -195,13 +203,3 @@ class _Belongs:
 
     def _mentioned(self, data: bytes) -> bool:
         return any(name in data for name in self._ids) if len(self._ids) < 64 else True
-
-
-def _owner(data: bytes) -> bytes | None:
-    """The message id that an entry's header or the beginning of its text gives."""
-    name = header_id(data)
-    if name is not None:
-        return name
-    # Not as usual: northbound, prefixed, or only mentioned. The grammar decides.
-    understood = parse(Span(data, Place("", 0)), Counters()).message_id
-    return None if understood is None else understood.encode("utf-8", "surrogateescape")

@@ -248,9 +248,17 @@ class Watcher:
 
     def _new(self, failures: list[FailedHandshake]) -> list[FailedHandshake]:
         """Count the failures that were not given before; give the selected ones."""
-        failures = [failure for failure in failures if self._remember(failure)]
-        self.counters.failures += len(failures)
-        return [failure for failure in failures if self._selection.selects(failure)]
+        selected = []
+        for failure in failures:
+            try:
+                if not self._remember(failure):
+                    continue
+                self.counters.failures += 1
+                if self._selection.selects(failure):
+                    selected.append(failure)
+            except Exception as error:  # noqa: BLE001
+                self.counters.note_not_understood(failure.place, error)
+        return selected
 
     def _remember(self, failure: FailedHandshake) -> bool:
         """Whether a failure was not given before; now it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -102,9 +102,12 @@ class LiveJoiner:
         now = self._options.clock.monotonic()
         stream = self._streams.get(followed) or self._stream(followed)
         for span in spans:
-            member = stream.reader.of_span(span, stream.at(span))
-            if member is not None:
-                self._add(followed, member, now)
+            try:
+                member = stream.reader.of_span(span, stream.at(span))
+                if member is not None:
+                    self._add(followed, member, now)
+            except Exception as error:  # noqa: BLE001
+                self._counters.note_not_understood(span.place, error)
         return self._taken()
 
     def release(self) -> list[FailedHandshake]:
@@ -179,12 +182,12 @@ class LiveJoiner:
     def _give(self, followed: str, group: Group) -> bool:
         """Give the failures of a group that were not given; whether it has any."""
         entries = self._given.pop((followed, group.key), 0)
-        failures = self._failures(group.members, self._shapes.templates(group.members))
+        failures = self._failures(group.members, self._templates(group.members))
         if not entries:
             self._new += failures
             return bool(failures)
         earlier = group.members[:entries]
-        given = {name_of(failure) for failure in self._failures(earlier, self._shapes.templates(earlier))}
+        given = {name_of(failure) for failure in self._failures(earlier, self._templates(earlier))}
         new = [failure for failure in failures if name_of(failure) not in given]
         if not new:
             self._counters.late_entries += len(group.members) - entries
@@ -193,7 +196,21 @@ class LiveJoiner:
 
     def _failures(self, members: list[Member], templates: Iterable[Template]) -> list[FailedHandshake]:
         host_of = self._host_of
-        return [template.failure(members, host_of(members[template.first].path)) for template in templates]
+        try:
+            return [
+                template.failure(members, host_of(members[template.first].path)) for template in templates
+            ]
+        except Exception as error:  # noqa: BLE001
+            self._counters.note_not_understood(members[0].place, error)
+            return []
+
+    def _templates(self, members: list[Member]) -> Sequence[Template]:
+        """What the failures of a group are; none where that cannot be said."""
+        try:
+            return self._shapes.templates(members)
+        except Exception as error:  # noqa: BLE001
+            self._counters.note_not_understood(members[0].place, error)
+            return ()
 
     def _taken(self) -> list[FailedHandshake]:
         new, self._new = self._new, []

@@ -26,6 +26,7 @@ _COUNTS = {
     "bytes": "Bytes read",
     "candidates": "Entries that were parsed",
     "unparsed_entries": "Entries whose header cannot be read",
+    "not_understood": "Entries at which logscan failed, and went on",
     "orphan_lines": "Lines that belong to no entry",
     "bad_times": "Entries whose time cannot be read",
     "cut_entries": "Entries longer than the limit",

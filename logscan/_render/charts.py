@@ -122,7 +122,7 @@ def _labels(bins: Bins, left: int, step: float, height: int) -> list[str]:
 
 def _moment(bins: Bins, number: int) -> str:
     time = bins.start + number * bins.width
-    return f"{time:%m-%d %H:00}" if bins.width < timedelta(days=1) else f"{time:%Y-%m-%d}"
+    return f"{time:%m-%d %H:00}" if bins.width < timedelta(days=1) else time.date().isoformat()
 
 
 def heat_map(points: Sequence[tuple[datetime, int]]) -> str:

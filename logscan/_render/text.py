@@ -13,7 +13,7 @@ def show_time(time: datetime | None, milliseconds: bool = False) -> str:
     """A wall time as the log writes it, to the second or the millisecond."""
     if time is None:
         return "-"
-    text = time.strftime("%Y-%m-%d %H:%M:%S")
+    text = time.isoformat(" ", "seconds")  # strftime writes the year 1 as "1"
     return f"{text},{time.microsecond // 1000:03d}" if milliseconds else text
 
 
@@ -54,6 +54,11 @@ def warnings(counters: Counters) -> list[str]:
         )
     if counters.unparsed_entries:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
+    if counters.not_understood:
+        lines.append(
+            f"{counted(counters.not_understood, 'entry', 'entries')} or pieces of evidence not understood, and"
+            " not counted: please report it"
+        )
     if counters.incidents_together:
         lines.append(
             f"{counted(counters.incidents_together, 'incident')} with few failures each counted together, as"
@@ -90,13 +95,13 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("lines that belong to no entry", counters.orphan_lines),
         ("entries whose header cannot be read", counters.unparsed_entries),
         ("entries with an unreadable time", counters.bad_times),
+        ("entries, pieces of evidence not understood", counters.not_understood),
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
         ("failures counted before complete", counters.early_failures),
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),
-        ("pieces of evidence not understood", counters.not_understood),
         ("inputs with a problem", len(counters.problems)),
     ]
     uncounted = {"lines"} if not counters.lines else set()

@@ -7,6 +7,7 @@ where blocks end: an entry that is not whole yet stays in the reader's buffer un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from logscan._entries.layouts import Layout
@@ -21,6 +22,9 @@ _OVERLAP = 4096
 """Bytes kept of a line that is being skipped, so that no needle is cut in two."""
 _HEADER = 1024
 """Bytes of a line that show whether it opens an entry."""
+
+
+_NULS = re.compile(rb"\0++")
 
 
 class _Overlong:
@@ -173,6 +177,10 @@ class Scanner:
             if line and self._openers.opens(buffer, line, end):
                 self._cut(reader, line, spans)
                 return True
+            if line < end and _after_nuls(buffer, line, end) == end:
+                self._cut(reader, line, spans)  # a hole: what opens an entry after it is no part of this one
+                self._fresh = True
+                return True
             self._over = self._overlong(reader, orphan=False)
             return True
         self._cut(reader, cut, spans)
@@ -203,7 +211,7 @@ class Scanner:
                 past = buffer.find(b"\n", hit, cut) + 1 or cut
                 if past < cut and not opener(buffer, past, cut):
                     past = self._openers.end_of_entry(buffer, past - 1, cut)
-                if lines or boundaries or past - start > most:
+                if lines or boundaries or past - start > most or not buffer[start]:
                     yield self._span(reader, start, past, orphan=False)
                 else:
                     yield Span(bytes(view[start:past]), Place(path, shift + start, number))
@@ -211,9 +219,7 @@ class Scanner:
     def _begin(self, reader: Buffer, final: bool, spans: list[Span]) -> bool:
         """Before the first entry: drop and count the lines that belong to none."""
         buffer, end = reader.buffer, reader.end
-        nuls = 0
-        while nuls < end and not buffer[nuls]:
-            nuls = end - len(buffer[nuls:end].lstrip(b"\0"))
+        nuls = _after_nuls(buffer, 0, end)
         if nuls and not self._mid_line and not self._inherits:
             self._counters.nul_bytes += nuls
             reader.consume(nuls)
@@ -315,6 +321,10 @@ class Scanner:
         return over
 
     def _span(self, reader: Buffer, start: int, stop: int, orphan: bool) -> Span:
+        if start < stop and not reader.buffer[start]:
+            begin = _after_nuls(reader.buffer, start, stop)
+            self._counters.nul_bytes += begin - start
+            start = begin
         cut = max(0, stop - start - self._max_entry)
         if cut:
             self._counters.cut_entries += 1
@@ -376,6 +386,12 @@ class WholeScanner(Scanner):
                 spans.append(Span(bytes(reader.buffer[start:stop]), reader.place(start)))
                 start = stop
         reader.consume(cut)
+
+
+def _after_nuls(buffer: bytearray, start: int, end: int) -> int:
+    """The first offset from ``start`` on at which no NUL stands."""
+    found = _NULS.match(buffer, start, end)
+    return start if found is None else found.end()
 
 
 def _lines_in(buffer: bytearray, end: int) -> int:

@@ -20,7 +20,7 @@ from logscan._entries.sample import Printed, layout_in, printed_times
 from logscan._reading.paths import LogFile, Stream
 from logscan._reading.unpack import open_at_offsets, read_at
 from logscan.errors import InputError
-from logscan.times import TimeRange, in_zone
+from logscan.times import TimeRange, in_zone, moved
 
 SLACK = timedelta(minutes=90)
 """How far times may fall in a log that counts as ordered: the repeated hour, and a message that began
@@ -79,8 +79,8 @@ def slice_of(stream: Stream, times: TimeRange) -> StreamSlice:
     heads = [local(file.probe.notes.first if file.probe.notes else None) for file in stream]
     if not _ascending(heads):
         return whole
-    low = times.since - SLACK if times.since is not None else None
-    high = times.until + SLACK if times.until is not None else None
+    low = moved(times.since, -SLACK) if times.since is not None else None
+    high = moved(times.until, SLACK) if times.until is not None else None
     first, after = _files(heads, low, high)
     if low is not None and any(_reaches(file, low, layout, times) for file in stream[:first]):
         return whole

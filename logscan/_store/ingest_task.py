@@ -26,7 +26,7 @@ from logscan._store.needle_bits import Needles
 from logscan._store.parquet_files import ENTRY_SCHEMA, FAILURE_SCHEMA, Partitions, Target
 from logscan._store.roundtrip import as_piece, to_rows
 from logscan.errors import first_line
-from logscan.values import name_text
+from logscan.values import Counters, name_text
 
 CHUNK_BYTES = 2 << 20
 """Bytes turned into rows at once."""
@@ -94,6 +94,8 @@ class TaskResult:
     """Its last bytes, at most :data:`TAIL`."""
     damage: str = ""
     """Why it could not be read to its end."""
+    counters: Counters = field(default_factory=Counters)
+    """Entries that were not understood."""
 
 
 class _Chunk(NamedTuple):
@@ -128,7 +130,7 @@ def run_task(task: IngestTask) -> TaskResult:
     needles = Needles()
     try:
         for chunk in _chunks(task, result):
-            rows = _rows_of(chunk, task, needles)
+            rows = _rows_of(chunk, task, needles, result.counters)
             is_piece = rows.batch.column("form")[0].as_py() & PIECE != 0
             doubtful = chunk.is_first and not is_piece and _is_doubtful(task, chunk.data)
             if is_piece or doubtful:
@@ -184,8 +186,8 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
     return pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
 
 
-def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles) -> _Rows:
-    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, task.layout)
+def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles, counters: Counters) -> _Rows:
+    batch, starts = to_rows(chunk.data, task.shown, chunk.offset, task.layout, counters)
     found = np.zeros(len(starts), np.int64)
     for bit, hits in needles.hits(chunk.data):
         if hits:
@@ -271,15 +273,18 @@ def _failures(task: IngestTask, chunk: _Chunk, rows: _Rows) -> pa.RecordBatch:
     picked = np.flatnonzero(rows.found)
     starts, ends = rows.starts[picked], rows.ends[picked]
     rows_picked = numbers(picked, pa.int64())
-    kept = zip(starts, np.minimum(ends, starts + LONGEST_FAILURE), strict=True)
+    kept = [
+        chunk.data[begin:end].lstrip(b"\0")[:LONGEST_FAILURE]
+        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
     columns = [
         numbers(np.full(len(picked), task.source), pa.int32()),
         numbers(starts + chunk.offset, pa.int64()),
         numbers(rows.found[picked], pa.int8()),
         flags(np.zeros(len(picked), bool)),
-        numbers(np.maximum(ends - starts - LONGEST_FAILURE, 0), pa.int64()),
+        numbers(np.maximum(ends - starts - [len(data) for data in kept], 0), pa.int64()),
         rows.batch.column("file").take(rows_picked),
-        blobs([chunk.data[begin:end] for begin, end in kept]),
+        blobs(kept),
     ]
     batch = pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
     return batch.append_column("time", rows.batch.column("time").take(rows_picked))

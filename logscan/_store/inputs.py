@@ -11,7 +11,7 @@ from logscan._reading.paths import LogFile, Stream
 from logscan._reading.unpack import ByteStream, take
 from logscan._scanning.time_slices import SLACK
 from logscan._store.manifest import is_store
-from logscan.times import TimeRange
+from logscan.times import TimeRange, moved
 from logscan.values import Counters, Span
 
 if TYPE_CHECKING:  # a search of files must not wait for what reads a store
@@ -46,8 +46,8 @@ def failing_entries(
     Raises:
         InputError: it is damaged or of another version.
     """
-    first = None if times.since is None else f"{times.since - SLACK - timedelta(days=1):%Y-%m-%d}"
-    last = None if times.until is None else f"{times.until + SLACK + timedelta(days=1):%Y-%m-%d}"
+    first = None if times.since is None else moved(times.since, -SLACK - timedelta(days=1)).date().isoformat()
+    last = None if times.until is None else moved(times.until, SLACK + timedelta(days=1)).date().isoformat()
     store = _opened(folder)
     begins: dict[int, int] = {}
     end = 0

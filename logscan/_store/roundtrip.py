@@ -22,6 +22,7 @@ from logscan._entries.arrow import (
     WORDS,
     Entries,
     Rows,
+    bounds_by_grammar,
     entries_in,
     in_order,
     parsed,
@@ -47,7 +48,9 @@ _OLD_BITS = 0x1F
 _IN_SHAPES = tuple(name for name in SCHEMA.names if name not in ("zone", "continuation", "file", "offset"))
 
 
-def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.RecordBatch, Ints]:
+def to_rows(
+    data: bytes, path: str, offset: int, layout: Layout, counters: Counters | None = None
+) -> tuple[pa.RecordBatch, Ints]:
     """The rows of some whole lines, and where each begins in the data.
 
     Args:
@@ -55,18 +58,25 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
         path: name of their file.
         offset: of the first byte in the file.
         layout: how entries are written there.
+        counters: takes entries that were not understood; their bytes are kept.
     """
     chunk = Span(data, Place(path, offset))
-    entries = entries_in(data, layout, _PARSED_BYTES)
-    starts, slow = entries.starts, entries.slow
+    own = Counters()
     batches: list[pa.RecordBatch] = []
     order: list[Ints] = []
-    if len(entries.usual):
-        batches.append(_with_shapes(entries, usual_rows(chunk, entries)))
-        order.append(entries.usual)
+    try:
+        entries = entries_in(data, layout, _PARSED_BYTES)
+        starts, ends, slow = entries.starts, entries.ends, entries.slow
+        if len(entries.usual):
+            batches.append(_with_shapes(entries, usual_rows(chunk, entries)))
+            order.append(entries.usual)
+    except Exception as error:  # noqa: BLE001
+        own.note_not_understood(chunk.place, error)
+        starts, ends = bounds_by_grammar(data, layout)
+        slow = np.arange(len(starts))
     if len(slow):
-        bounds = starts[slow], entries.ends[slow]
-        batch = parsed(chunk, bounds, layout, _PARSED_BYTES, Counters())
+        bounds = starts[slow], ends[slow]
+        batch = parsed(chunk, bounds, layout, _PARSED_BYTES, own)
         batches.append(_with_bytes(batch, data, bounds, 0))
         order.append(slow)
     first = int(starts[0]) if len(starts) else len(data)
@@ -74,6 +84,8 @@ def to_rows(data: bytes, path: str, offset: int, layout: Layout) -> tuple[pa.Rec
         batches.append(_piece(chunk._replace(data=data[:first]), layout))
         order = [*(rows + 1 for rows in order), np.zeros(1, np.int64)]
         starts = np.concatenate([np.zeros(1, np.int64), starts])
+    if counters is not None:
+        counters.add_not_understood(own)
     return in_order(batches, order), starts
 
 

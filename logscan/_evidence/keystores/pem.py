@@ -16,8 +16,9 @@ MAX_KEYS = 100
 MAX_CERTIFICATES = 10_000
 """Certificates of one text; further ones are counted in a note."""
 _PEM_PART = re.compile(
+    # A part ends where the next begins: so text without an end is passed once.
     rb"-----BEGIN ((?:[A-Z0-9]{1,20} ){0,4}(?:CERTIFICATE|PRIVATE KEY))-----\s*+"
-    rb"((?:[^-]|-(?!----))*+)-----END \1-----"
+    rb"([^-]*+(?:-(?!----(?:BEGIN|END) )[^-]*+)*+)-----END \1-----"
 )
 
 
