@@ -257,8 +257,8 @@ class Counters:
     unparsed_entries: int = 0
     """Candidates that begin like an entry but whose header cannot be read."""
     not_understood: int = 0
-    """Entries, and pieces of evidence (a file, a certificate, an answer, a cause), at which logscan failed; they
-    are left out, and the run went on. The first of them are among the problems."""
+    """Entries, and pieces of evidence (a file, a certificate, an answer, a cause), at which logscan failed;
+    they are left out, and the run went on. The first of them are among the problems."""
     orphan_lines: int = 0
     """Lines that open no entry and continue none."""
     bad_times: int = 0

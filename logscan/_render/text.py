@@ -56,8 +56,8 @@ def warnings(counters: Counters) -> list[str]:
         lines.append(f"{counted(counters.unparsed_entries, 'entry', 'entries')} whose header cannot be read")
     if counters.not_understood:
         lines.append(
-            f"{counted(counters.not_understood, 'entry', 'entries')} or pieces of evidence not understood, and"
-            " not counted: please report it"
+            f"{counted(counters.not_understood, 'entry', 'entries')} or pieces of evidence not understood,"
+            " and not counted: please report it"
         )
     if counters.incidents_together:
         lines.append(
