@@ -10,11 +10,12 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from logscan._cli import _common as common
+from logscan._cli import _tail_options as options
 from logscan._cli._output import print_entry
 from logscan._outputs import systemd
 from logscan._outputs.fan_out import OutputRequest, Outputs, open_outputs
@@ -30,156 +31,40 @@ RETRY = 0.5
 CHECKPOINT_EVERY = 1.0
 """Seconds between two writes of a checkpoint while something happens."""
 
-All = Annotated[bool, typer.Option("--all", help="Select every TLS failure, whatever its alert.")]
-Entries = Annotated[bool, typer.Option("--entries", help="Print every entry of the log instead of failures.")]
-FromStart = Annotated[
-    bool, typer.Option("--from-start", help="Begin at the start of the files, not at their end.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
-Checkpoint = Annotated[
-    str | None,
-    common.ACTS,
-    typer.Option(
-        "--checkpoint",
-        metavar="FILE",
-        help="Save in FILE how far the logs are read, and continue there at the next start.",
-    ),
-]
-StartOver = Annotated[
-    bool, common.ACTS, typer.Option("--start-over", help="Rename the checkpoint file and begin without it.")
-]
-Output = Annotated[
-    str | None,
-    common.ACTS,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Append each failure to FILE as JSON, exactly once, and print nothing.",
-    ),
-]
-Notify = Annotated[
-    list[str] | None,
-    common.ACTS,
-    typer.Option(
-        "--notify",
-        metavar="URL",
-        help="Send notices to mail, Slack, PagerDuty …: an address as apprise writes it. May be repeated.",
-    ),
-]
-Every = Annotated[
-    str,
-    typer.Option(
-        "--every",
-        metavar="TIME",
-        help="Minimum time between notices for the same incident: 30s, 10m, 2h.",
-    ),
-]
-Recovered = Annotated[
-    str,
-    typer.Option("--recovered", metavar="TIME", help="Report recovery after this long without failures."),
-]
-Execute = Annotated[
-    str | None,
-    common.ACTS,
-    typer.Option(
-        "--exec", metavar="COMMAND", help="Run COMMAND for each failure, with its JSON on standard input."
-    ),
-]
-MetricsAddress = Annotated[
-    str | None,
-    common.ACTS,
-    typer.Option("--metrics", metavar="[HOST]:PORT", help="Serve Prometheus metrics at this address."),
-]
-MetricsFile = Annotated[
-    str | None,
-    common.ACTS,
-    typer.Option(
-        "--metrics-file", metavar="FILE", help="Write the metrics to FILE for the node exporter (*.prom)."
-    ),
-]
-Dashboard = Annotated[
-    bool,
-    typer.Option("--dashboard", help="Show a live view: incidents, the last hour, the latest failures."),
-]
-Poll = Annotated[
-    bool, typer.Option("--poll", help="Poll the files instead of using file events (needed on NFS).")
-]
-QuietTime = Annotated[
-    float,
-    typer.Option(
-        "--quiet-time",
-        min=0.01,
-        metavar="SECONDS",
-        help="A message is complete after this long without a new line.",
-    ),
-]
-RotateWait = Annotated[
-    float,
-    typer.Option(
-        "--rotate-wait",
-        min=0,
-        metavar="SECONDS",
-        help="A file that was renamed away is still read for this long: its writer may have it open.",
-    ),
-]
-RotatedNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--rotated",
-        metavar="PATTERN",
-        help="Names of rotated files that do not look like the log's, as the shell writes them:"
-        " 'old/system*'. May be repeated.",
-    ),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude", metavar="PATTERN", help="Names in folders and patterns to leave out. May be repeated."
-    ),
-]
-Status = Annotated[
-    bool,
-    typer.Option("--status", help="Print how far the logs of the checkpoint are read, and end."),
-]
-PollInterval = Annotated[
-    float, typer.Option("--poll-interval", min=0.01, metavar="SECONDS", help="Time between two polls.")
-]
-
 
 @common.guarded
 def tail(
     *,
     paths: common.Paths = None,
-    show_all: All = False,
+    show_all: options.All = False,
     alert: common.Alerts = None,
     family: common.Family = None,
-    entries: Entries = False,
-    from_start: FromStart = False,
-    as_json: Json = False,
+    entries: options.Entries = False,
+    from_start: options.FromStart = False,
+    as_json: options.Json = False,
     org: common.Orgs = None,
     env: common.Envs = None,
     proxy: common.Proxies = None,
     not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
-    checkpoint: Checkpoint = None,
-    start_over: StartOver = False,
-    status: Status = False,
-    output: Output = None,
-    notify: Notify = None,
-    every: Every = "10m",
-    recovered: Recovered = "15m",
-    execute: Execute = None,
-    metrics: MetricsAddress = None,
-    metrics_file: MetricsFile = None,
-    dashboard: Dashboard = False,
-    poll: Poll = False,
-    quiet_time: QuietTime = 0.2,
-    poll_interval: PollInterval = 0.1,
-    rotate_wait: RotateWait = 5.0,
-    rotated: RotatedNames = None,
-    exclude: Exclude = None,
+    checkpoint: options.Checkpoint = None,
+    start_over: options.StartOver = False,
+    status: options.Status = False,
+    output: options.Output = None,
+    notify: options.Notify = None,
+    every: options.Every = "10m",
+    recovered: options.Recovered = "15m",
+    execute: options.Execute = None,
+    metrics: options.MetricsAddress = None,
+    metrics_file: options.MetricsFile = None,
+    dashboard: options.Dashboard = False,
+    poll: options.Poll = False,
+    quiet_time: options.QuietTime = 0.2,
+    poll_interval: options.PollInterval = 0.1,
+    rotate_wait: options.RotateWait = 5.0,
+    rotated: options.RotatedNames = None,
+    exclude: options.Exclude = None,
     color: common.Colour = "auto",
     join_time: common.JoinTime = common.JOIN_SECONDS,
     join_bytes: common.JoinBytes = common.JOIN_SIZE,
@@ -232,14 +117,14 @@ def tail(
     _refuse_conflicts(names, files)
     signals = _Signals()
     lock = Lock(checkpoint) if checkpoint else None
-    options = FollowOptions(
+    how = FollowOptions(
         entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
         quiet_time=quiet_time, rotate_wait=rotate_wait, rotated=tuple(rotated or ()),
         exclude=(*(exclude or ()), *(glob.escape(os.path.abspath(path)) for path in files.values())),
         max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
     with Watcher(
-        names, selection, options, host_of=HostNames(host or ()), rule=rule(join_time, join_bytes),
+        names, selection, how, host_of=HostNames(host or ()), rule=rule(join_time, join_bytes),
         checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
     ) as watcher:  # fmt: skip
         open_outputs(

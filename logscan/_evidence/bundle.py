@@ -18,6 +18,7 @@ from xml.etree.ElementTree import Element
 from logscan._evidence.configuration import Proxy, Target, TlsSettings, settings_from
 from logscan._evidence.xml import child_text, read_xml, text_of
 from logscan.errors import InputError, first_line
+from logscan.nodes import is_stream
 
 MAX_FILES = 20_000
 MAX_FILE = 4 << 20
@@ -108,7 +109,9 @@ def read_bundle_folder(path: str) -> Proxy:
         if count >= MAX_FILES or total > MAX_TOTAL:
             problems.append(f"more than {MAX_FILES:,} files or {MAX_TOTAL:,} bytes: the rest was not read")
             break
-        if _wanted(name) and file.is_file():  # a pipe would never end
+        if is_stream(str(file)):  # it would never end
+            problems.append(f"{file}: is no file: skipped")
+        elif _wanted(name) and file.is_file():
             try:
                 with file.open("rb") as opened:
                     data = opened.read(MAX_FILE + 1)

@@ -8,16 +8,21 @@ hints at which of the other files may hold text of this log, and at their order.
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import stat
 import time
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
-from logscan._entries.sample import judge
+from logscan._live.rotated_files import (
+    Inode,
+    Listing,
+    NameTest,
+    Rotated,
+    in_order,
+    is_better,
+    is_copy,
+)
 from logscan._reading.fingerprint import (
     LEAST,
     Identity,
@@ -29,12 +34,8 @@ from logscan._reading.fingerprint import (
     open_at,
     open_text,
 )
-from logscan._reading.paths import PACKED, describe
-from logscan._reading.probe import HEAD, SAMPLE
-from logscan._reading.unpack import ByteStream, first_bytes
-
-Inode = tuple[int, int]
-"""Device and inode."""
+from logscan._reading.paths import describe
+from logscan._reading.unpack import ByteStream
 
 REMEMBERED = 64
 """Files that are remembered after they have gone."""
@@ -44,64 +45,6 @@ AT_ONCE = 16
 """Files that are open at once to be read."""
 _TICK = 50_000_000
 """Nanoseconds within which a folder's time may not show a second change."""
-_LIVE_AGE = 2
-"""The age, as :func:`logscan._reading.paths.describe` gives it, of a name without a mark of age."""
-_AGE = re.compile(r"[0-9tz]{1,32}|old|bak|orig|prev|previous|rotated|save|log|gz|zst|bz2|xz")
-"""A part of a file's name that may stand for its age or packing."""
-_PARTS = re.compile(r"[^a-z0-9]+")
-
-
-class Rotated(NamedTuple):
-    """A file that stands beside a path."""
-
-    path: str
-    inode: Inode
-    age: tuple[int, str, int]
-    """Of its name: sorts files that are named alike oldest first."""
-    size: int
-    """Bytes as it lies there."""
-    modified: int
-    """Nanoseconds since 1970."""
-    head: bytes
-    """The first bytes of its text, at most :data:`HEAD`."""
-    is_hinted: bool
-    """Whether its name says that it may be a rotated file of the path."""
-
-    @property
-    def changed(self) -> float:
-        """When it was last changed, in seconds since 1970."""
-        return self.modified / 1e9
-
-    @property
-    def identity(self) -> Identity:
-        """What it is known by."""
-        return Identity(*self.inode, len(self.head), digest(self.head))
-
-    def is_text_of(self, identity: Identity) -> bool:
-        """Whether it is a file that is known, under another name or packed."""
-        is_same = self.inode == (identity.device, identity.inode)
-        return is_same or (len(self.head) > 0 and self.identity[2:] == identity[2:])
-
-
-class Listing(NamedTuple):
-    """The files beside a path, oldest first, and when their folders were last changed."""
-
-    changed: tuple[int, ...]
-    files: list[Rotated]
-
-    def find(self, identity: Identity) -> int | None:
-        """Which of them is a file, packed or not; ``None`` where none is."""
-        same = (n for n, file in enumerate(self.files) if file.is_text_of(identity))
-        return next(same, None)
-
-    def has(self, identity: Identity) -> bool:
-        """Whether one of them is a file, packed or not."""
-        return self.find(identity) is not None
-
-    @property
-    def inodes(self) -> set[tuple[str, Inode]]:
-        """Every file by name and inode."""
-        return {(file.path, file.inode) for file in self.files}
 
 
 class Opened(NamedTuple):
@@ -193,7 +136,7 @@ class RotationSet:
         if not every:
             listed = {file.inode for file in found.values()}
             self._heads = {inode: known for inode, known in self._heads.items() if inode in listed}
-        return Listing(changed, _in_order(list(found.values())))
+        return Listing(changed, in_order(list(found.values())))
 
     def commit(self, listing: Listing) -> None:
         """Mark every listed file as handled: it was read, or existed before following began."""
@@ -233,7 +176,7 @@ class RotationSet:
                     located = self._locate(self.listing(every=True), [], mark)
             if located is not None:
                 same = located[0]
-                wanted = [file for file in wanted if file.path != same.path and not _is_copy(file, same)]
+                wanted = [file for file in wanted if file.path != same.path and not is_copy(file, same)]
             if older_than is not None:
                 older = set(listing.files[: listing.find(older_than)])
                 wanted = [file for file in wanted if file in older]
@@ -282,10 +225,10 @@ class RotationSet:
         unread: list[Rotated] = []
         for file in listing.files:
             if file.head and file.inode not in open_inodes and not begins_as(file.head, file.inode, seen):
-                same = next((n for n, other in enumerate(unread) if _is_copy(file, other)), None)
+                same = next((n for n, other in enumerate(unread) if is_copy(file, other)), None)
                 if same is None:
                     unread.append(file)
-                elif _is_better(file, unread[same]):
+                elif is_better(file, unread[same]):
                     unread[same] = file
         return unread
 
@@ -357,35 +300,6 @@ class RotationSet:
         return tuple(times)
 
 
-class NameTest:
-    """Whether the name of a file hints that it is a rotated one: but for marks of age and packing it is made
-    of the same parts as the name of the log, or it matches a pattern.
-
-    Args:
-        name: that of the log.
-        patterns: further names, as the shell writes them.
-    """
-
-    def __init__(self, name: str, patterns: Sequence[str]) -> None:
-        self._parts = _parts(name)
-        self._patterns = patterns
-
-    def __call__(self, name: str) -> bool:
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._patterns):
-            return True
-        if not self._parts or name.startswith("."):
-            return False
-        rest = _parts(name)
-        for part in self._parts:  # those of the log, in their order; all others are marks of age
-            while rest and rest[0] != part:
-                if not _AGE.fullmatch(rest.pop(0)):
-                    return False
-            if not rest:
-                return False
-            rest.pop(0)
-        return all(_AGE.fullmatch(part) for part in rest)
-
-
 def inode_of(path: str) -> Inode | None:
     """Device and inode of the file that stands at a path now."""
     try:
@@ -393,49 +307,6 @@ def inode_of(path: str) -> Inode | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in _PARTS.split(name.lower()) if part and part != "log"]
-
-
-def _in_order(files: list[Rotated]) -> list[Rotated]:
-    """Files in the order in which they were written: by their names where those are of one kind, else by the
-    time of the first entry in each."""
-    kinds = {file.age[0] for file in files if file.is_hinted}
-    if len(kinds) == 1 and kinds != {_LIVE_AGE}:
-        return sorted(files, key=lambda file: file.age)
-    files = sorted(files, key=lambda file: (file.modified, file.age, _numbers(file.path)))
-    times = {file.path: _first_time(file) for file in files}
-    # A file that shows no time keeps its place after the one that was changed before it.
-    latest = datetime.min
-    keys: dict[str, datetime] = {}
-    for file in files:
-        latest = keys[file.path] = times[file.path] or latest
-    return sorted(files, key=lambda file: keys[file.path])
-
-
-def _numbers(path: str) -> list[int]:
-    """The numbers in a name: of two files that were changed in one moment the one with the lower is older."""
-    return [int(number) for number in re.findall(r"[0-9]{1,18}", os.path.basename(path))]
-
-
-def _first_time(file: Rotated) -> datetime | None:
-    sample = judge(file.head)
-    if sample.first is None and len(file.head) == HEAD:
-        sample = judge(first_bytes(file.path, SAMPLE))
-    return None if sample.first is None else sample.first.time.replace(tzinfo=None)
-
-
-def _is_copy(file: Rotated, other: Rotated) -> bool:
-    """Whether two files hold the same text: a beginning has the time of its first entry."""
-    return file.head == other.head
-
-
-def _is_better(file: Rotated, other: Rotated) -> bool:
-    """Which of two files of the same text to read: the plain one, the longer one."""
-    is_packed = [os.path.splitext(each.path)[1] in PACKED for each in (file, other)]
-    return (not is_packed[0], file.size) > (not is_packed[1], other.size)
 
 
 def _open_some(files: Sequence[Rotated], located: tuple[Rotated, ByteStream] | None) -> list[Opened | None]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from logscan.errors import LogscanError, UsageError
+from logscan.nodes import is_stream
 from logscan.values import Counters, FailedHandshake
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def open_outputs(
         outputs.metrics = Metrics(counters, gauges)
         outputs.metrics.extra |= _counts_of(outputs)
         if request.metrics_file is not None:
-            if not request.metrics_file.endswith(".prom"):
+            if not request.metrics_file.endswith(".prom") and not is_stream(request.metrics_file):
                 raise UsageError(
                     f"--metrics-file {request.metrics_file}: the node exporter reads only *.prom",
                     "let its name end in .prom",

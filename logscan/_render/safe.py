@@ -40,7 +40,7 @@ def csv_cell(text: str) -> str:
 
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]|#~!]")
-_LINK = re.compile(r"(?<=:)/(?=/)|(?<=\bwww)\.|(?<=\w)@", re.IGNORECASE)
+_LINK = re.compile(r"(?<=:)/(?=/)|(?<=\bwww)\.|(?<=\w)@(?=[\w-]{1,256}\.)", re.IGNORECASE)
 _MENTION = re.compile(r"(?<!\w)@")
 
 
@@ -49,9 +49,8 @@ def markdown(text: str) -> str:
 
     A mention is found after the escapes are gone, so ``@`` at the beginning of a word is shown full-width.
     """
-    text = safe(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = _LINK.sub(r"\\\g<0>", _MARKUP.sub(r"\\\g<0>", text))
-    return _MENTION.sub("\uff20", text)
+    text = _MENTION.sub("\uff20", safe(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _LINK.sub(r"\\\g<0>", _MARKUP.sub(r"\\\g<0>", text))
 
 
 _WIDE = {ord(char): ord(char) + 0xFEE0 for char in "<>[]()@`*~|\\&!#{}\"'"}

@@ -25,11 +25,14 @@ CLOSED = f"://u:{SECRET}@127.0.0.1:1/x.log"
 
 def test_config_show(tmp_path: Path) -> None:
     """M11: passwords in addresses, commands and notes are masked, from the file and from the environment."""
-    (tmp_path / "logscan.toml").write_text(
+    (tmp_path / "mine.toml").write_text(
         f'[gather]\nmgmt = "https://u:{SECRET}@host"\ncurl = "curl -u u:{SECRET} https://x"\n'
         f'note = ["password={SECRET}"]\n[report]\npaths = ["sftp://u:{SECRET}@h/x", "plain.log"]\n'
     )
-    done = logscan("config", "show", "--all", cwd=tmp_path, LOGSCAN_DIAGNOSE_MGMT=f"https://u:{SECRET}@host")
+    done = logscan(
+        "config", "show", "--all", cwd=tmp_path, LOGSCAN_DIAGNOSE_MGMT=f"https://u:{SECRET}@host",
+        LOGSCAN_CONFIG="mine.toml",
+    )  # fmt: skip
     text = done.stdout.decode() + done.stderr.decode()
     assert SECRET not in text
     assert 'curl         = "curl -u *** https://x"' in text

@@ -27,6 +27,7 @@ HARMLESS = {
     "limit", "line-number", "list", "max-connections", "max-count", "max-entry-bytes", "max-messages",
     "max-open-connections", "memory", "mentions", "mgmt-timeout", "nice", "no-diagram", "no-index",
     "no-messages", "not-proxy", "note", "only-ids", "org", "poll", "poll-interval", "prefix", "proxy",
+    "exclude", "max-incidents", "rotate-wait", "rotated", "status",
     "quiet", "quiet-time", "recovered", "review", "samples", "side", "simulate", "since", "stats", "tz",
     "until", "with-filename", "workers",
 }  # fmt: skip
