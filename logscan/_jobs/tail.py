@@ -14,10 +14,10 @@ from logscan._failures.selection import Selection
 from logscan._jobs._options import Paths, check_names, paths_of
 from logscan._jobs._selecting import Selecting, hosts_of, rule_of, selection_of
 from logscan._live.checkpoint import Checkpoint, load, save
-from logscan._live.followed_file import unread_of
 from logscan._live.followed_paths import FollowedPaths
 from logscan._live.live_joiner import LiveJoiner, name_of
 from logscan._live.options import POLL_INTERVAL, QUIET_TIME, ROTATE_WAIT, FollowOptions
+from logscan._live.unread import unread_of
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
 from logscan.errors import InputError
 from logscan.values import Counters, FailedHandshake, Place, Problem, Span

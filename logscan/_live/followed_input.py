@@ -109,10 +109,11 @@ class FollowedInput(Buffer, ABC):
         """Forget the files before this one: nobody needs marks in them."""
 
     @contextmanager
-    def _free_space(self) -> Iterator[memoryview]:
-        """The place in the buffer for the next block."""
-        if len(self.buffer) < min(SMALL, self._most):
-            self.buffer.extend(bytes(min(SMALL, self._most) - len(self.buffer)))
+    def _free_space(self, wanted: int = SMALL) -> Iterator[memoryview]:
+        """The place in the buffer for so many bytes, a block at most."""
+        missing = min(wanted, self._block) - (len(self.buffer) - self.end - 1)
+        if missing > 0:  # no more than that: many files may have a few new lines at once
+            self.buffer.extend(bytes(max(0, min(missing, self._most - len(self.buffer)))))
         size = min(self._block, len(self.buffer) - self.end - 1)
         with memoryview(self.buffer) as whole, whole[self.end : self.end + size] as view:
             yield view

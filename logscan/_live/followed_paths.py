@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,13 +12,15 @@ from fnmatch import fnmatchcase
 
 from logscan._live.checkpoint import Checkpoint, FileState
 from logscan._live.events import STREAM, Waker
-from logscan._live.followed_file import FollowedFile, Run
+from logscan._live.followed_file import FollowedFile
 from logscan._live.followed_input import FollowedInput, FollowedStream
 from logscan._live.live_scanner import LiveScanner
 from logscan._live.options import FollowOptions
+from logscan._live.run import Run
 from logscan._reading.paths import list_streams
 from logscan._reading.unpack import STDIN
 from logscan.errors import NoLogsError, reason_of
+from logscan.nodes import Kind, kind_of
 from logscan.values import Counters, Place, Problem, Span
 
 RESTING = 5.0
@@ -201,7 +202,7 @@ class FollowedPaths:
 
     def _source(self, path: str, from_start: bool) -> FollowedInput | None:
         """A path as an input; ``None`` where it is a pipe that cannot be opened."""
-        if path == STDIN or is_pipe(path):
+        if path == STDIN or kind_of(path) is Kind.FIFO:
             try:
                 stream = FollowedStream(path, self._counters, self._options)
             except OSError as error:
@@ -278,11 +279,3 @@ class FollowedPaths:
     def _is_excluded(self, path: str) -> bool:
         names = (os.path.basename(path), path, os.path.abspath(path))
         return any(fnmatchcase(name, pattern) for name in names for pattern in self._options.exclude)
-
-
-def is_pipe(path: str) -> bool:
-    """Whether a named pipe stands at a path."""
-    try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
-    except OSError:
-        return False

@@ -75,6 +75,14 @@ class OpenFile:
         self.head = os.pread(self.descriptor, min(HEAD, position - self.begin), self.begin)
         self.identity = identify(self.descriptor, self.head)
 
+    def begin_anew(self) -> None:
+        """Read it from its beginning: it was truncated, or written anew."""
+        self.head = self.tail = b""
+        self.identity = identify(self.descriptor, b"")
+        self.position = self.begin = 0
+        self.size = os.fstat(self.descriptor).st_size
+        self.grown.clear()
+
     def has_same_begin(self) -> bool:
         """Whether the file still begins as it did when that was read."""
         return os.pread(self.descriptor, len(self.head), self.begin) == self.head
@@ -95,3 +103,12 @@ class OpenFile:
             self.identity = identify(self.descriptor, self.head)
         self.position += count
         self.tail = (self.tail + bytes(buffer[end - min(count, TAIL) : end]))[-TAIL:]
+
+
+def stamp_at(path: str) -> tuple[int, ...] | None:
+    """What changes when the file at a path does; ``None`` when there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns

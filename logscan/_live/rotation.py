@@ -14,6 +14,8 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from logscan._live.open_file import OpenFile
+from logscan._live.piece_queue import Piece
 from logscan._live.rotated_files import (
     Inode,
     Listing,
@@ -31,6 +33,7 @@ from logscan._reading.fingerprint import (
     begins_as,
     digest,
     head_of,
+    identify,
     open_at,
     open_text,
 )
@@ -63,6 +66,13 @@ class Opened(NamedTuple):
     """NUL bytes before its text, which are not read."""
     is_whole: bool = True
     """Whether nothing of it was read before."""
+
+    def piece(self, number: int) -> Piece:
+        """What is to be read of it, under a running number."""
+        return Piece(
+            self.path, self.stream, number, self.offset, is_new=self.is_whole, size=self.size,
+            modified=self.modified,
+        )  # fmt: skip
 
 
 class Unread(NamedTuple):
@@ -147,8 +157,25 @@ class RotationSet:
         is_fresh = time.time_ns() - max(listing.changed) < _TICK
         self._changed = () if is_fresh else listing.changed
 
+    def lacks(self, descriptor: int) -> bool:
+        """Whether an open file stands neither at the path nor, packed or not, beside it."""
+        now = identify(descriptor)
+        return inode_of(self._path) != now[:2] and not self.listing().has(now)
+
+    def open_before(self, descriptor: int, mark: Mark | None, open_files: Iterable[OpenFile]) -> Unread:
+        """Open what comes before the beginning of an open file: see :meth:`open_unread`.
+
+        When it was renamed itself, what came after it is opened when it has been read.
+        """
+        now = identify(descriptor)
+        is_at_path = inode_of(self._path) == now[:2]
+        unread = self.open_unread(mark, open_files, older_than=None if is_at_path else now)
+        if unread.is_all and (is_at_path or not unread.listing.has(now)):
+            self.commit(unread.listing)
+        return unread
+
     def open_unread(
-        self, mark: Mark | None, open_inodes: Iterable[Inode], *, older_than: Identity | None = None
+        self, mark: Mark | None, open_files: Iterable[OpenFile], *, older_than: Identity | None = None
     ) -> Unread:
         """Open what is to be read: the rest of the file with the mark, and the files that were not seen.
 
@@ -157,13 +184,13 @@ class RotationSet:
 
         Args:
             mark: the place up to which was read.
-            open_inodes: files that are being read anyway.
+            open_files: files that are being read anyway.
             older_than: only files older than this one, where it is listed.
 
         Raises:
             OSError: no descriptors are left.
         """
-        inodes = set(open_inodes)
+        inodes = {file.inode for file in open_files}
         # A file of which nothing was read has no place of its own: all that was not seen is read.
         can_locate = mark is not None and mark.identity.head_size > 0
         for attempt in range(RENAMING):

@@ -11,9 +11,10 @@ import pytest
 
 import logscan
 from logscan._live.events import Waker
-from logscan._live.followed_file import FollowedFile, Run
+from logscan._live.followed_file import FollowedFile
 from logscan._live.followed_input import SMALL
 from logscan._live.options import FollowOptions
+from logscan._live.run import Run
 from logscan.values import Counters
 from support.lines import ONE
 from support.tailing import append
