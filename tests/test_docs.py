@@ -91,3 +91,12 @@ def test_crontab_lines_are_understood(tmp_path: Path) -> None:
             assert done.returncode == 0, (line, done.stderr.decode())
             tried += 1
     assert tried == 3
+
+
+def test_the_page_of_attacks_names_tests() -> None:
+    """What stops an attack is shown by a test that exists."""
+    named = set(
+        re.findall(r"`((?:[a-z_]+/)*(?:test_[a-z_]+\.py|fuzz/))`", (DOCS / "security.md").read_text())
+    )
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / "tests" / name).exists()] == []
