@@ -208,7 +208,13 @@ def usual_rows(chunk: Span, entries: Entries) -> Rows:
 
 
 def parsed(
-    chunk: Span, bounds: tuple[Ints, Ints], layout: Layout, max_entry: int, counters: Counters
+    chunk: Span,
+    bounds: tuple[Ints, Ints],
+    layout: Layout,
+    max_entry: int,
+    counters: Counters,
+    *,
+    keeps_holes: bool = False,
 ) -> pa.RecordBatch:
     """The rows of other entries, through the grammar.
 
@@ -218,18 +224,19 @@ def parsed(
         layout: how entries stand there.
         max_entry: bytes that are read of an entry.
         counters: takes what cannot be understood.
+        keeps_holes: NUL bytes before an entry are part of it, as its offset says; else it begins after them.
     """
     entries = []
     for start, end in zip(*(column.tolist() for column in bounds), strict=True):
         begin = start
-        if chunk.data[start : start + 1] == b"\0":  # a hole that a truncation left
+        if chunk.data[start : start + 1] == b"\0" and not chunk.orphan:  # a hole that a truncation left
             begin = end - len(chunk.data[start:end].lstrip(b"\0"))
         data = chunk.data[begin : min(end, begin + max_entry)]
         beyond = end - begin - len(data)
         if beyond:
             counters.cut_entries += 1
             counters.cut_bytes += beyond
-        place = chunk.place._replace(offset=chunk.place.offset + start)
+        place = chunk.place._replace(offset=chunk.place.offset + (start if keeps_holes else begin))
         entries.append(_row(parse(Span(data, place, 0, chunk.orphan, beyond), counters, layout.header)))
     columns: list[pa.Array] = []
     for field in SCHEMA:

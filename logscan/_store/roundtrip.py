@@ -76,7 +76,7 @@ def to_rows(
         slow = np.arange(len(starts))
     if len(slow):
         bounds = starts[slow], ends[slow]
-        batch = parsed(chunk, bounds, layout, _PARSED_BYTES, own)
+        batch = parsed(chunk, bounds, layout, _PARSED_BYTES, own, keeps_holes=True)
         batches.append(_with_bytes(batch, data, bounds, 0))
         order.append(slow)
     first = int(starts[0]) if len(starts) else len(data)
@@ -257,7 +257,7 @@ def _with_bytes(batch: pa.RecordBatch, data: bytes, bounds: tuple[Ints, Ints], f
 
 def _piece(chunk: Span, layout: Layout) -> pa.RecordBatch:
     whole = np.array([0]), np.array([len(chunk.data)])
-    batch = parsed(chunk._replace(orphan=True), whole, layout, _PARSED_BYTES, Counters())
+    batch = parsed(chunk._replace(orphan=True), whole, layout, _PARSED_BYTES, Counters(), keeps_holes=True)
     return _with_bytes(batch, chunk.data, whole, PIECE)
 
 

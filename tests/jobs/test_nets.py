@@ -54,7 +54,7 @@ GATHERING = {
     "excerpt": "logscan._jobs.gather.find",
     "cut capture": "logscan._jobs.gather.cut",
     "certificates": "logscan._jobs.gather._certificate_lines",
-    "masking": "logscan._support.archive.redact",
+    "masking": "logscan._support.archive.redact_bytes",
     "zip": "logscan._evidence.bundle.open_zip",
     "page": "logscan._render.diagnosis.page.as_html",
     "data": "logscan._render.diagnosis.data.as_json",
@@ -124,7 +124,9 @@ def test_diagnose_goes_on(
     assert calls, "the stage was not reached"
     assert isinstance(json.loads(out), dict)
     assert "Traceback" not in err
-    counted = next(line for line in err.splitlines() if line.startswith("pieces of evidence not understood"))
+    counted = next(
+        line for line in err.splitlines() if line.startswith("entries, pieces of evidence not understood")
+    )
     assert int(counted.split()[-1]) > 0, err
     assert "OnPurposeError" in err + out or "on purpose" in err + out
     assert code in (0, 2)
