@@ -217,7 +217,7 @@ def test_the_note(mixed: Path) -> None:
         ) for options in (["--stats"], ["--format", "json"])
     ]  # fmt: skip
     assert [run.returncode for run in runs] == [0, 0]
-    assert re.search(rb"\d entr(y|ies) not understood, and not counted", runs[0].stdout)
+    assert re.search(rb"\d entr(y|ies) or pieces of evidence not understood, and not counted", runs[0].stdout)
     assert b"was not understood (RuntimeError: on purpose)" in runs[0].stderr
     assert json.loads(runs[1].stdout)["counters"]["not_understood"] > 0
 

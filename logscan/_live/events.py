@@ -138,6 +138,8 @@ class Waker:
             known = self._names.get(path)
             if known is not None:
                 paths |= known
+                # A folder may have come in the place of a file that is waited for.
+                self.is_folder_changed = self.is_folder_changed or bool(event.mask & self._flags.ISDIR)
             elif not event.mask & (self._flags.MODIFY | self._flags.ATTRIB):
                 self.is_folder_changed = True
         return paths

@@ -88,7 +88,7 @@ _TEMPLATE = re.compile(
     rb"|ref://[\w.-]{1,128}|<[\w .-]{1,64}>|&lt;[\w .-]{1,64}&gt;)\s*\Z"
 )
 _SOME = re.compile(rb"[A-Za-z0-9\x80-\xff]")
-_WORD_MARK = re.compile(rb"[\s.;:!?)\]]+\Z")
+_WORD_MARKS = b" \t\r\n\f\v.;:!?)]"
 
 
 def is_secret(name: bytes) -> bool:
@@ -116,7 +116,7 @@ def is_plain(value: bytes) -> bool:
         return False
     if _STARS.match(value) or _TEMPLATE.match(value):
         return True
-    words = _WORD_MARK.sub(b"", value).lower().split()
+    words = value.rstrip(_WORD_MARKS).lower().split()
     return (len(words) <= 6 and all(word in PLAIN for word in words)) or not _SOME.search(value)
 
 
