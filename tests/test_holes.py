@@ -11,6 +11,7 @@ import pytest
 import logscan
 from support.command import logscan as cli
 from support.lines import BAD, HEAD, ONE, channel
+from support.profiles import sampled
 
 SIZE = 2 << 20
 FIRST, LAST = ONE, ONE.replace("m-1", "m-2")
@@ -33,7 +34,7 @@ PLACES = ("start", "between", "before one alone", "inside", "header", "end")
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", sampled(list(PLACES), 3))
 def test_nul_bytes(place: str, packed: bool, tmp_path: Path) -> None:
     """Row C2 and the rows on NUL bytes: 2 MB of them in every place, in every command."""
     text, messages = log_with(place, "\0" * SIZE)
@@ -64,7 +65,8 @@ def test_nul_bytes(place: str, packed: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "filling", ["\0", " ", "\t", "    \n", "\n", "\r\n", "Caused by: a\n", "\tat a.b.C(D)\n"]
+    "filling",
+    sampled(["\0", " ", "\t", "    \n", "\n", "\r\n", "Caused by: a\n", "\tat a.b.C(D)\n"], 4),
 )
 def test_fillings_cost_little(filling: str, tmp_path: Path) -> None:
     """Rows H1, H2: a filling of 4 MB inside an entry costs at most in proportion to one of 1 MB."""

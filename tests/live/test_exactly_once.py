@@ -17,6 +17,7 @@ import pytest
 
 from support.command import ROOT, environment, logscan
 from support.lines import ONE
+from support.profiles import sampled
 from support.tailing import Tail, append, until
 
 
@@ -74,7 +75,7 @@ def test_d1_equal_entries_after_a_truncation(follow: list[Tail], logs: Path, tmp
     assert tail.stop() == (0, "")
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", sampled([False, True], 2))
 def test_d2_a_hole_after_each_truncation(
     follow: list[Tail], logs: Path, tmp_path: Path, packed: bool
 ) -> None:
@@ -148,7 +149,7 @@ ROTATED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ROTATED)
+@pytest.mark.parametrize("name", sampled(ROTATED, 4))
 def test_d4_any_name_of_a_rotated_file(follow: list[Tail], logs: Path, tmp_path: Path, name: str) -> None:
     """D4: content decides; between it and the log stands another rotation of another style."""
     import bz2

@@ -156,5 +156,8 @@ def test_kill_at_any_moment(tmp_path: Path, style: str) -> None:
         f"{style}: {KILLS // len(STYLES)} kills, {writer.rotations} rotations, {writer.count} written,"
         f" {len(lost)} lost, {len(doubled)} doubled, {len(set(names) - expected)} alien"
     )
+    for row in rows:
+        if row["message_id"] in doubled:
+            print(row["message_id"], row["id"], row["path"], row["offset"])
     assert (lost, doubled, set(names) - expected) == (set(), set(), set())
     assert len({row["id"] for row in rows}) == len(rows)
