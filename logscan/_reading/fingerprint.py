@@ -184,11 +184,13 @@ def begins_as(head: bytes, inode: tuple[int, int], known: Iterable[Identity]) ->
     """Whether the file of a beginning and an inode is one that is known.
 
     A short beginning is that of many files. It counts for the same inode only (an inode alone does not: it
-    may have been freed and given to this file), or where it is the whole text.
+    may have been freed and given to this file), or where it is the whole text and has a time: pieces of one
+    entry that several rotations cut may be those of another, too.
     """
+    whole = (HEAD, len(head)) if TIME.search(head) else (HEAD,)
     return any(
         0 < identity.head_size <= len(head)
-        and (identity.head_size in (HEAD, len(head)) or (identity.device, identity.inode) == inode)
+        and (identity.head_size in whole or (identity.device, identity.inode) == inode)
         and digest(head[: identity.head_size]) == identity.head
         for identity in known
     )
