@@ -143,7 +143,7 @@ def _first_time(file: Rotated) -> datetime | None:
 
 
 def is_copy(file: Rotated, other: Rotated) -> bool:
-    """Whether two files hold the same text, packed or not: a beginning has the time of its first entry. A part
+    """Whether two files hold the same text, packed or not: a beginning has the time of its first entry. Part
     of an entry has none: then the names must be the same, but for the packing."""
     if file.head != other.head:
         return False
