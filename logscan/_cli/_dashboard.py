@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
@@ -111,6 +112,7 @@ class Dashboard(App[None]):
         self._gauges = gauges
         self._entries = entries
         self._stopped = stopped
+        self._has_terminal = os.isatty(0)
         self._paused = False
         self._words = ""
         self._shown: list[FailedHandshake] = []
@@ -144,7 +146,8 @@ class Dashboard(App[None]):
 
     def draw(self) -> None:
         """Update the screen."""
-        if self._stopped():
+        is_gone = self._has_terminal and not os.isatty(0)  # its window was closed: nobody reads keys any more
+        if self._stopped() or is_gone:
             self.exit()
             return
         values = self._gauges()

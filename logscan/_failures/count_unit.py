@@ -215,7 +215,8 @@ class Seams:
 
     def add(self, part: CountedPart) -> bool:
         """Add the next part; ``False``: parts of this stream cannot be put together, because time runs back
-        in it, or an endless message goes on. Then it must be counted as one unit."""
+        in it, an endless message goes on, or an entry without a time stands at the end of a part: what
+        follows it may come at any time. Then it must be counted as one unit."""
         if part.is_first:
             self._groups.drain()
             self._highest = None
@@ -223,6 +224,8 @@ class Seams:
         if low is not None and high is not None and high > low + self._rule.time:
             return False
         if any(group.key in part.long for group in self._groups.open()):
+            return False
+        if low is not None and any(group.last.moment is None for group in self._groups.open()):
             return False
         for member in sorted((m for group in part.head for m in group.members), key=lambda member: member.at):
             self._groups.feed(member._replace(at=member.at + self._base))

@@ -64,6 +64,10 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._terminal, keys.encode())
 
+    def hang_up(self) -> None:
+        """Close the window."""
+        os.close(self._terminal)
+
     def end(self) -> int:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -183,3 +187,15 @@ def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(board.rows()) == 4
     assert sum(row.failures for _, row in board.rows()) == 110
     assert board.rows()[0][1].last == datetime(2026, 11, 23)
+
+
+def test_the_window_is_closed(screens: list[Terminal], log: Path) -> None:
+    """Nobody reads it any more: it ends, and does not go on at full speed."""
+    terminal = Terminal("--all", "--from-start", log)
+    screens.append(terminal)
+    terminal.until("bad_certificate")
+    terminal.hang_up()
+    deadline = time.monotonic() + 20
+    while os.waitpid(terminal.pid, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -234,7 +234,8 @@ def test_units_add_up(data: bytes, seed: int, rule: Rule) -> None:
                 earlier > later + rule.time
                 for n, earlier in enumerate(moments) for later in moments[n + 1 :]
             )  # fmt: skip
-            assert falls or len(all_) > MOST_MEMBERS
+            untimed = len(moments) < len(all_)
+            assert falls or untimed or len(all_) > MOST_MEMBERS
             return
     whole = Seams(task.request)
     assert whole.add(part_of(all_, 0, size, size, task))
@@ -249,3 +250,14 @@ def test_an_endless_message_over_a_seam_is_seen() -> None:
     seams = Seams(task.request)
     assert seams.add(part_of(all_, 0, 50_000, size, task))
     assert not seams.add(part_of(all_, 50_000, size, size, task))
+
+
+def test_an_entry_without_a_time_at_a_seam() -> None:
+    """What follows it may come at any time: the next part cannot know what its beginning joins."""
+    first = info("K@1", "alias").replace("2026-11-23", "2026-02-30")
+    data = (first + channel(BAD, m="m-2") + channel(BAD, s=9)).encode()
+    task = CountTask(request(DEFAULT_RULE))
+    seams = Seams(task.request)
+    all_ = read(data, Readings(False))
+    assert seams.add(part_of(all_, 0, len(first), len(data), task))
+    assert not seams.add(part_of(all_, len(first), len(data), len(data), task))
