@@ -26,6 +26,7 @@ from logscan._render.formats import FORMATS, Shape, render
 from support import hostile
 from support.command import ROOT, environment
 from support.command import logscan as command
+from support.profiles import sampled
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -233,7 +234,7 @@ def tailed(case: Case, *options: str) -> bytes:
     return command("tail", "--from-start", *options, stdin=log, cwd=case.folder).stdout
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("name", sampled(list(PRINTED), 2))
 def test_printed(case: Case, name: str) -> None:
     """M4: nothing of the log, and no file name, acts on a terminal; nor where colour is passed on to ``less -R``."""
     data = PRINTED[name](case)
