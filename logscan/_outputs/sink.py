@@ -35,7 +35,7 @@ class Sink:
         """Whether it is a regular file, which can be read back; else a pipe or a device."""
         self._ids: Counter[str] = Counter()
         """Of the failures that an earlier run wrote, each as often as it stands there."""
-        self._waiting = b""
+        self._waiting = bytearray()
         """Lines that could not be written yet."""
         self.problem = ""
         """Why the last flush failed; empty: it did not."""
@@ -96,20 +96,21 @@ class Sink:
 
     def _write_whole(self) -> None:
         before = os.fstat(self._descriptor).st_size
-        left = self._waiting
         try:
-            while left:
-                left = left[os.write(self._descriptor, left) :]
+            with memoryview(self._waiting) as waiting:
+                written = 0
+                while written < len(waiting):
+                    written += os.write(self._descriptor, waiting[written:])
             os.fsync(self._descriptor)
         except OSError:
             os.ftruncate(self._descriptor, before)  # no half lines
             raise
-        self._waiting = b""
+        self._waiting.clear()
 
     def _write_what_fits(self) -> None:
         """Into a pipe or a device: what was written is gone; the rest waits for its reader."""
         while self._waiting:
-            self._waiting = self._waiting[os.write(self._descriptor, self._waiting) :]
+            del self._waiting[: os.write(self._descriptor, self._waiting)]
 
     def _read_ids(self) -> None:
         """Read which failures the file has; half a line at its end is removed.
