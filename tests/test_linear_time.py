@@ -82,7 +82,9 @@ def test_all_are_found() -> None:
     assert len(FOUND) > 100
 
 
-@pytest.mark.parametrize("expression", sampled([(found,) for found in FOUND], 2), ids=lambda found: found.where)
+@pytest.mark.parametrize(
+    "expression", sampled([(found,) for found in FOUND], 2), ids=lambda found: found.where
+)
 def test_an_expression_is_linear(expression: Expression, request: pytest.FixtureRequest) -> None:
     """H1, H2: no expression costs more than linear time, whatever the text."""
     texts = texts_for(expression)
