@@ -81,6 +81,7 @@ class Dashboard(App[None]):
         gauges: returns the momentary values of the run.
         entries: returns the entries of a message.
         stopped: returns whether the run has ended.
+        gone: ends the process where the terminal is gone.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -106,12 +107,14 @@ class Dashboard(App[None]):
         gauges: Callable[[], dict[str, float]],
         entries: Entries,
         stopped: Callable[[], bool] = lambda: False,
+        gone: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self._board = board
         self._gauges = gauges
         self._entries = entries
         self._stopped = stopped
+        self._gone = gone
         self._has_terminal = os.isatty(0)
         self._paused = False
         self._words = ""
@@ -146,8 +149,9 @@ class Dashboard(App[None]):
 
     def draw(self) -> None:
         """Update the screen."""
-        is_gone = self._has_terminal and not os.isatty(0)  # its window was closed: nobody reads keys any more
-        if self._stopped() or is_gone:
+        if self._has_terminal and not os.isatty(0):  # its window was closed
+            self._gone()
+        if self._stopped():
             self.exit()
             return
         values = self._gauges()

@@ -268,7 +268,15 @@ def _draw(following: _Following, names: list[str]) -> None:
 
     thread = threading.Thread(target=run, name="follow", daemon=True)
     thread.start()
-    Dashboard(board, lambda: _gauges(following.watcher), entries_of, following.signals).run()
+
+    def leave() -> None:
+        """End without the terminal: to restore it, the library would wait for ever."""
+        following.signals.stop()
+        thread.join(10)
+        following.end()
+        os._exit(128 + signal.SIGHUP)
+
+    Dashboard(board, lambda: _gauges(following.watcher), entries_of, following.signals, leave).run()
     following.signals.stop()
     thread.join(10)
     following.complaints.resume()

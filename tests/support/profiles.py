@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
-for name, examples in (("quick", 20), ("thorough", 250)):
+for name, examples in (("quick", 12), ("thorough", 250)):
     settings.register_profile(
         name,
         max_examples=int(os.environ.get("EXAMPLES", examples)),
