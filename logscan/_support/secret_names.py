@@ -58,7 +58,7 @@ _SECRET = re.compile(
     )
 )
 _HEADER_NAME = re.compile(
-    rb"(?:^|[.-])(?:(?:proxy-)?authori[sz]ation|set-cookie2?|cookies?2?|x-[a-z0-9-]*(?:token|key))\Z"
+    rb"(?:^|[.-])(?:(?:proxy-)?authori[sz]ation|set-cookie2?|cookies?2?|x-[a-z0-9-]{0,64}(?:token|key))\Z"
 )
 _SESSION_NAME = re.compile(rb"(?:%s)\Z" % _SESSION)
 _TOKEN_NAME = re.compile(rb"(?:%s)\Z" % _TOKEN)
