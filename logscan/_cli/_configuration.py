@@ -30,7 +30,7 @@ def find(refuse: Refuse) -> str | None:
     """The configuration file: the one that :data:`VARIABLE` names, else the first of :data:`PLACES`.
 
     Args:
-        refuse: told of a file of the working directory that may not be used; the next place is tried.
+        refuse: takes a file of the working directory that may not be used; the next place is tried.
 
     Raises:
         UsageError: the named file does not exist, or others can write a file that may start programs.
@@ -163,7 +163,7 @@ def defaults(
         tables: of the file.
         path: the file.
         commands: all commands.
-        refuse: told of each value that is not used.
+        refuse: takes each value that is not used.
 
     Raises:
         UsageError: a table without a command, a key without an option, or a value of the wrong type.

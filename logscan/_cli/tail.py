@@ -23,6 +23,8 @@ from logscan.errors import ExitCode, LogscanError, UsageError
 from logscan.values import Counters
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from logscan._jobs.tail import Watcher, WatchUpdate
     from logscan._live import checkpoint as checkpoints
 
@@ -94,7 +96,7 @@ def tail(
     for option, seconds in times.items():
         _refuse(not math.isfinite(seconds), f"{option} {seconds}: expected a length of time", "in seconds")
     if status and checkpoint:
-        _print_status(checkpoint, as_json)
+        _print_status(checkpoint, rotated or (), as_json)
         return
     drawable = sys.stdout.isatty() and not as_json
     _refuse(
@@ -333,13 +335,13 @@ def _refuse_conflicts(names: list[str], files: dict[str, str]) -> None:
         written[place] = option
 
 
-def _print_status(checkpoint: str, as_json: bool) -> None:
+def _print_status(checkpoint: str, rotated: Sequence[str], as_json: bool) -> None:
     from logscan._jobs.tail import status
     from logscan._render.data import json_line
     from logscan._render.text import show_bytes
     from logscan.shown import safe
 
-    for state in status(checkpoint):
+    for state in status(checkpoint, rotated):
         if as_json:
             print(json_line(state._asdict()))
             continue

@@ -224,8 +224,8 @@ class Watcher:
         for name, place in list(self._given.items()):
             if not self._paths.is_read_again(place, lowest):
                 del self._given[name]
-        told = (*self._earlier.elements(), *(name for name, _ in self._given))
-        return Checkpoint(files, told[-REMEMBERED:])
+        given = (*self._earlier.elements(), *(name for name, _ in self._given))
+        return Checkpoint(files, given[-REMEMBERED:])
 
     @property
     def progress(self) -> tuple[int, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from dataclasses import dataclass
 
 from logscan._reading.decompressors import unpacking_errors
-from logscan._reading.paths import PACKED
 from logscan._reading.unpack import ByteStream
 from logscan.values import Counters, Problem
 
@@ -28,11 +26,6 @@ class Piece:
     """Of the file as it lies there."""
     modified: float = 0.0
     """When it was last changed, in seconds since 1970."""
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether its name is that of a packed file."""
-        return os.path.splitext(self.path)[1] in PACKED
 
     @property
     def unread(self) -> int:

@@ -9,6 +9,7 @@ from logscan._live.open_file import OpenFile
 from logscan._live.piece_queue import Piece
 from logscan._live.run import Run
 from logscan._reading.fingerprint import Identity, identify
+from logscan._reading.paths import is_packed
 from logscan._reading.unpack import open_bytes
 
 
@@ -32,12 +33,11 @@ class RenamedFiles:
     def watch(self, piece: Piece, identity: Identity) -> None:
         """Look for some time at the newest rotated file, which was read to its end: its writer may not have
         opened the new one yet."""
-        if piece.is_packed or not self._run.descriptors.take():
+        if is_packed(piece.path):
             return
         try:
-            descriptor = os.open(piece.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor, _ = self._run.open(piece.path)
         except OSError:  # it is gone, or renamed once more: nobody writes there now
-            self._run.descriptors.give_back()
             return
         file = OpenFile(descriptor, identify(descriptor, b""), piece.number, piece.offset)
         if file.inode == identity[:2]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from logscan._entries.sample import judge
 from logscan._reading.fingerprint import TIME, Identity, digest
-from logscan._reading.paths import PACKED
+from logscan._reading.paths import is_packed
 from logscan._reading.probe import HEAD, SAMPLE
 from logscan._reading.unpack import first_bytes
 
@@ -147,15 +147,10 @@ def is_copy(file: Rotated, other: Rotated) -> bool:
     of an entry has none: then the names must be the same, but for the packing."""
     if file.head != other.head:
         return False
-    one, two = (os.path.splitext(path)[0] if _is_packed(path) else path for path in (file.path, other.path))
+    one, two = (os.path.splitext(path)[0] if is_packed(path) else path for path in (file.path, other.path))
     return one == two or TIME.search(file.head) is not None
 
 
 def is_better(file: Rotated, other: Rotated) -> bool:
     """Which of two files of the same text to read: the plain one, the longer one."""
-    is_packed = [_is_packed(each.path) for each in (file, other)]
-    return (not is_packed[0], file.size) > (not is_packed[1], other.size)
-
-
-def _is_packed(path: str) -> bool:
-    return os.path.splitext(path)[1] in PACKED
+    return (not is_packed(file.path), file.size) > (not is_packed(other.path), other.size)

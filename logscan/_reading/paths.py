@@ -29,6 +29,13 @@ DEFAULT_PATHS = (
 
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 """How the names of packed files end."""
+
+
+def is_packed(path: str) -> bool:
+    """Whether a name is that of a packed file."""
+    return os.path.splitext(path)[1] in PACKED
+
+
 _COMPRESSED = rf"(?:{'|'.join(map(re.escape, PACKED))})?"
 _ROTATED = (
     # The live file's name, a mark of age, and how the mark is read. Newest last.

@@ -52,6 +52,14 @@ def resident(process: int) -> int:
     return 1024 * int(text.split("VmRSS:")[1].split()[0])
 
 
+def read_and_stop(follow: list[Tail], folder: Path, log: Path) -> None:
+    """A first run that reads three messages and ends."""
+    tail = resumable(folder, "--from-start", log)
+    follow.append(tail)
+    until(lambda: len(written(folder)) == 3)
+    assert tail.stop()[0] == 0
+
+
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
     folder = tmp_path / "logs"
@@ -118,10 +126,7 @@ def test_d3_entries_cut_by_rotations_while_down(follow: list[Tail], logs: Path, 
     inodes that were freed are given to other files."""
     log = logs / "system.log"
     log.write_text(storm(0, 3))
-    tail = resumable(tmp_path, "--from-start", log)
-    follow.append(tail)
-    until(lambda: len(written(tmp_path)) == 3)
-    assert tail.stop()[0] == 0
+    read_and_stop(follow, tmp_path, log)
     for turn in range(1, 9):
         append(log, storm(3 * turn, 3))
         for number in range(turn, 0, -1):
@@ -156,10 +161,7 @@ def test_d4_any_name_of_a_rotated_file(follow: list[Tail], logs: Path, tmp_path:
 
     log = logs / "system.log"
     log.write_text(storm(0, 3))
-    tail = resumable(tmp_path, "--from-start", log)
-    follow.append(tail)
-    until(lambda: len(written(tmp_path)) == 3)
-    assert tail.stop()[0] == 0
+    read_and_stop(follow, tmp_path, log)
     text = storm(0, 6).encode()
     if name.endswith(".gz"):
         text = gzip.compress(text)
@@ -181,10 +183,7 @@ def test_d4_a_pattern_for_another_folder(follow: list[Tail], logs: Path, tmp_pat
     log, old = logs / "system.log", logs / "old"
     old.mkdir()
     log.write_text(storm(0, 3))
-    tail = resumable(tmp_path, "--from-start", log)
-    follow.append(tail)
-    until(lambda: len(written(tmp_path)) == 3)
-    assert tail.stop()[0] == 0
+    read_and_stop(follow, tmp_path, log)
     append(log, storm(3, 2))
     log.rename(old / "a")
     (old / "b").write_text(storm(5, 2))
@@ -466,10 +465,7 @@ def test_the_status_of_a_checkpoint(follow: list[Tail], logs: Path, tmp_path: Pa
     """Where each log is read to, also when it was rotated since."""
     log = logs / "system.log"
     log.write_text(storm(0, 3))
-    tail = resumable(tmp_path, "--from-start", log)
-    follow.append(tail)
-    until(lambda: len(written(tmp_path)) == 3)
-    assert tail.stop()[0] == 0
+    read_and_stop(follow, tmp_path, log)
     state = json.loads(logscan("tail", "--status", "--json", "--checkpoint", tmp_path / "state").stdout)
     assert (state["path"], state["read_from"]) == (str(log), str(log))
     assert state["position"] + state["unread"] == log.stat().st_size
