@@ -132,6 +132,19 @@ def test_every_hostile_entry_is_counted(entries: list[bytes]) -> None:
         assert logscan.report(store, alert="all").counters.failures == len(entries)
 
 
+def test_an_unreadable_channel_opens_a_failure(tmp_path: Path) -> None:
+    """Where the header is unreadable too: two such lines are two failures."""
+    log = tmp_path / "system.log"
+    log.write_bytes(b"".join(
+        b"2026-11-23 00:00:01,000 org:x env:x api:2026-11-23 00:00:01,000 rev:1 messageid:m-%d NIOThread@%s ERROR HTTP.CLIENT - "
+        b"HTTPClient$Context.handshakeFailed() : ClientChannel[x]@%s useCount=1 bytesRead=1 bytesWritten=1 age=1ms  lastIO=1ms "
+        b"isOpen=true  handshake failed, message: Received fatal alert: bad_certificate\n" % (number, b"9" * 4301, name)
+        for number, name in enumerate((b"1", "²".encode(), b"x"))
+    ))  # fmt: skip
+    report = logscan.report(log, alert="all")
+    assert report.counters.failures == 3
+
+
 def test_a_store_gives_hostile_bytes_back(tmp_path: Path) -> None:
     """C2: ``ingest`` and ``cat`` of entries with each kind of piece."""
     log = tmp_path / "system.log"

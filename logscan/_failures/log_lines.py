@@ -93,9 +93,12 @@ def read_line(entry: Entry, neighbours: bool = False) -> Line | None:
             naming = named((reason,), True)
             return Line("southbound", True, usual_channel, reason, None, _quoted(reason), naming)
     side = "northbound" if "HTTPServer" in method or body.startswith("Message id:") else "southbound"
-    channel = read_channel(body) if "ClientChannel[" in body else None
+    has_channel = (
+        "ClientChannel[" in body
+    )  # it may be unreadable, and the line opens a failed handshake all the same
+    channel = read_channel(body) if has_channel else None
     said = _MESSAGE.search(body) if "handshake" in body else None
-    if "handshakeFailed" in method or "handshakeTimeout" in method or (channel and said):
+    if "handshakeFailed" in method or "handshakeTimeout" in method or (has_channel and said):
         if channel is None and said is None:
             return None
         message = said[1].strip() if said else ""
