@@ -91,6 +91,7 @@ def save(path: str, checkpoint: Checkpoint) -> None:
                 "inode": mark.identity.inode,
                 "head_size": mark.identity.head_size,
                 "head": mark.identity.head,
+                "modified": mark.identity.modified,
                 "position": mark.position,
                 "tail": mark.tail.hex(),
                 "beside": [list(identity) for identity in beside],
@@ -121,11 +122,16 @@ def _checkpoint(data: dict[str, Any]) -> Checkpoint:
 
 
 def _file_state(entry: dict[str, Any]) -> FileState:
+    # Checkpoints of earlier versions do not say when a file was changed.
     identity = Identity(
-        int(entry["device"]), int(entry["inode"]), int(entry["head_size"]), str(entry["head"])
-    )
+        int(entry["device"]), int(entry["inode"]), int(entry["head_size"]), str(entry["head"]),
+        int(entry.get("modified", 0)),
+    )  # fmt: skip
     position = int(entry["position"])
     if position < 0:
         raise ValueError(f"position {position}")
-    beside = tuple(Identity(int(a), int(b), int(c), str(d)) for a, b, c, d in entry["beside"])
+    beside = tuple(
+        Identity(int(a), int(b), int(c), str(d), *map(int, modified))
+        for a, b, c, d, *modified in entry["beside"]
+    )
     return FileState(Mark(identity, position, bytes.fromhex(entry["tail"])), beside, float(entry["seen"]))

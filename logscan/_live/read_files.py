@@ -27,8 +27,8 @@ class ReadFiles:
 
     def but_later(self, seen: Iterable[Identity], number: int | None) -> list[Identity]:
         """Those of some files that were not read after the file of a number."""
-        later = {each[2:] for at, each in self._identities.items() if number is not None and at > number}
-        return [identity for identity in seen if identity[2:] not in later]
+        later = {each.text for at, each in self._identities.items() if number is not None and at > number}
+        return [identity for identity in seen if identity.text not in later]
 
     def forget(self, number: int, kept: AbstractSet[int | None]) -> None:
         """Forget the files before one, but for some."""

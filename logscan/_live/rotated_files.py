@@ -50,14 +50,19 @@ class Rotated(NamedTuple):
         return self.modified / 1e9
 
     @property
+    def seconds(self) -> int:
+        """The same, in whole seconds: not every packer keeps more of it."""
+        return self.modified // 1_000_000_000
+
+    @property
     def identity(self) -> Identity:
         """What it is known by."""
-        return Identity(*self.inode, len(self.head), digest(self.head))
+        return Identity(*self.inode, len(self.head), digest(self.head), self.seconds)
 
     def is_text_of(self, identity: Identity) -> bool:
         """Whether it is a file that is known, under another name or packed."""
         is_same = self.inode == (identity.device, identity.inode)
-        return is_same or (len(self.head) > 0 and self.identity[2:] == identity[2:])
+        return is_same or (len(self.head) > 0 and self.identity.text == identity.text)
 
 
 class Listing(NamedTuple):

@@ -152,7 +152,8 @@ class RotationSet:
         """Mark every listed file as handled: it was read, or existed before following began."""
         gone = list(self._seen)[-REMEMBERED:]  # gone from here, or packed
         listed = dict.fromkeys(file.identity for file in listing.files if file.is_hinted)
-        self._seen = {**dict.fromkeys(each for each in gone if each not in listed), **listed}
+        known = {each[:4] for each in listed}
+        self._seen = {**dict.fromkeys(each for each in gone if each[:4] not in known), **listed}
         self.is_initialized = True
         is_fresh = time.time_ns() - max(listing.changed) < _TICK
         self._changed = () if is_fresh else listing.changed
@@ -251,7 +252,9 @@ class RotationSet:
         seen = [identity for identity in self._seen if identity.head != own]
         unread: list[Rotated] = []
         for file in listing.files:
-            if file.head and file.inode not in open_inodes and not begins_as(file.head, file.inode, seen):
+            if not file.head or file.inode in open_inodes:
+                continue
+            if not begins_as(file.head, file.inode, file.seconds, seen):
                 same = next((n for n, other in enumerate(unread) if is_copy(file, other)), None)
                 if same is None:
                     unread.append(file)

@@ -51,6 +51,13 @@ class Identity(NamedTuple):
     head_size: int
     head: str
     """Digest of its first ``head_size`` bytes; NUL bytes before the text do not count."""
+    modified: int = 0
+    """When it was last changed, in seconds since 1970: renaming and packing keep that. 0: not known."""
+
+    @property
+    def text(self) -> tuple[int, str]:
+        """What it has in common with its copies, packed or not."""
+        return self.head_size, self.head
 
 
 class Mark(NamedTuple):
@@ -180,17 +187,23 @@ def head_of(path: str) -> tuple[tuple[int, int], bytes] | None:
     return None
 
 
-def begins_as(head: bytes, inode: tuple[int, int], known: Iterable[Identity]) -> bool:
-    """Whether the file of a beginning and an inode is one that is known.
+def begins_as(head: bytes, inode: tuple[int, int], modified: int, known: Iterable[Identity]) -> bool:
+    """Whether the file of a beginning, an inode and a time of change is one that is known.
 
     A short beginning is that of many files. It counts for the same inode only (an inode alone does not: it
-    may have been freed and given to this file), or where it is the whole text and has a time: pieces of one
-    entry that several rotations cut may be those of another, too.
+    may have been freed and given to this file), or where it is the whole text and has a time of an entry, or
+    was changed when the known one was: pieces of one entry that several rotations cut may be those of
+    another, too.
     """
-    whole = (HEAD, len(head)) if TIME.search(head) else (HEAD,)
+    size = len(head)
+    is_timed = TIME.search(head) is not None
     return any(
-        0 < identity.head_size <= len(head)
-        and (identity.head_size in whole or (identity.device, identity.inode) == inode)
+        0 < identity.head_size <= size
+        and (
+            identity.head_size == HEAD
+            or (identity.head_size == size and (is_timed or 0 < identity.modified == modified))
+            or (identity.device, identity.inode) == inode
+        )
         and digest(head[: identity.head_size]) == identity.head
         for identity in known
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logscan._reading.fingerprint import without_copies
+from logscan._reading.fingerprint import Identity, begins_as, digest, without_copies
 from logscan._reading.paths import discover
 from logscan.values import Counters
 from support.logs import HEAD, INFO
@@ -61,3 +61,21 @@ def test_a_damaged_copy_is_read(tmp_path: Path) -> None:
     whole.write_bytes(TEXT)
     damaged.write_bytes(gzip.compress(TEXT)[:-12])
     assert kept(whole, damaged)[0] == ["a.log", "b.log.gz"]
+
+
+@pytest.mark.parametrize(
+    ("text", "inode", "modified", "is_known"),
+    [
+        (b"the end of an entry\n", 2, 1000, True),  # packed since: another inode, the old time of change
+        (b"the end of an entry\n", 2, 1001, False),  # of another entry with the same end
+        (b"the end of an entry\n", 1, 1001, True),
+        (b"the end of an entry\nand more\n", 1, 1001, True),  # it has grown
+        (b"the end of an entry\nand more\n", 2, 1000, False),
+        (b"the end of another\n", 1, 1000, False),
+    ],
+)
+def test_a_piece_without_a_time(text: bytes, inode: int, modified: int, is_known: bool) -> None:
+    """A rotated file may hold nothing but the end of an entry, which is that of many: when it was changed tells."""
+    piece = b"the end of an entry\n"
+    known = [Identity(7, 1, len(piece), digest(piece), 1000)]
+    assert begins_as(text, (7, inode), modified, known) is is_known
