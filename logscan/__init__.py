@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from logscan._jobs.sql import SqlResult, sql
     from logscan._jobs.tail import Watcher, WatchUpdate, tail
     from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
+    from logscan.overviews import Bars, Event, Onset, Overview, Shared
     from logscan.values import (
         Channel,
         Counters,
@@ -92,6 +93,7 @@ _NAMES_OF = {
     "logscan._jobs.sql": "SqlResult sql",
     "logscan._jobs.tail": "Watcher WatchUpdate tail",
     "logscan.errors": "ExitCode InputError LogscanError NoLogsError OutputError UsageError",
+    "logscan.overviews": "Bars Event Onset Overview Shared",
     "logscan.values": (
         "Channel Counters Entry FailedHandshake Found Incident Place"
         " Problem Report Results Span SslInfo ThrownException"
@@ -102,6 +104,7 @@ _HOME_OF = {name: home for home, names in _NAMES_OF.items() for name in names.sp
 __all__ = [
     "Alert",
     "Assessment",
+    "Bars",
     "CaptureCounters",
     "Case",
     "Cause",
@@ -117,6 +120,7 @@ __all__ = [
     "Diagnosis",
     "Entry",
     "Environment",
+    "Event",
     "Evidence",
     "ExitCode",
     "Exporting",
@@ -135,7 +139,9 @@ __all__ = [
     "Name",
     "Need",
     "NoLogsError",
+    "Onset",
     "OutputError",
+    "Overview",
     "Place",
     "Problem",
     "Proxy",
@@ -147,6 +153,7 @@ __all__ = [
     "SClient",
     "Searching",
     "Selecting",
+    "Shared",
     "Span",
     "SqlResult",
     "SslInfo",

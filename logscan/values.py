@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from logscan.overviews import NO_BARS, Bars, Overview
+
 T = TypeVar("T")
 
 SHOWN_PLACES = 5
@@ -207,8 +209,11 @@ class Incident:
     """The first few by time."""
     hint: str
     """What the log alone says of the cause, and what to look at next."""
-    hours: tuple[tuple[datetime, int], ...] = ()
-    """Failed handshakes by the hour in which they happened, in order."""
+    bars: Bars = NO_BARS
+    """Failed handshakes over time: at most 64 spans of less than an hour."""
+    families: tuple[str, ...] = ()
+    """All families that its alert may be a face of, likeliest first: with more than one, the name may have
+    another cause."""
     different: tuple[tuple[str, int], ...] = ()
     """Lists that show only their most frequent values, with the number of all."""
     approximate: tuple[str, ...] = ()
@@ -216,6 +221,20 @@ class Incident:
     ``failed_handshakes``: some are counted in the row of all others."""
     together: int = 1
     """How many incidents are counted in this one: the last row of a report that has too many."""
+    proxies: tuple[str, ...] = ()
+    """API proxies, most frequent first; only where ``group`` replaced the key, as the next two."""
+    envs: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+
+    @property
+    def hours(self) -> tuple[tuple[datetime, int], ...]:
+        """Failed handshakes by the hour in which they happened, in order."""
+        return self.bars.hours
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the name may have another cause than the likeliest (``handshake_failure``, a reset)."""
+        return len(self.families) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +379,8 @@ class Report(NamedTuple):
     elsewhere: int
     """TLS failures in other orgs, environments, proxies or on the other side, in the same time."""
     counters: Counters
+    overview: Overview = Overview("")
+    """What is said first: see :class:`logscan.Overview`."""
 
     @property
     def problems(self) -> list[Problem]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from logscan._failures.distinct import Distinct, Number, hash_of
 from logscan._failures.hints import NO_KEYSTORE, hint_for
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan._failures.names import cut
-from logscan._failures.seen import EARLIEST, LATEST, MAX_HOURS, IncidentCount, Seen
+from logscan._failures.seen import EARLIEST, LATEST, IncidentCount, Seen
 from logscan.errors import UsageError
 from logscan.values import FailedHandshake, Incident
 
@@ -239,10 +239,8 @@ class Incidents:
             lists["hosts"],
             tuple(name.decode("utf-8", "surrogateescape") for name in tally.earliest()),
             one(same, hint),
-            tuple(
-                (one(same, EPOCH + timedelta(hours=hour)), tally.hours[hour])
-                for hour in heapq.nsmallest(MAX_HOURS, tally.hours)
-            ),
+            tally.timeline.bars(),
+            families,
             tuple((name, number.total) for name, number in numbers.items() if number.total > SHOWN),
             (*approximate, *(name for name, number in numbers.items() if not number.exact)),
         )

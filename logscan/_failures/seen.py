@@ -9,12 +9,13 @@ import heapq
 
 from logscan._failures.distinct import Distinct, Values, hash_of
 from logscan._failures.names import LONGEST_NAME, cut_bytes
+from logscan._failures.timeline import Timeline
 from logscan.values import FailedHandshake
 
 SAMPLES = 3
 """Sample message ids kept of an incident."""
-MAX_HOURS = 24 * 366
-"""Hours counted one by one of an incident, the earliest; failures in others count in its sum only."""
+MOST_SPANS = 64
+"""Spans of time shorter than an hour that are counted one by one of an incident."""
 MOST_KINDS = 8
 """Different combinations of what an incident lists that are counted as such; else each list by itself."""
 LISTED = ("keystores", "key_aliases", "truststores", "targets", "revisions", "hosts")
@@ -22,21 +23,19 @@ LISTED = ("keystores", "key_aliases", "truststores", "targets", "revisions", "ho
 LATEST = 1 << 63
 """The time of nothing; so is its negative."""
 EARLIEST = -LATEST
-_HOUR = 3_600_000_000
 
 
 class Seen:
     """The running counts of failed handshakes that agree in all but their times and message ids."""
 
-    __slots__ = ("_latest", "count", "first", "hours", "ids", "last", "samples", "unnamed")
+    __slots__ = ("_latest", "count", "first", "ids", "last", "samples", "timeline", "unnamed")
 
-    def __init__(self) -> None:
+    def __init__(self, spans: int = MOST_SPANS) -> None:
         self.count = 0
         self.first = LATEST
         """Microseconds since 1970, as all times here."""
         self.last = EARLIEST
-        self.hours: dict[int, int] = {}
-        """Hours since 1970 → failed handshakes."""
+        self.timeline = Timeline(spans)
         self.ids = Distinct()
         self.unnamed = 0
         """Those without a message id: each counts as a message of its own."""
@@ -61,12 +60,7 @@ class Seen:
                 self.first = moment
             if moment > self.last:
                 self.last = moment
-            hour = moment // _HOUR
-            hours = self.hours
-            if hour in hours:
-                hours[hour] += 1
-            else:
-                self._hour(hour, 1)
+            self.timeline.add(moment)
         if message_id is None:
             self.unnamed += 1
             return
@@ -79,8 +73,7 @@ class Seen:
         self.count += other.count
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
-        for hour, number in other.hours.items():
-            self._hour(hour, number)
+        self.timeline.merge(other.timeline)
         self.ids.merge(other.ids)
         self.unnamed += other.unnamed
         for name, moment in other.samples.items():
@@ -89,12 +82,6 @@ class Seen:
     def earliest(self) -> list[bytes]:
         """The first few message ids by time."""
         return heapq.nsmallest(SAMPLES, self.samples, key=lambda name: (self.samples[name], name))
-
-    def _hour(self, hour: int, number: int) -> None:
-        self.hours[hour] = self.hours.get(hour, 0) + number
-        if len(self.hours) > 2 * MAX_HOURS:
-            # What is counted once more of a later hour is dropped again: the earliest ones are right.
-            self.hours = {hour: self.hours[hour] for hour in heapq.nsmallest(MAX_HOURS, self.hours)}
 
     def _sample(self, name: bytes, moment: int) -> None:
         if moment > self._latest:
