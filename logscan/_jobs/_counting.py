@@ -49,7 +49,7 @@ def count(
         InputError: a store is damaged, or the cluster cannot be used.
     """
     request = _with_hosts(request, inputs)
-    total = Counted(Incidents(request.by, request.max_incidents))
+    total = Counted(Incidents(request.by, request.max_incidents, group=request.group))
     with _executor(inputs, request, limits, lines=lines, cluster=cluster) as executor, less_collection():
         for part in _store_parts(inputs, request, counters, by_rows=not lines):
             total.merge(part)
