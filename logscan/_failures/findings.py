@@ -10,6 +10,10 @@ from logscan.overviews import Shared
 
 COMMON = 0.8
 """The part of the failures from which on they have a value in common."""
+NEARLY_ALL = 0.9
+"""The part that two or three causes have together."""
+LEAST = 10
+"""Failures from which on two or three causes are looked for."""
 PART = 0.1
 """The part of the failures that each of two or three causes has at least."""
 LONGER = timedelta(minutes=10)
@@ -116,17 +120,16 @@ def _last_host(common: InCommon, hosts: int) -> list[str]:
 
 def _several(common: InCommon, shared: dict[str, Shared]) -> tuple[str, ...]:
     """Two or three values that take nearly all failures together."""
-    for name, many in _MANY.items():
-        one = shared.get(name)
-        if one is None:
+    for name in ("target", "alias"):
+        one, many = shared.get(name), _MANY[name]
+        if one is None or common.count < LEAST:
             continue
         for number in (2, 3):
             top = one.values[:number]
             if (
                 len(top) == number
-                and sum(count for _, count in top) >= COMMON * common.count
+                and sum(count for _, count in top) >= NEARLY_ALL * common.count
                 and all(count >= PART * common.count for _, count in top)
-                and (one.different > number or name in ("target", "alias"))
             ):
                 each = ", ".join(f"{value} {_percent(count, common.count)}" for value, count in top)
                 every = "all" if one.different == number else "most"

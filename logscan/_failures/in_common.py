@@ -1,6 +1,6 @@
 """In common: which values the selected failed handshakes have, dimension by dimension, and when.
 
-Counted beside incidents, for the first lines of a report. All of it is bounded, and parts add up to the whole.
+Counted beside incidents, for the first lines of a report. All is bounded, and parts add up to the whole.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Onsets: when the failures began that matter most, and what the failures and the text before them say happened
-then."""
+"""Onsets: when the failures began that matter most, and what they and the text before them show of then."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from logscan._entries.parse import parse
-from logscan._failures.in_common import InCommon, parts
+from logscan._failures.in_common import InCommon, joined, parts
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan.overviews import Bars, Event
 from logscan.times import TimeRange, in_zone
@@ -48,8 +47,8 @@ def onset_of(bars: Bars) -> tuple[datetime, datetime] | None:
 
 
 def sharpened(onset: datetime, width: timedelta, common: InCommon) -> datetime:
-    """The onset to the microsecond, where the first failure of all, of a host or of a revision lies in its span
-    of time."""
+    """The onset to the microsecond, where the first failure of all, of a host or of a revision lies in its
+    span of time."""
     low, high = (onset - EPOCH) // MICROSECOND, (onset + width - EPOCH) // MICROSECOND
     firsts = [] if common.first is None else [common.first]
     for timed in (common.hosts, common.revisions, common.keystores):
@@ -59,7 +58,7 @@ def sharpened(onset: datetime, width: timedelta, common: InCommon) -> datetime:
 
 
 def events_of_failures(common: InCommon, onset: datetime) -> list[Event]:
-    """What the failures alone show: a revision, or a keystore object, that is another one from the onset on."""
+    """What the failures alone show: a revision, or a keystore object, that is another one since the onset."""
     moment = (onset - EPOCH) // MICROSECOND
     low, high = moment - BEFORE // MICROSECOND, moment + AFTER // MICROSECOND
     found = []
@@ -73,7 +72,7 @@ def events_of_failures(common: InCommon, onset: datetime) -> list[Event]:
                 older = [other for other in spans if other[1] < first]
                 if older and low <= first <= high:
                     before = max(older, key=lambda other: other[1])[2]
-                    found.append(_event(kind, place, value, before, EPOCH + first * MICROSECOND))
+                    found.append(_event(kind, tuple(place), value, before, EPOCH + first * MICROSECOND))
     return _few(found)
 
 
@@ -82,11 +81,8 @@ def _event(kind: str, place: tuple[str, ...], value: str, before: str, time: dat
         env, proxy = place
         return Event(kind, time, _revision(proxy, env, value, before))
     host, alias = place
-    text = (
-        f"the keystore object with alias {alias} on {host} is another one: the keystore was loaded anew (an update,"
-        " or a restart)"
-    )
-    return Event(kind, time, text)
+    text = f"the keystore object with alias {alias} on {host} is another one: it was loaded anew"
+    return Event(kind, time, f"{text} (an update, or a restart)")
 
 
 def _revision(proxy: str, env: str, value: str, before: str) -> str:
@@ -94,10 +90,10 @@ def _revision(proxy: str, env: str, value: str, before: str) -> str:
 
 
 def events_of_text(
-    text: bytes, place: Place, host: str, common: InCommon, onset: datetime, times: TimeRange
+    text: bytes, place: Place, *, host: str, common: InCommon, onset: datetime, times: TimeRange
 ) -> list[Event]:
-    """What the log shows before the onset: another revision of a failing API proxy, a deployment, a start of the
-    Message Processor.
+    """What the log shows before the onset: another revision of a failing API proxy, a deployment, a start of
+    the Message Processor.
 
     Args:
         text: bytes of one file that end at the onset.
@@ -147,10 +143,9 @@ def _revisions(
     before: dict[tuple[bytes, bytes], bytes] = {}
     for match in _USED.finditer(text):
         name = (match[1], match[2])
-        revision = failing.get(name)
-        if revision is None:
+        if name not in failing:
             continue
-        if match[3].decode() != revision:
+        if match[3].decode() != failing[name]:
             before[name] = match[3]
             first.pop(name, None)
         else:
@@ -161,7 +156,7 @@ def _revisions(
         at = first.get(name)
         time = _time_of(text, at, times) if at is not None else None
         if time is None:
-            begin = spans.get("\0".join((env, proxy, revision)))
+            begin = spans.get(joined(env, proxy, revision))
             time = onset if begin is None else EPOCH + begin[0] * MICROSECOND
         if _is_near(time, onset):
             where = "" if at is None else _at(place, at)

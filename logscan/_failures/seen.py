@@ -19,7 +19,8 @@ MOST_SPANS = 64
 MOST_KINDS = 8
 """Different combinations of what an incident lists that are counted as such; else each list by itself."""
 LISTED = (
-    "keystores", "key_aliases", "truststores", "targets", "revisions", "hosts", "proxies", "envs", "alerts", "sides",
+    "keystores", "key_aliases", "truststores", "targets", "revisions", "hosts",
+    "proxies", "envs", "alerts", "sides",
 )  # fmt: skip
 """The columns of an incident that list different values; the last four where something else is its key."""
 LATEST = 1 << 63

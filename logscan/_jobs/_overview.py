@@ -1,5 +1,5 @@
-"""Overview: the first lines of a report, from what was counted and a look at the end of the logs and at the text
-before the onset."""
+"""Overview: the first lines of a report, from what was counted, the end of the logs, and the text before the
+onset."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from logscan._failures.selection import Selection
 from logscan._failures.tally import Counted, Places
 from logscan._scanning.moments import end_of, text_before
 from logscan._scanning.plan import Inputs
-from logscan._scanning.time_slices import StreamSlice
 from logscan._store.inputs import hosts_of
-from logscan.overviews import Event, Onset, Overview
-from logscan.times import TimeRange
+from logscan.overviews import Onset, Overview
+from logscan.times import TimeRange, in_zone
 from logscan.values import Place
 
 LOOK_BACK = 16 << 20
@@ -88,10 +87,20 @@ def zone_words(times: TimeRange) -> str:
 
 def _end(inputs: Inputs, times: TimeRange) -> datetime | None:
     """When the logs end, as far as they or the range show it."""
-    ends = [end_of(part, times) for part in inputs.slices]
-    if inputs.stores or None in ends or not ends:
+    latest: datetime | None = None
+    unknown: list[datetime] = []
+    for part in inputs.slices:
+        end = end_of(part, times)
+        if end is not None:
+            latest = end if latest is None else max(latest, end)
+            continue
+        notes = part.stream[-1].probe.notes
+        if notes is None or notes.first is None:
+            return None
+        unknown.append(in_zone(notes.first.time, notes.first.zone, times.zone))
+    # A packed file ends nobody knows when: not later than the others, if it began before they ended.
+    if inputs.stores or latest is None or any(begin > latest for begin in unknown):
         return None
-    latest = max(end for end in ends if end is not None)
     return latest if times.until is None else min(latest, times.until)
 
 
@@ -117,31 +126,20 @@ def _onset(common: InCommon, inputs: Inputs, times: TimeRange, host_of: Callable
     parts = [part for part in inputs.slices if any(host_of(file.path) in failing for file in part.stream)]
     looked = 0
     for part in parts[:MOST_STREAMS]:
-        found = _looked(part, common, onset, times, host_of, LOOK_BACK // min(len(parts), MOST_STREAMS))
-        looked += found[0]
-        events += found[1]
+        before = text_before(part, onset, LOOK_BACK // min(len(parts), MOST_STREAMS), times)
+        if before is None or not before.text:
+            continue
+        looked += len(before.text)
+        events += events_of_text(
+            before.text, Place(before.path, before.offset),
+            host=host_of(before.path), common=common, onset=onset, times=times,
+        )  # fmt: skip
     known = {(event.kind, event.text): event for event in reversed(events)}
     ordered = sorted(known.values(), key=lambda event: (event.time or datetime.min, event.kind, event.text))
     note = ""
     if not looked:
         note = "the logs begin there" if parts else "packed logs, pipes and stores are not looked at"
     return Onset(onset, tuple(ordered[-MOST_EVENTS:]), looked, note)
-
-
-def _looked(
-    part: StreamSlice,
-    common: InCommon,
-    onset: datetime,
-    times: TimeRange,
-    host_of: Callable[[str], str],
-    size: int,
-) -> tuple[int, list[Event]]:
-    """How much of a stream before the onset was looked at, and what it shows."""
-    before = text_before(part, onset, size, times)
-    if before is None or not before.text:
-        return 0, []
-    place = Place(before.path, before.offset)
-    return len(before.text), events_of_text(before.text, place, host_of(before.path), common, onset, times)
 
 
 def _ends(common: InCommon) -> list[int]:

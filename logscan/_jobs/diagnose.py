@@ -28,6 +28,7 @@ from logscan._jobs._options import (
     Times,
     check_names,
     limits_of,
+    listed,
     paths_of,
     several,
     times_of,

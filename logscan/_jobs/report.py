@@ -66,7 +66,8 @@ def report(
     check_names(choosing, Choosing)
     return report_selected(
         paths_of(paths), selection_of(choosing),
-        by=several(by), group=several(group), each=each, max_incidents=max_incidents, now=now, limits=limits_of(choosing),
+        by=several(by), group=several(group), each=each, max_incidents=max_incidents, now=now,
+        limits=limits_of(choosing),
         rule=rule_of(choosing), host_of=hosts_of(choosing), progress=choosing.get("progress"),
         cluster=choosing.get("cluster"),
     )  # fmt: skip
@@ -183,8 +184,8 @@ def report_selected(
 
 
 def ranked(incidents: list[Incident], selection: Selection, request: CountRequest) -> list[Incident]:
-    """Incidents in the order of a report: those whose name may have another cause last; ``bad_certificate`` first
-    where a family was asked for; most failures first. Grouped by time they are in its order."""
+    """Incidents in the order of a report: those whose name may have another cause last; ``bad_certificate``
+    first where a family was asked for; most failures first. Grouped by time they are in its order."""
     if request.group and set(request.by) & PERIODS.keys():
         return sorted(incidents, key=lambda each: tuple(value or "" for _, value in each.by))
     if request.group or selection.alerts or selection.family is None:
