@@ -269,6 +269,22 @@ def by_number(incident: Incident) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+SORTS: dict[str, Callable[[Incident], Any]] = {
+    "failed": by_number,
+    "messages": lambda i: (-i.messages, *by_number(i)),
+    "first": lambda i: (i.first_time or datetime.max, *by_number(i)),
+    "last": lambda i: (datetime.max - (i.last_time or datetime.min), *by_number(i)),
+    "org": lambda i: (i.org or "", *by_number(i)),
+    "env": lambda i: (i.env or "", *by_number(i)),
+    "proxy": lambda i: (i.proxy or "", *by_number(i)),
+    "alert": lambda i: (i.alert, *by_number(i)),
+    "target": lambda i: (i.targets, *by_number(i)),
+    "alias": lambda i: (i.key_aliases, *by_number(i)),
+    "host": lambda i: (i.hosts, *by_number(i)),
+}
+"""What ``--sort`` accepts: numbers and the last time from the highest on, all else from the lowest on."""
+
+
 def one(same: dict[object, Any], value: T) -> T:
     """The first value that was equal to this one."""
     found: T = same.setdefault(value, value)

@@ -17,6 +17,8 @@ APART = timedelta(hours=1)
 """Failures with less than this between them are one episode."""
 BEFORE = timedelta(hours=1)
 """How long before the onset something may have happened to be named."""
+RECENT = timedelta(days=7)
+"""How long before the onset a failure with another revision or keystore object may lie."""
 AFTER = timedelta(minutes=10)
 """How long after the onset a keystore object may be seen for the first time."""
 MOST_EVENTS = 6
@@ -67,12 +69,12 @@ def events_of_failures(common: InCommon, onset: datetime) -> list[Event]:
         for key, (first, last) in timed.spans().items():
             *place, value = parts(key)
             groups.setdefault(tuple(place), []).append((first, last, value))
-        for place, spans in groups.items():
+        for names, spans in groups.items():
             for first, _, value in spans:
-                older = [other for other in spans if other[1] < first]
+                older = [other for other in spans if moment - RECENT // MICROSECOND < other[1] < first]
                 if older and low <= first <= high:
                     before = max(older, key=lambda other: other[1])[2]
-                    found.append(_event(kind, tuple(place), value, before, EPOCH + first * MICROSECOND))
+                    found.append(_event(kind, names, value, before, EPOCH + first * MICROSECOND))
     return _few(found)
 
 

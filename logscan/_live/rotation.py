@@ -287,7 +287,7 @@ class RotationSet:
                 stream = open_at(file.path, mark)
                 if stream is None:
                     continue
-                if is_ended and file.inode != own and stream.readinto(bytearray(1)):
+                if is_ended and file.inode != own and stream.readinto(memoryview(bytearray(1))):
                     stream.close()
                     continue
                 return file, stream

@@ -46,8 +46,8 @@ def end_of(part: StreamSlice, times: TimeRange) -> datetime | None:
 
 
 def text_before(part: StreamSlice, moment: datetime, size: int, times: TimeRange) -> Before | None:
-    """At most so many bytes of a stream before a moment, from one file; ``None`` where it is packed, a pipe, or
-    on another machine.
+    """At most so many bytes of a stream before a moment, from one file; ``None`` where it is packed, a pipe,
+    or on another machine.
 
     Args:
         part: the stream.
