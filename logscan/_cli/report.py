@@ -233,7 +233,8 @@ def report(
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
     with common.progress_line(quiet) as progress:
         result = report_selected(
-            names, selection, by=() if group else shape.by, group=shape.by if group else (), limits=limits, rule=rule(join_time, join_bytes),
+            names, selection, by=() if group else shape.by, group=shape.by if group else (),
+            limits=limits, rule=rule(join_time, join_bytes),
             host_of=HostNames(host or ()), each=shape.each, max_incidents=max_incidents, progress=progress,
             count_lines=stats, cluster=cluster,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from logscan._render.fit import Column, cut_to, fits, row_of, widths_for, wrapped
-from logscan._render.summary import next_command, state_of
+from logscan._render.summary import is_possible, next_command, state_of
 from logscan._render.table import cell_of, failure_line, footer, number_of, write_details, write_top
 from logscan._render.text import show_time
 from logscan.shown import safe
@@ -219,7 +219,7 @@ def _columns(
             (Column("org", weight=3), lambda i: cell_of(i.org)),
             (Column("env", weight=2), lambda i: cell_of(i.env)),
             (Column("API proxy"), lambda i: cell_of(i.proxy)),
-            (alert, lambda i: cell_of(i.alert)),
+            (alert, lambda i: cell_of(i.alert) + (" ?" if is_possible(i, report.overview) else "")),
             *further,
         ]
     if any(incident.side == "northbound" for incident in incidents):

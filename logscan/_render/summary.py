@@ -20,7 +20,7 @@ def headline(report: Report, what: str) -> str:
     """The number of failures and incidents in one sentence: of those whose name has no other cause."""
     counters, overview = report.counters, report.overview
     read = f"{counted(counters.files, 'file')}, {show_bytes(counters.bytes)}"
-    sure = [incident for incident in report.incidents if not _is_possible(incident, overview)]
+    sure = [incident for incident in report.incidents if not is_possible(incident, overview)]
     if not report.incidents:
         return f"No {what} failures in {read}."
     if not sure and not overview.failed:
@@ -32,7 +32,7 @@ def headline(report: Report, what: str) -> str:
     return f"{what}: {amount} ({read}){_span(sure)}"
 
 
-def _is_possible(incident: Incident, overview: Overview) -> bool:
+def is_possible(incident: Incident, overview: Overview) -> bool:
     """Whether an incident stands in the group of those whose name may have another cause."""
     return overview.possible > 0 and incident.is_ambiguous
 

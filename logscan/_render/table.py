@@ -9,6 +9,7 @@ from logscan._render.summary import (
     alerts_line,
     headline,
     histogram,
+    is_possible,
     onset_lines,
     possible_line,
     state_line,
@@ -87,7 +88,13 @@ def write_report(report: Report, page: Page, shape: Shape) -> None:
         page.line()
     elif report.incidents:
         shown = report.incidents[: shape.rows]
-        _incidents(page, shown, shape)
+        doubted = [at for at, incident in enumerate(shown) if is_possible(incident, report.overview)]
+        first = doubted[0] if doubted and doubted == list(range(doubted[0], len(shown))) else len(shown)
+        if first:
+            _incidents(page, shown[:first], shape)
+        if first < len(shown):
+            page.line("Possibly, since these names may have another cause:")
+            _incidents(page, shown[first:], shape, first)
         if len(shown) < len(report.incidents):
             page.line(f"{len(report.incidents) - len(shown):,} more incidents are not listed.")
         details = shape.details or 0
@@ -182,7 +189,8 @@ def failure_line(failure: FailedHandshake) -> str:
     return safe("  ".join(parts))
 
 
-def _incidents(page: Page, incidents: Sequence[Incident], shape: Shape) -> None:
+def _incidents(page: Page, incidents: Sequence[Incident], shape: Shape, before: int = 0) -> None:
+    """A table of incidents, after so many others."""
     by = shape.by
     several = len({incident.alert for incident in incidents}) > 1
     north = any(incident.side == "northbound" for incident in incidents)
@@ -204,7 +212,7 @@ def _incidents(page: Page, incidents: Sequence[Incident], shape: Shape) -> None:
             show_time(incident.first_time),
             show_time(incident.last_time),
         ]
-        for number, incident in enumerate(incidents, 1)
+        for number, incident in enumerate(incidents, before + 1)
     ]
     page.table(headers, frozenset(("#", "failed", "messages")), rows)
 
