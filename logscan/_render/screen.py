@@ -51,7 +51,9 @@ class ScreenPage:
         """See :class:`Page`."""
         indent = len(label)
         width = max(20, self._width - indent)
-        for number, part in enumerate([cut_to(text, width)] if self._tight else wrapped(text, width)):
+        for number, part in enumerate(
+            [cut_to(text, width)] if self._tight and label.strip() != "when" else wrapped(text, width)
+        ):
             self.lines.append((" " * indent if number else self.painted(label, CYAN)) + part)
 
     def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
@@ -69,8 +71,8 @@ class ScreenPage:
 def screen(report: Report, shape: Shape) -> list[str]:
     """The report as lines for a terminal: what must be known first, the worst incidents, the next command.
 
-    As many rows as its height leaves, where no number was asked for; details where they find a place. Where all
-    of it does not fit, what is said first is cut to a line each.
+    As many rows as its height leaves, where no number was asked for; details where they find a place. Where
+    all of it does not fit, what is said first is cut to a line each, but for the times.
     """
     lines = _screen(report, shape, tight=False)
     is_free = shape.rows is None and not shape.details and not shape.each
@@ -112,9 +114,7 @@ def _rows(report: Report, page: ScreenPage, shape: Shape, free: int) -> None:
     left = len(incidents) - len(shown)
     if left:
         rest = sum(incident.failed_handshakes for incident in incidents[number:])
-        page.line(
-            f"{left:,} more incidents with {rest:,} failures (--top N, --group target, a pipe shows all)"
-        )
+        page.line(f"{left:,} more incidents with {rest:,} failures (--top N, --group target)")
     space = free - head - len(shown) * layout.lines - bool(left)
     for at, incident in enumerate(shown if shape.details is None else incidents[: shape.details], 1):
         block = ScreenPage(shape.width, shape.colour)
