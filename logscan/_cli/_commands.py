@@ -11,6 +11,7 @@ import typer
 
 from logscan import __version__
 from logscan._cli._configuration import variable_of
+from logscan._cli._help import Command, Group
 
 COMMANDS = (
     "report",
@@ -33,6 +34,7 @@ def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
     """The command line with these commands (help and completion need all of them)."""
     app = typer.Typer(
         name="logscan",
+        cls=Group,
         help="Find and explain TLS handshake failures in Apigee Edge Message Processor logs.",
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -42,7 +44,7 @@ def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         command = getattr(import_module(f"logscan._cli.{name}"), name)
-        app.command(name, context_settings=_SETTINGS.get(name))(command)
+        app.command(name, cls=Command, context_settings=_SETTINGS.get(name))(command)
     return app
 
 

@@ -27,15 +27,22 @@ By = Annotated[
         metavar="COLUMN[,COLUMN]",
         help="Group by further columns: revision, target, alias, keystore, truststore, host, family,"
         " refused_by, reason, day, hour. May be repeated.",
+        rich_help_panel="Output",
     ),
 ]
-Each = Annotated[bool, typer.Option("--each", help="List every failed handshake instead of incidents.")]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each", help="List every failed handshake instead of incidents.", rich_help_panel="Output"
+    ),
+]
 Format = Annotated[
     str,
     typer.Option(
         "--format",
         metavar="FORMAT",
         help="table, markdown, csv, json, jsonl, parquet, html, xlsx; ecs or otel: each failure for a SIEM.",
+        rich_help_panel="Output",
     ),
 ]
 FailOn = Annotated[
@@ -45,6 +52,7 @@ FailOn = Annotated[
         metavar="N|new|growing",
         help="Exit with 1 at N or more selected failures; new: at a new incident; growing: at a new or"
         " growing incident (both need --compare).",
+        rich_help_panel="Night",
     ),
 ]
 History = Annotated[
@@ -55,6 +63,7 @@ History = Annotated[
         metavar="DIR",
         help="Keep the incidents of this run in DIR as Parquet, for later runs to compare with."
         " A run of the same time range replaces them.",
+        rich_help_panel="Night",
     ),
 ]
 Compare = Annotated[
@@ -64,6 +73,7 @@ Compare = Annotated[
         metavar="previous|DATE",
         help="Mark incidents as new, growing, shrinking or resolved since the previous run in --history,"
         " or since the run of a date.",
+        rich_help_panel="Night",
     ),
 ]
 Email = Annotated[
@@ -75,11 +85,18 @@ Email = Annotated[
         help="Also mail the report, as text and as a page. May be repeated."
         " LOGSCAN_SMTP_URL sets the mail server; the default is smtp://localhost:25."
         " With --quiet no mail is sent if no failure is selected.",
+        rich_help_panel="Night",
     ),
 ]
 Samples = Annotated[
     int,
-    typer.Option("--samples", min=0, max=3, help="html: messages per incident shown with their entries."),
+    typer.Option(
+        "--samples",
+        min=0,
+        max=3,
+        help="html: messages per incident shown with their entries.",
+        rich_help_panel="Output",
+    ),
 ]
 MaxIncidents = Annotated[
     int,
@@ -88,10 +105,17 @@ MaxIncidents = Annotated[
         metavar="N",
         min=1,
         help="List the N largest incidents, and count the others together in one row.",
+        rich_help_panel="Limits",
     ),
 ]
-Details = Annotated[int, typer.Option("--details", min=0, help="table: incidents described in detail.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
+Details = Annotated[
+    int,
+    typer.Option("--details", min=0, help="table: incidents described in detail.", rich_help_panel="Output"),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.", rich_help_panel="Night"),
+]
 
 
 MAILED = 1_000
@@ -102,7 +126,6 @@ MAILED = 1_000
 def report(
     *,
     paths: common.Paths = None,
-    store: common.Stores = None,
     alert: common.Alerts = None,
     family: common.Family = None,
     by: By = None,
@@ -116,8 +139,10 @@ def report(
     not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
+    store: common.Stores = None,
     output_format: Format = "table",
     output: common.Output = None,
+    quiet: Quiet = False,
     fail_on: FailOn = None,
     history: History = None,
     compare: Compare = None,
@@ -125,7 +150,6 @@ def report(
     samples: Samples = 1,
     details: Details = 10,
     max_incidents: MaxIncidents = MOST_INCIDENTS,
-    quiet: Quiet = False,
     stats: common.Stats = False,
     color: common.Colour = "auto",
     join_time: common.JoinTime = common.JOIN_SECONDS,
@@ -135,7 +159,7 @@ def report(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Report bad_certificate incidents by organization, environment and API proxy.
+    """Report refused client certificates by environment and API proxy.
 
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the others are reported).
