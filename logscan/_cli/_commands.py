@@ -24,6 +24,8 @@ COMMANDS = (
     "cat",
     "sql",
     "index",
+    "alerts",
+    "causes",
     "config",
 )
 """Each is a function in the module of the same name."""
@@ -39,6 +41,7 @@ def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
@@ -56,7 +59,19 @@ def _print_version(requested: bool) -> None:
 
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        False, "--version", "-V", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+    install_completion: str = typer.Option(
+        "",
+        "--install-completion",
+        metavar="[SHELL]",
+        help="Install completion for bash, zsh or fish. Default: the shell that asks.",
+    ),
+    show_completion: str = typer.Option(
+        "",
+        "--show-completion",
+        metavar="[SHELL]",
+        help="Print the completion script of bash, zsh or fish.",
     ),
 ) -> None:
     """Find and explain TLS handshake failures in Apigee Edge Message Processor logs.

@@ -18,7 +18,7 @@ from logscan._cli._progress import progress_line as progress_line  # noqa: PLC04
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.values import Counters
 
 P = ParamSpec("P")
@@ -230,6 +230,8 @@ Output = Annotated[
     ),
 ]
 
+WHEN = ("auto", "always", "never")
+"""What ``--color`` takes."""
 JOIN_SECONDS, JOIN_SIZE = JOIN_TIME.total_seconds(), JOIN_BYTES
 MAX_ENTRY = DEFAULT_MAX_ENTRY
 
@@ -343,7 +345,7 @@ def wants_colour(when: str, stream: Any) -> bool:
     Raises:
         UsageError: another word than auto, always, never.
     """
-    check_choice("--color", when, ("auto", "always", "never"))
+    check_choice("--color", when, WHEN)
     if when == "auto":
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return when == "always"
@@ -356,7 +358,7 @@ def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None
         UsageError: it is not.
     """
     if value is not None and value not in choices:
-        raise UsageError(f"{option} {value}: unknown", "choose from " + ", ".join(choices))
+        raise UsageError(f"{option} {value}: unknown", choose_from(value, choices))
 
 
 def print_statistics(counters: Counters, seconds: float) -> None:

@@ -17,7 +17,7 @@ from logscan._failures.hints import NO_KEYSTORE, hint_for
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan._failures.names import cut
 from logscan._failures.seen import EARLIEST, LATEST, IncidentCount, Seen
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.values import FailedHandshake, Incident
 
 MOST_INCIDENTS = 50_000
@@ -78,9 +78,7 @@ class Incidents:
     def __init__(self, by: Sequence[str] = (), most: int = MOST_INCIDENTS) -> None:
         unknown = [name for name in by if name not in BY]
         if unknown:
-            raise UsageError(
-                f"{unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY)), argument="by"
-            )
+            raise UsageError(f"{unknown[0]}: no such column", choose_from(unknown[0], BY), argument="by")
         self._by = tuple(dict.fromkeys(by))
         self._most = most
         self._tallies: dict[_Key, IncidentCount] = {}
