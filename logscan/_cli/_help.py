@@ -45,6 +45,10 @@ class Command(TyperCommand):
         groups[OTHER] = groups.pop(OTHER)
         _write_sections(formatter, {"Arguments": arguments, **groups})
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples."""
+        _write_examples(formatter, ctx.info_name)
+
 
 class Group(TyperGroup):
     """The command line as a whole: its help has each command's summary in full."""
@@ -62,6 +66,10 @@ class Group(TyperGroup):
         self.format_commands(ctx, formatter)
         rows = [row for parameter in self.get_params(ctx) if (row := row_of(parameter))]
         _write_sections(formatter, {OTHER: rows})
+
+    def format_epilog(self, _ctx: Any, formatter: Any) -> None:
+        """Write the examples."""
+        _write_examples(formatter, "")
 
 
 def summary_of(command: Any) -> str:
@@ -141,6 +149,31 @@ def _write_row(formatter: Any, name: str, text: str, column: int) -> None:
         name = ""
     for number, line in enumerate(lines or [""]):
         formatter.write(f"{name if not number else '':<{column}}{line}".rstrip() + "\n")
+
+
+def _write_examples(formatter: Any, command: str) -> None:
+    """Write what each example is for, and its command line. A long line goes on as a shell takes it."""
+    from logscan._cli._examples import EXAMPLES
+
+    if command in EXAMPLES:
+        formatter.write(f"\n{heading('Examples')}\n")
+    for purpose, line in EXAMPLES.get(command, ()):
+        formatter.write(
+            f"  {purpose}\n    $ " + " \\\n        ".join(_lines(line, formatter.width - 8)) + "\n"
+        )
+
+
+def _lines(line: str, width: int) -> list[str]:
+    """A command line in lines, cut where no quotes are open."""
+    import re
+
+    lines = [""]
+    for word in re.findall(r"(?:'[^']*'|\S)+", line):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
 
 
 def heading(title: str) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from logscan._cli._commands import COMMANDS, grouped
+from logscan._cli._examples import EXAMPLES
 from logscan._cli._help import GROUPS, group_of, summary_of, written
-from support.command import logscan
+from support.command import DATA, SAMPLES, environment, logscan
 
 
 def help_of(*arguments: str) -> str:
@@ -71,3 +81,94 @@ def test_h_is_the_help_but_for_search() -> None:
     """``-h`` is grep's there."""
     assert logscan("report", "-h").stdout == logscan("report", "--help").stdout
     assert logscan("search", "-h").returncode == 2
+
+
+LINES = [(name, line) for name, examples in EXAMPLES.items() for _, line in examples]
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that has the files of the examples."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copytree(SAMPLES / "rotation", folder / "logs")
+    shutil.copytree(SAMPLES / "java17", folder / "evidence")
+    shutil.copyfile(DATA / "tls/pki/good.p12", folder / "client.p12")
+    shutil.copyfile(DATA / "tls/node/ca_samename_v1.3.pcap", folder / "capture.pcap")
+    (folder / "ids.txt").write_text("router01.example.com-4321-5562-1\n")
+    assert logscan("ingest", "--quiet", "--store", "store", "logs", cwd=folder).returncode == 0
+    return folder
+
+
+def test_every_command_has_examples() -> None:
+    """Two to four each, at the end of its help."""
+    assert set(EXAMPLES) == {"", *COMMANDS}
+    assert {2, 3, 4} >= {len(examples) for examples in EXAMPLES.values()}
+    text = " ".join(help_of("report").replace("\\\n", "").split())
+    assert all(f"{purpose} $ {line}" in text for purpose, line in EXAMPLES["report"])
+
+
+@pytest.mark.parametrize(("name", "line"), LINES, ids=[line for _, line in LINES])
+def test_examples_can_be_parsed(name: str, line: str) -> None:
+    """Each is a command line that its command understands."""
+    program, command, *arguments = shlex.split(line)
+    assert program == "logscan"
+    assert name in ("", command) or line.endswith("report --store store/")
+    grouped([command]).commands[command].make_context(command, arguments)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("line", dict.fromkeys(line for _, line in LINES))
+def test_examples_run(line: str, workplace: Path) -> None:
+    """Each does what it says on the sample logs; in place of the log of a machine, those are its default."""
+    own = {f"LOGSCAN_{name}_PATHS": "logs/" for name in ("REPORT", "TAIL") if line.split()[1] == name.lower()}
+    env = environment(LOGSCAN_KEYSTORE_PASSWORD="changeit", **own)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service:
+        service.bind(f"\0logscan-{os.getpid()}-{abs(hash(line))}")
+        service.settimeout(60)
+        env["NOTIFY_SOCKET"] = "@" + service.getsockname()[1:].decode()
+        process = subprocess.Popen(
+            [sys.executable, "-m", *shlex.split(line)], cwd=workplace, env=env,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        if " tail" in line:
+            assert service.recv(100) == b"READY=1"
+            process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=60)
+    new = "--fail-on" in line  # there is no earlier run: its incidents are new
+    assert process.returncode in ((0, 1) if new else (0,)), errors
+    assert output or re.search(r" -o | tail|--quiet|ingest|-24h", line), line
+
+
+def test_alerts_lists_every_name() -> None:
+    """The names that --alert takes, with a sentence each; those that may have another cause say so."""
+    from logscan._failures import catalog, meanings
+
+    rows = meanings.meanings()
+    assert sorted(row.name for row in rows) == catalog.known_names()
+    assert set(meanings._TEXTS) == set(catalog.known_names())
+    assert set(meanings.FAMILIES) == set(catalog.FAMILIES)
+    assert all(row.text.endswith(".") and row.text[0].isupper() for row in rows)
+    listed = json.loads(logscan("alerts", "--format", "json").stdout)
+    assert len(listed) == len(rows)
+    assert next(row for row in listed if row["name"] == "handshake_failure") == {
+        "name": "handshake_failure",
+        "number": 40,
+        "family": "protocol-cipher",
+        "other_families": ["client-certificate"],
+        "meaning": "The other end accepts nothing of what it was offered.",
+    }
+    text = logscan("alerts", "handshake_failure").stdout.decode()
+    assert re.search(
+        r"^   40  handshake_failure  The other end .*\. Or client-certificate\.$", text, re.MULTILINE
+    )
+
+
+def test_causes_lists_every_cause() -> None:
+    """The registry of diagnose, with titles and remedies."""
+    from logscan._diagnosis.causes import CAUSES
+
+    text = logscan("causes").stdout.decode()
+    assert all(f"  {cause.name} " in text and f"{cause.title}.\n" in text for cause in CAUSES)
+    (row,) = json.loads(logscan("causes", "--format", "json", "ca_mismatch").stdout)
+    assert row["name"] == "ca_mismatch"
+    assert row["remedy"].startswith("Have the authority")
