@@ -290,6 +290,11 @@ class Complaints:
             complain(f"{display(problem.path)}: {problem.reason}", problem.hint)
 
     @property
+    def nothing_read(self) -> bool:
+        """Whether no input could be read: then there is no result either, and none must look like one."""
+        return self.fatal and not self._counters.bytes
+
+    @property
     def fatal(self) -> bool:
         """Whether an input could not be read in full."""
         return any(problem.fatal for problem in self._counters.problems)

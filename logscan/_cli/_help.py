@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -25,6 +26,15 @@ NAMES = 26
 
 class Command(TyperCommand):
     """A command whose help has a section for each group of options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Understand the arguments.
+
+        Raises:
+            UsageError: one is wrong; the hint says what was meant.
+        """
+        with _mistakes(self):
+            return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The parts of the line that begins with Usage."""
@@ -53,6 +63,29 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """The command line as a whole: its help has each command's summary in full."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Understand the arguments before the command.
+
+        Raises:
+            UsageError: one is wrong; the hint says what was meant.
+        """
+        if not args:  # the help
+            return super().parse_args(ctx, args)
+        with _mistakes(self):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command.
+
+        Raises:
+            UsageError: there is no such command; the hint says which was meant.
+        """
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            from logscan._cli._mistakes import unknown_command
+
+            raise unknown_command(args[0])
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write a line for each command, not cut."""
         names = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
@@ -70,6 +103,19 @@ class Group(TyperGroup):
     def format_epilog(self, _ctx: Any, formatter: Any) -> None:
         """Write the examples."""
         _write_examples(formatter, "")
+
+
+@contextmanager
+def _mistakes(command: Any) -> Iterator[None]:
+    """Say what was meant where click says what was wrong."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # an exception of click, which typer has a copy of
+            raise
+        from logscan._cli._mistakes import explained
+
+        raise explained(error, command) from error
 
 
 def summary_of(command: Any) -> str:

@@ -13,7 +13,7 @@ import typer
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
 from logscan._render.text import warnings
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
     from logscan._diagnosis.result import Diagnosis
@@ -160,6 +160,13 @@ def diagnose(
     diagnosis = judge_collected(collected)
     complaints = common.Complaints(diagnosis.counters)
     complaints.print_new()
+    if (
+        complaints.nothing_read
+        and not diagnosis.evidence.files
+        and not diagnosis.evidence.keystores
+        and not mgmt
+    ):
+        raise InputError("nothing was read, so there is no diagnosis")
     if not simulate:
         _put(
             _rendered(diagnosis, output_format, output, all_causes=all_causes, diagram=not no_diagram), output

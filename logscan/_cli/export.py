@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 
 
 @common.guarded
@@ -74,16 +74,16 @@ def export(
     common.lower_priority(nice)
     counters = Counters()
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
-    with (
-        common.progress_line(quiet or output == "-") as progress,
-        common.output_file(output) as file,
-    ):
-        batches = entry_batches(
-            names, counters, times=times, limits=limits, progress=progress, cluster=cluster
-        )
-        rows = files.write_entries(batches, file, file_format)
     complaints = common.Complaints(counters)
-    complaints.print_new()
+    with common.output_file(output) as file:
+        with common.progress_line(quiet or output == "-") as progress:
+            batches = entry_batches(
+                names, counters, times=times, limits=limits, progress=progress, cluster=cluster
+            )
+            rows = files.write_entries(batches, file, file_format)
+        complaints.print_new()
+        if complaints.nothing_read:
+            raise InputError("nothing was read, so nothing is written")
     if not quiet and output != "-":
         print(f"{rows:,} entries written to {output}", file=sys.stderr)
     if stats:

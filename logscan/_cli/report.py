@@ -13,7 +13,7 @@ import typer
 from logscan._cli import _common as common
 from logscan._failures.incidents import MOST_INCIDENTS
 from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 from logscan.values import Report
 
 if TYPE_CHECKING:
@@ -206,6 +206,8 @@ def report(
     gc.enable()  # what writes the formats does form cycles
     complaints = common.Complaints(result.counters)
     complaints.print_new()
+    if complaints.nothing_read:
+        raise InputError("nothing was read, so there is no report")
     changes = kept.compared(result.incidents)
     selected = sum(incident.failed_handshakes for incident in result.incidents)
     if selected or not quiet:

@@ -18,6 +18,7 @@ import pytest
 from logscan._cli._commands import COMMANDS, grouped
 from logscan._cli._examples import EXAMPLES
 from logscan._cli._help import GROUPS, group_of, summary_of, written
+from logscan.errors import UsageError
 from support.command import DATA, SAMPLES, environment, logscan
 
 
@@ -172,3 +173,100 @@ def test_causes_lists_every_cause() -> None:
     (row,) = json.loads(logscan("causes", "--format", "json", "ca_mismatch").stdout)
     assert row["name"] == "ca_mismatch"
     assert row["remedy"].startswith("Have the authority")
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("report --json", "did you mean --format json?"),
+        ("export --json", "did you mean --format jsonl?"),
+        ("report --html", "did you mean --format html?"),
+        ("report --formt json", "did you mean --format?"),
+        ("report --output-format json", "did you mean --format?"),
+        ("report --environment prod", "did you mean --env?"),
+        ("report --from-start", "it is an option of logscan tail"),
+        ("report --since", "logscan report --since TIME"),
+        ("report -V", "did you mean logscan --version?"),
+        ("search --id x", "did you mean logscan search MESSAGE_ID?"),
+        ("diagnose --password x", "LOGSCAN_KEYSTORE_PASSWORD"),
+        ("report --workers x", "--workers x: expected a whole number from 1 on"),
+        ("report --samples 9", "--samples 9: expected a whole number from 0 to 3"),
+        ("cat", "cat: --store is missing"),
+        ("sql --store s SELECT 1", "put words with blanks into quotes"),
+        ("--json report", "options stand after the command"),
+        ("repot", "did you mean logscan report?"),
+        ("version", "did you mean logscan --version?"),
+        ("help", "did you mean logscan --help?"),
+        ("grep", "did you mean logscan search?"),
+        ("logs/system.log", "did you mean logscan report logs/system.log?"),
+        ("router01.example.com-4321-5562-1", "did you mean logscan search router01"),
+        ("xyzzy", "choose from report, search"),
+        ("report --format jsn", "did you mean json or jsonl?"),
+        ("report --family client", "did you mean client-certificate?"),
+        ("report --side north", "did you mean northbound?"),
+        ("report --color alway", "did you mean always?"),
+        ("tail --alert none", "logscan alerts lists all names"),
+        ("tail --alert bad_certifcate", "did you mean bad_certificate"),
+        ("report --by targt sample_logs", "did you mean target?"),
+        ("report --tz Europe/Berln", "did you mean Europe/Berlin"),
+        ("alerts bad_certifcate", "did you mean bad_certificate"),
+        ("causes ca_missmatch", "did you mean ca_mismatch?"),
+        ("config shw", "did you mean show?"),
+        ("config show reprt", "did you mean report?"),
+    ],
+)
+def test_what_was_meant(line: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each mistyped word is answered with what was meant, in the form of all messages."""
+    from logscan._cli._errors import status_of
+
+    name = line.split(maxsplit=1)[0]
+    group = grouped([name] if name in COMMANDS else COMMANDS)
+    status: object = None
+    try:
+        group(line.split())
+    except UsageError as error:
+        status = status_of(error)
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("logscan: ")
+    assert meant in output.err
+    assert len(output.err.splitlines()) == 2
+
+
+def test_a_mistake_is_one_message() -> None:
+    """With the exit code of usage, on standard error; -V is the version."""
+    done = logscan("report", "--json")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"logscan: report has no option --json\n  did you mean --format json?\n"
+    assert logscan("-V").stdout == logscan("--version").stdout
+    done = logscan("report", LOGSCAN_REPORT_WORKERS="x")
+    assert done.stderr.startswith(b"logscan: LOGSCAN_REPORT_WORKERS=x: expected a whole number from 1 on\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"], ["--format", "html"], ["--quiet"]])
+def test_no_all_clear_where_nothing_was_read(options: list[str], tmp_path: Path) -> None:
+    """A log of the night must not read "no failures" where a path was wrong; an earlier output stays."""
+    done = logscan("report", "nofile", *options, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"nofile: no such file or directory" in done.stderr
+    assert done.stderr.endswith(b"logscan: nothing was read, so there is no report\n")
+    (tmp_path / "old").write_text("old")
+    assert logscan("report", "nofile", *options, "-o", "old", cwd=tmp_path).returncode == 2
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def test_no_all_clear_of_the_other_commands(tmp_path: Path) -> None:
+    """diagnose and export say it too; what could be read is used."""
+    done = logscan("diagnose", "nofile", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.endswith(b"logscan: nothing was read, so there is no diagnosis\n")
+    done = logscan("export", "nofile", "-o", "new.csv", cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    done = logscan("report", "nofile", SAMPLES / "no-keystore", cwd=tmp_path)
+    assert (done.returncode, done.stdout[:16]) == (2, b"bad_certificate:")
+    (tmp_path / "empty.log").touch()
+    done = logscan("report", "empty.log", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
