@@ -14,7 +14,7 @@ import typer
 from logscan._cli import _common as common
 from logscan._failures.incidents import MOST_INCIDENTS
 from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 from logscan.values import Report
 
 if TYPE_CHECKING:
@@ -28,15 +28,22 @@ By = Annotated[
         metavar="COLUMN[,COLUMN]",
         help="Group by further columns: revision, target, alias, keystore, truststore, host, family,"
         " refused_by, reason, day, hour. May be repeated.",
+        rich_help_panel="Output",
     ),
 ]
-Each = Annotated[bool, typer.Option("--each", help="List every failed handshake instead of incidents.")]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each", help="List every failed handshake instead of incidents.", rich_help_panel="Output"
+    ),
+]
 Format = Annotated[
     str,
     typer.Option(
         "--format",
         metavar="FORMAT",
         help="table, markdown, csv, json, jsonl, parquet, html, xlsx; ecs or otel: each failure for a SIEM.",
+        rich_help_panel="Output",
     ),
 ]
 FailOn = Annotated[
@@ -46,6 +53,7 @@ FailOn = Annotated[
         metavar="N|new|growing",
         help="Exit with 1 at N or more selected failures; new: at a new incident; growing: at a new or"
         " growing incident (both need --compare).",
+        rich_help_panel="Night",
     ),
 ]
 History = Annotated[
@@ -56,6 +64,7 @@ History = Annotated[
         metavar="DIR",
         help="Keep the incidents of this run in DIR as Parquet, for later runs to compare with."
         " A run of the same time range replaces them.",
+        rich_help_panel="Night",
     ),
 ]
 Compare = Annotated[
@@ -65,6 +74,7 @@ Compare = Annotated[
         metavar="previous|DATE",
         help="Mark incidents as new, growing, shrinking or resolved since the previous run in --history,"
         " or since the run of a date.",
+        rich_help_panel="Night",
     ),
 ]
 Email = Annotated[
@@ -76,11 +86,18 @@ Email = Annotated[
         help="Also mail the report, as text and as a page. May be repeated."
         " LOGSCAN_SMTP_URL sets the mail server; the default is smtp://localhost:25."
         " With --quiet no mail is sent if no failure is selected.",
+        rich_help_panel="Night",
     ),
 ]
 Samples = Annotated[
     int,
-    typer.Option("--samples", min=0, max=3, help="html: messages per incident shown with their entries."),
+    typer.Option(
+        "--samples",
+        min=0,
+        max=3,
+        help="html: messages per incident shown with their entries.",
+        rich_help_panel="Output",
+    ),
 ]
 MaxIncidents = Annotated[
     int,
@@ -89,6 +106,7 @@ MaxIncidents = Annotated[
         metavar="N",
         min=1,
         help="List the N largest incidents, and count the others together in one row.",
+        rich_help_panel="Limits",
     ),
 ]
 Details = Annotated[
@@ -99,6 +117,7 @@ Details = Annotated[
         min=0,
         help="table: incidents described in detail.",
         show_default="10; on a terminal as many as fit",
+        rich_help_panel="Output",
     ),
 ]
 Group = Annotated[
@@ -108,6 +127,7 @@ Group = Annotated[
         metavar="COLUMN",
         help="Count by this instead of organization, environment, API proxy and alert: target, alias, host,"
         " env, proxy, alert, minute, hour, day … May be repeated.",
+        rich_help_panel="Output",
     ),
 ]
 Top = Annotated[
@@ -118,6 +138,7 @@ Top = Annotated[
         min=1,
         help="List the first N incidents.",
         show_default="all; on a terminal as many as fit",
+        rich_help_panel="Output",
     ),
 ]
 Sort = Annotated[
@@ -127,13 +148,25 @@ Sort = Annotated[
         metavar="COLUMN",
         help="Order of the incidents: failed, messages, first, last, org, env, proxy, alert, target, alias,"
         " host.",
+        rich_help_panel="Output",
     ),
 ]
-Wide = Annotated[bool, typer.Option("--wide", help="table: every value whole, also on a terminal.")]
-NoPager = Annotated[
-    bool, typer.Option("--no-pager", help="Print long reports without a pager (LOGSCAN_PAGER, PAGER, less).")
+Wide = Annotated[
+    bool,
+    typer.Option("--wide", help="table: every value whole, also on a terminal.", rich_help_panel="Output"),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
+NoPager = Annotated[
+    bool,
+    typer.Option(
+        "--no-pager",
+        help="Print long reports without a pager (LOGSCAN_PAGER, PAGER, less).",
+        rich_help_panel="Output",
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.", rich_help_panel="Night"),
+]
 
 
 MAILED = 1_000
@@ -144,7 +177,6 @@ MAILED = 1_000
 def report(
     *,
     paths: common.Paths = None,
-    store: common.Stores = None,
     alert: common.Alerts = None,
     family: common.Family = None,
     by: By = None,
@@ -161,8 +193,10 @@ def report(
     not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
+    store: common.Stores = None,
     output_format: Format = "table",
     output: common.Output = None,
+    quiet: Quiet = False,
     fail_on: FailOn = None,
     history: History = None,
     compare: Compare = None,
@@ -172,7 +206,6 @@ def report(
     wide: Wide = False,
     no_pager: NoPager = False,
     max_incidents: MaxIncidents = MOST_INCIDENTS,
-    quiet: Quiet = False,
     stats: common.Stats = False,
     color: common.Colour = "auto",
     join_time: common.JoinTime = common.JOIN_SECONDS,
@@ -182,7 +215,7 @@ def report(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Report refused client certificates, by organization, environment and API proxy.
+    """Report refused client certificates by environment and API proxy.
 
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the others are reported).
@@ -242,6 +275,8 @@ def report(
     gc.enable()  # what writes the formats does form cycles
     complaints = common.Complaints(result.counters)
     complaints.print_new()
+    if complaints.nothing_read:
+        raise InputError("nothing was read, so there is no report")
     changes = kept.compared(result.incidents)
     selected = sum(incident.failed_handshakes for incident in result.incidents)
     shown = _arranged(result, sort, None if output_format == "table" else top)
