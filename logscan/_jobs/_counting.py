@@ -13,13 +13,15 @@ from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_co
 from logscan._entries.layouts import PLAIN
 from logscan._entries.learned import learned
 from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount, needles_of
+from logscan._failures.hosts import hosts_of
 from logscan._failures.incidents import Incidents
 from logscan._failures.reader import MemberReader
 from logscan._failures.selection import HostNames
 from logscan._failures.tally import Counted, CountRequest
 from logscan._jobs._spans import streams_of_inputs
 from logscan._scanning.plan import Inputs, Limits, Progress
-from logscan._store.inputs import failing_entries, hosts_of
+from logscan._store.inputs import failing_entries
+from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.values import Counters, FailedHandshake
 
 
@@ -119,10 +121,12 @@ def _sum(stream: StreamRun, request: CountRequest) -> Counted:
 
 
 def _with_hosts(request: CountRequest, inputs: Inputs) -> CountRequest:
+    """The names of all hosts are decided before anything is counted: processes and machines then agree."""
     hosts = request.host_of
-    if inputs.stores and isinstance(hosts, HostNames):
-        return replace(request, host_of=hosts.knowing(hosts_of(inputs.stores)))
-    return request
+    if not isinstance(hosts, HostNames):
+        return request
+    by_place = hosts_of(file.stem for part in inputs.slices for file in part.stream)
+    return replace(request, host_of=hosts.knowing(by_place | hosts_of_stores(inputs.stores)))
 
 
 @contextlib.contextmanager
