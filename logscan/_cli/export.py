@@ -74,7 +74,7 @@ def export(
             names, counters, times=times, limits=limits, progress=progress, cluster=cluster
         )
         rows = files.write_entries(batches, file, file_format)
-    complaints = common.Complaints(counters)
+    complaints = common.Complaints(counters, lists_copies=stats)
     complaints.print_new()
     if not quiet and output != "-":
         print(f"{rows:,} entries written to {output}", file=sys.stderr)

@@ -12,7 +12,8 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._failures.incidents import MOST_INCIDENTS
-from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
+from logscan._render.formats import BINARY, EACH, FORMATS, Shape, write
+from logscan._render.text import FIRST_RUN
 from logscan.errors import ExitCode, UsageError
 from logscan.values import Report
 
@@ -31,11 +32,12 @@ By = Annotated[
 ]
 Each = Annotated[bool, typer.Option("--each", help="List every failed handshake instead of incidents.")]
 Format = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="table, markdown, csv, json, jsonl, parquet, html, xlsx; ecs or otel: each failure for a SIEM.",
+        help="table, markdown, csv, json, jsonl, parquet, html, xlsx; ecs or otel: each failure for a SIEM."
+        " Default: table, or nothing with --email.",
     ),
 ]
 FailOn = Annotated[
@@ -72,9 +74,27 @@ Email = Annotated[
     typer.Option(
         "--email",
         metavar="ADDRESS",
-        help="Also mail the report, as text and as a page. May be repeated."
+        help="Mail a summary, with the page as a file, and print nothing. May be repeated."
         " LOGSCAN_SMTP_URL sets the mail server; the default is smtp://localhost:25."
         " With --quiet no mail is sent if no failure is selected.",
+    ),
+]
+Subject = Annotated[
+    str | None,
+    typer.Option(
+        "--subject",
+        metavar="TEXT",
+        help="Subject of the mail, for example '[MP site A] {subject}'. Fields: {subject} (the usual one),"
+        " {environments}, {failed}, {possible}, {incidents}, {new}, {growing}, {resolved}, {host}, {route}.",
+    ),
+]
+Routes = Annotated[
+    bool,
+    common.ACTS,
+    typer.Option(
+        "--routes",
+        help="Mail each team its incidents, as the [[route]] tables of logscan.toml say. What no route takes"
+        " goes to --email.",
     ),
 ]
 Samples = Annotated[
@@ -92,10 +112,6 @@ MaxIncidents = Annotated[
 ]
 Details = Annotated[int, typer.Option("--details", min=0, help="table: incidents described in detail.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
-
-
-MAILED = 1_000
-"""Incidents in the table of a mail's text; the page that comes with it has as many."""
 
 
 @common.guarded
@@ -116,12 +132,14 @@ def report(
     not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
-    output_format: Format = "table",
+    output_format: Format = None,
     output: common.Output = None,
     fail_on: FailOn = None,
     history: History = None,
     compare: Compare = None,
     email: Email = None,
+    subject: Subject = None,
+    routes: Routes = False,
     samples: Samples = 1,
     details: Details = 10,
     max_incidents: MaxIncidents = MOST_INCIDENTS,
@@ -141,6 +159,7 @@ def report(
     or an input that could not be read (the others are reported).
     """
     from logscan._cli import _history as keeping
+    from logscan._cli._mailing import Mailing
     from logscan._failures.selection import HostNames
     from logscan._jobs._selecting import rule, selection_of
     from logscan._jobs.report import report_selected
@@ -149,6 +168,9 @@ def report(
     threshold = keeping.fail_threshold(fail_on, compare, history)
     begun = time.monotonic()
     gc.disable()  # the values of a run form no cycles, and the search for some takes a fifth of a busy run
+    mailing = Mailing(email or (), subject, routes)
+    prints = not mailing or output is not None or output_format is not None
+    output_format = output_format or "table"
     common.check_choice("--format", output_format, FORMATS)
     if alert and family:
         raise UsageError("--alert and --family exclude each other", "use one of them")
@@ -180,22 +202,29 @@ def report(
         )  # fmt: skip
     gc.freeze()
     gc.enable()  # what writes the formats does form cycles
-    complaints = common.Complaints(result.counters)
-    complaints.print_new()
-    changes = kept.compared(result.incidents)
+    changes = kept.compared(result)
     selected = sum(incident.failed_handshakes for incident in result.incidents)
+    complaints = common.Complaints(
+        result.counters, lists_copies=stats, hides_copies=quiet and not selected and not stats
+    )
+    complaints.print_new()
     if selected or not quiet:
         entries = {}
-        if samples and (email or output_format == "html"):
+        if samples and (mailing or output_format == "html"):
             entries = _samples(result, names, limits, samples)
-        with common.output_file(output or "-") as file:
-            write(file, result, shape, changes, entries)
-        _print_beside(result, output_format, output, changes)
-        if email:
-            _mail(result, shape, email, changes, entries)
+        if prints:
+            with common.output_file(output or "-") as file:
+                write(file, result, shape, changes, entries)
+            _print_beside(result, output_format, output, changes, first=kept.is_first, quiet=quiet)
+        mailing.send(result, shape, changes, entries, is_first=kept.is_first, quiet=quiet)
     else:
         _print_warnings(result)
-    kept.keep(result.incidents, complete=not complaints.fatal)
+        if changes is not None and changes.outside:
+            if mailing:
+                mailing.send(result, shape, changes, {}, is_first=False, quiet=True)
+            else:
+                _print_rise(changes)
+    kept.keep(result, complete=not complaints.fatal)
     if stats:
         common.print_statistics(result.counters, time.monotonic() - begun)
     if complaints.fatal:
@@ -211,17 +240,35 @@ def _samples(result: Report, paths: Sequence[str], limits: Limits, number: int) 
     return sample_entries(result.incidents, paths, limits, number)
 
 
-def _print_beside(result: Report, output_format: str, output: str | None, changes: Comparison | None) -> None:
+def _print_beside(
+    result: Report,
+    output_format: str,
+    output: str | None,
+    changes: Comparison | None,
+    *,
+    first: bool,
+    quiet: bool,
+) -> None:
     """Print what the format cannot contain: changes, and the footer."""
     from logscan._render.table import comparison_lines, footer
 
+    in_table = output_format == "table" and output is None
+    file = sys.stdout if in_table else sys.stderr
     if changes is not None and output_format != "html":
-        file = sys.stdout if output_format == "table" and output is None else sys.stderr
         for line in comparison_lines(changes):
             print(line, file=file)
+    if first and (in_table or not quiet):
+        print(FIRST_RUN, file=file)
     if output_format not in ("table", "json", "html"):
         for line in footer(result):
             print(line, file=sys.stderr)
+
+
+def _print_rise(changes: Comparison) -> None:
+    """The one line of a night on which nothing was selected, but other failures have grown."""
+    from logscan._render.table import rise_line
+
+    print(rise_line(changes))
 
 
 def _print_warnings(result: Report) -> None:
@@ -229,22 +276,3 @@ def _print_warnings(result: Report) -> None:
 
     for line in warnings(result.counters):
         common.complain(line)
-
-
-def _mail(
-    result: Report,
-    shape: Shape,
-    receivers: Sequence[str],
-    changes: Comparison | None,
-    entries: dict[str, list[str]],
-) -> None:
-    from dataclasses import replace
-
-    from logscan._outputs import mail
-    from logscan._render.table import comparison_lines, headline
-
-    plain = replace(shape, format="table", each=False, details=10, colour=False, terminal=False, rows=MAILED)
-    text = render(result, plain).decode("utf-8", "backslashreplace")
-    text += "".join(f"{line}\n" for line in comparison_lines(changes)) if changes is not None else ""
-    page = render(result, replace(shape, format="html"), changes, entries).decode()
-    mail.send(mail.compose(headline(result, shape.what), text, page, receivers))

@@ -82,7 +82,7 @@ def select_alerts(names: Sequence[str]) -> frozenset[str]:
 
 
 class HostNames:
-    """Names the Message Processor that wrote a file: by rules, else by what is known of the file or of its log,
+    """Names the Message Processor that wrote a file: by rules, else by what is known of the file or its log,
     else by its path (:mod:`logscan._failures.hosts`).
 
     Args:
