@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from support.command import ROOT, SAMPLES, logscan
+from support.command import SAMPLES, logscan
 from support.mails import Inbox, body, faults_of_html, faults_of_text
 
 ROUTES = """
@@ -214,12 +214,3 @@ def test_copies_are_one_line(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
     rows = json.loads(logscan("report", "case", "--format", "json", cwd=tmp_path).stdout)
     assert len(rows["problems"]) == 2
-
-
-def test_the_sample_configuration_of_the_docs(tmp_path: Path) -> None:
-    """The routes of docs/configuration.md are accepted."""
-    page = (ROOT / "docs/configuration.md").read_text()
-    (block,) = [text for text in page.split("```") if text.startswith("toml\n") and "[[route]]" in text]
-    (tmp_path / "c.toml").write_text(block.removeprefix("toml\n"))
-    done = logscan("config", "show", cwd=tmp_path, LOGSCAN_CONFIG="c.toml")
-    assert (done.returncode, done.stdout.count(b"[[route]]")) == (0, 2)
