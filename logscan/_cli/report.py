@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._failures.incidents import MOST_INCIDENTS
-from logscan._render.formats import BINARY, EACH, FORMATS, Shape, write
+from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
 from logscan._render.text import FIRST_RUN
 from logscan.errors import ExitCode, UsageError
 from logscan.values import Report
@@ -110,7 +111,48 @@ MaxIncidents = Annotated[
         help="List the N largest incidents, and count the others together in one row.",
     ),
 ]
-Details = Annotated[int, typer.Option("--details", min=0, help="table: incidents described in detail.")]
+Details = Annotated[
+    int | None,
+    typer.Option(
+        "--details",
+        metavar="N",
+        min=0,
+        help="table: incidents described in detail.",
+        show_default="10; on a terminal as many as fit",
+    ),
+]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group",
+        metavar="COLUMN",
+        help="Count by this instead of organization, environment, API proxy and alert: target, alias, host,"
+        " env, proxy, alert, minute, hour, day … May be repeated.",
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        metavar="N",
+        min=1,
+        help="List the first N incidents.",
+        show_default="all; on a terminal as many as fit",
+    ),
+]
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="Order of the incidents: failed, messages, first, last, org, env, proxy, alert, target, alias,"
+        " host.",
+    ),
+]
+Wide = Annotated[bool, typer.Option("--wide", help="table: every value whole, also on a terminal.")]
+NoPager = Annotated[
+    bool, typer.Option("--no-pager", help="Print long reports without a pager (LOGSCAN_PAGER, PAGER, less).")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
 
 
@@ -122,6 +164,9 @@ def report(
     alert: common.Alerts = None,
     family: common.Family = None,
     by: By = None,
+    group: Group = None,
+    top: Top = None,
+    sort: Sort = None,
     each: Each = False,
     since: common.Since = None,
     until: common.Until = None,
@@ -141,7 +186,9 @@ def report(
     subject: Subject = None,
     routes: Routes = False,
     samples: Samples = 1,
-    details: Details = 10,
+    details: Details = None,
+    wide: Wide = False,
+    no_pager: NoPager = False,
     max_incidents: MaxIncidents = MOST_INCIDENTS,
     quiet: Quiet = False,
     stats: common.Stats = False,
@@ -153,14 +200,16 @@ def report(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Report bad_certificate incidents by organization, environment and API proxy.
+    """Report refused client certificates, by organization, environment and API proxy.
 
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the others are reported).
     """
     from logscan._cli import _history as keeping
     from logscan._cli._mailing import Mailing
+    from logscan._failures.incidents import SORTS
     from logscan._failures.selection import HostNames
+    from logscan._jobs._options import listed
     from logscan._jobs._selecting import rule, selection_of
     from logscan._jobs.report import report_selected
     from logscan._scanning.plan import Limits
@@ -180,23 +229,33 @@ def report(
         "alert": alert or (), "family": family, "org": org or (), "env": env or (), "proxy": proxy or (),
         "not_proxy": not_proxy or (), "side": side, "since": since, "until": until, "tz": tz,
     })  # fmt: skip
+    common.check_choice("--sort", sort, tuple(SORTS))
+    names = common.paths_or_default(paths, store)
+    terminal = output is None and sys.stdout.isatty()
+    width, height = shutil.get_terminal_size()
     shape = Shape(
         format=output_format,
-        what=family or ", ".join(sorted(selection.alerts)) or "TLS",
-        by=tuple(name.strip() for text in by or () for name in text.split(",") if name.strip()),
+        what=selection.words,
+        by=listed(group or by),
+        grouped=bool(group),
         each=each or output_format in EACH,
-        details=details,
+        details=10 if details is None and not (terminal and not wide) else details,
+        rows=top,
         colour=output is None and common.wants_colour(color, sys.stdout),
-        terminal=output is None and sys.stdout.isatty(),
+        terminal=terminal,
+        width=width,
+        height=height,
+        wide=wide,
+        paths=tuple(paths or store or ()),
         zone=selection.times.zone,
     )
-    names = common.paths_or_default(paths, store)
     common.lower_priority(nice)
     kept = keeping.Keeping(history, compare, selection, shape.what, shape.by)
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
     with common.progress_line(quiet) as progress:
         result = report_selected(
-            names, selection, by=shape.by, limits=limits, rule=rule(join_time, join_bytes),
+            names, selection, by=() if group else shape.by, group=shape.by if group else (),
+            limits=limits, rule=rule(join_time, join_bytes),
             host_of=HostNames(host or ()), each=shape.each, max_incidents=max_incidents, progress=progress,
             count_lines=stats, cluster=cluster,
         )  # fmt: skip
@@ -213,8 +272,8 @@ def report(
         if samples and (mailing or output_format == "html"):
             entries = _samples(result, names, limits, samples)
         if prints:
-            with common.output_file(output or "-") as file:
-                write(file, result, shape, changes, entries)
+            shown = _arranged(result, sort, None if output_format == "table" else top)
+            _print(shown, shape, output, changes, entries, paged=not no_pager)
             _print_beside(result, output_format, output, changes, first=kept.is_first, quiet=quiet)
         mailing.send(result, shape, changes, entries, is_first=kept.is_first, quiet=quiet)
     else:
@@ -231,6 +290,33 @@ def report(
         raise typer.Exit(ExitCode.FAULT)
     if threshold is not None and threshold.matched(selected, changes):
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _arranged(result: Report, sort: str | None, top: int | None) -> Report:
+    """A report with its incidents in an order, and only the first of them."""
+    from logscan._failures.incidents import SORTS
+
+    incidents = result.incidents if sort is None else sorted(result.incidents, key=SORTS[sort])
+    return result._replace(incidents=incidents[:top])
+
+
+def _print(
+    result: Report,
+    shape: Shape,
+    output: str | None,
+    changes: Comparison | None,
+    entries: dict[str, list[str]],
+    *,
+    paged: bool,
+) -> None:
+    """Print or write the report: on a terminal through the pager."""
+    if shape.terminal and shape.format == "table":
+        from logscan._cli._pager import print_paged
+
+        print_paged(render(result, shape, changes, entries).decode(), shape.height, wanted=paged)
+        return
+    with common.output_file(output or "-") as file:
+        write(file, result, shape, changes, entries)
 
 
 def _samples(result: Report, paths: Sequence[str], limits: Limits, number: int) -> dict[str, list[str]]:

@@ -50,8 +50,8 @@ def count(
         UsageError: an unknown column.
         InputError: a store is damaged, or the cluster cannot be used.
     """
-    request = _with_hosts(request, inputs)
-    total = Counted(Incidents(request.by, request.max_incidents))
+    request = with_hosts(request, inputs)
+    total = Counted(Incidents(request.by, request.max_incidents, group=request.group))
     with _executor(inputs, request, limits, lines=lines, cluster=cluster) as executor, less_collection():
         for part in _store_parts(inputs, request, counters, by_rows=not lines):
             total.merge(part)
@@ -83,7 +83,7 @@ def failures_of(
 ) -> Iterator[FailedHandshake]:
     """Every failed handshake as soon as its lines are complete, in bounded memory; also outside the
     selection."""
-    request = replace(_with_hosts(request, inputs), all_failures=True)
+    request = replace(with_hosts(request, inputs), all_failures=True)
     with less_collection():
         total = Counted(Incidents())
         run = _run(Inline(), inputs, request, counters, limits=limits, progress=progress)
@@ -120,7 +120,7 @@ def _sum(stream: StreamRun, request: CountRequest) -> Counted:
     return seams.end()
 
 
-def _with_hosts(request: CountRequest, inputs: Inputs) -> CountRequest:
+def with_hosts(request: CountRequest, inputs: Inputs) -> CountRequest:
     """The names of all hosts are decided before anything is counted: processes and machines then agree."""
     hosts = request.host_of
     if not isinstance(hosts, HostNames):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from logscan._failures.history import name_of
 from logscan._render import charts
-from logscan._render.table import footer, headline
+from logscan._render.summary import headline
+from logscan._render.table import footer
 from logscan._render.text import copies_line, counted, show_time
 from logscan.shown import safe, safe_lines
 from logscan.values import Incident, Report
