@@ -176,7 +176,12 @@ def _send(
 
     route = message.route
     sender = Sender(
-        what=shape.what, host=this_machine(), route=route.name, subject=route.subject, is_first=is_first
+        what=shape.what,
+        host=this_machine(),
+        route=route.name,
+        subject=route.subject,
+        is_first=is_first,
+        paths=shape.paths,
     )
     made = letter(message.report, sender, message.changes)
     calls: list[Callable[[], None]] = []

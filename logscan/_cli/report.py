@@ -250,7 +250,8 @@ def report(
         zone=selection.times.zone,
     )
     common.lower_priority(nice)
-    kept = keeping.Keeping(history, compare, selection, shape.what, shape.by)
+    what = f"{shape.what}, grouped" if group else shape.what
+    kept = keeping.Keeping(history, compare, selection, what, shape.by)
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
     with common.progress_line(quiet) as progress:
         result = report_selected(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from logscan._failures.incidents import OTHERS
 from logscan._render.safe import to_paste
 from logscan._render.subject import Sender, amounts, environments, short, subject_of, unread
+from logscan._render.summary import is_possible, next_command, onset_lines, state_line, state_of
 from logscan._render.text import FIRST_RUN, counted, show_mapping, show_time, warnings
 from logscan.values import Incident, Report
 
@@ -28,6 +29,7 @@ NAMED = 10
 LONGEST_LINE = 76
 LONGEST_NAME = 60
 LONGEST_SENTENCE = 400
+LONGEST_COMMAND = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class _Parts:
         number = sum(incident.together for incident in report.incidents)
         self.title = f"{counted(failed, 'failed handshake')}: {short(sender.what, LONGEST_NAME)}"
         if possible:
-            self.title += f"; {possible:,} more may have another cause"
+            self.title += f"; {possible:,} more may have another cause (marked ?)"
         if not report.incidents:
             self.title = f"No failed handshakes: {short(sender.what, LONGEST_NAME)}"
         self.facts = list(_facts(report))
@@ -84,13 +86,12 @@ class _Parts:
             self.compared = f"Since {short(changes.label, LONGEST_NAME)}:"
             if not self.changed:
                 self.compared += " nothing has changed."
-        several = len({incident.org for incident in report.incidents}) > 1
-        self.rows = [_row(incident, changes, several) for incident in report.incidents[:ROWS]]
+        self.rows = [_row(incident, report, changes) for incident in report.incidents[:ROWS]]
         self.left_out = ""
         if len(report.incidents) > ROWS:
             self.left_out = f"The worst {ROWS} of {number:,} incidents; report.html lists the others."
         self.notes = list(_notes(report, changes))
-        self.next = list(_next(report))
+        self.next = list(_next(report, sender))
         self.end = f"Sent by logscan on {short(sender.host, LONGEST_NAME)}"
         if sender.route:
             self.end += f", route {short(sender.route, LONGEST_NAME)}"
@@ -106,26 +107,26 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     if not incidents:
         yield "Read", f"{counted(report.counters.files, 'file')}, nothing of this selection"
         return
-    times = [time for i in incidents for time in (i.first_time, i.last_time) if time is not None]
-    first = overview.first or min(times, default=None)
-    last = overview.last or max(times, default=None)
-    zone = f" ({short(overview.zone, 40)})" if overview.zone else " (time of the log)"
-    if first is not None and last is not None:
-        end = f", the log ends {show_time(overview.log_end)}" if overview.log_end else ""
-        over = {True: "; over since then", False: "; still going on", None: ""}[overview.is_over]
-        yield "When", f"{show_time(first)} to {show_time(last)}{over}{end}{zone}"
+    yield "When", _when(report)
     yield "Where", f"{environments(report)}: {_proxies(incidents)}"
     findings = overview.findings or tuple(_in_common(incidents))
     for number, sentence in enumerate(findings[:5]):
         yield "" if number else "In common", short(sentence, LONGEST_SENTENCE)
-    if overview.onset is not None:
-        onset = overview.onset
-        events = [f"{show_time(event.time)} {event.text}" for event in onset.events[:3]]
-        yield "Onset", short("; ".join([show_time(onset.time), *events]), LONGEST_SENTENCE)
+    for number, sentence in enumerate(onset_lines(overview)[:3]):
+        yield "" if number else "Onset", short(sentence, LONGEST_SENTENCE)
+
+
+def _when(report: Report) -> str:
+    """Since when, and whether it goes on at the end of the logs."""
+    if sentence := state_line(report.overview):
+        return sentence
+    times = [t for i in report.incidents for t in (i.first_time, i.last_time) if t is not None]
+    return f"{show_time(min(times))} to {show_time(max(times))} (time of the log)" if times else "not known"
 
 
 def _proxies(incidents: Sequence[Incident]) -> str:
-    names = list(dict.fromkeys(i.proxy or "no API proxy" for i in incidents if i.alert != OTHERS))
+    all_names = (i.proxies or (i.proxy or "no API proxy",) for i in incidents if i.alert != OTHERS)
+    names = list(dict.fromkeys(name for some in all_names for name in some))
     shown = ", ".join(short(name, 40) for name in names[:3])
     return f"{shown} and {len(names) - 3:,} more API proxies" if len(names) > 3 else shown
 
@@ -174,22 +175,37 @@ def _some(names: Sequence[str]) -> list[str]:
     return [*shown, f"and {len(names) - NAMED:,} more"] if len(names) > NAMED else shown
 
 
-def _row(incident: Incident, changes: Comparison | None, with_org: bool) -> _Row:
-    names = (incident.org, incident.env, incident.proxy) if with_org else (incident.env, incident.proxy)
-    details = []
+def _row(incident: Incident, report: Report, changes: Comparison | None) -> _Row:
+    several = len({each.org for each in report.incidents}) > 1
+    names = [incident.env, incident.proxy]
+    if several:
+        names.insert(0, incident.org)
+    if incident.alerts:  # grouped: other columns are the key
+        names = [value for _, value in incident.by]
     far = "backend" if incident.side == "southbound" else "router"
-    for name, values in ((far, incident.targets), ("alias", incident.key_aliases)):
+    lists = [(far, incident.targets), ("alias", incident.key_aliases)]
+    if incident.alerts:
+        lists.insert(0, ("API proxy", incident.proxies))
+    details = []
+    for name, values in lists:
         if values:
             more = f" and {len(values) - 1} more" if len(values) > 1 else ""
             details.append(_named(name, values[0]) + more)
-    details.append(f"last {show_time(incident.last_time)}")
-    state, _ = changes.states.get(incident, ("", "")) if changes else ("", "")
+    if not incident.alerts:
+        details += [f"{name} {short(value or '-', LONGEST_NAME)}" for name, value in incident.by]
+    last, newest = incident.last_time, report.overview.last
+    is_same_day = last is not None and newest is not None and last.date() == newest.date()
+    details.append(f"last {show_time(last)[11:] if is_same_day else show_time(last)}")
+    if state := state_of(incident, report.overview):
+        details.append(state)
+    change, _ = changes.states.get(incident, ("", "")) if changes else ("", "")
+    alert = ", ".join(incident.alerts[:3]) or incident.alert
     return _Row(
         f"{incident.failed_handshakes:,}",
         " / ".join(short(name or "-", LONGEST_NAME) for name in names),
-        short(incident.alert, LONGEST_NAME),
+        short(alert, LONGEST_NAME) + (" ?" if is_possible(incident, report.overview) else ""),
         ", ".join(details),
-        state if state in ("new", "growing") else "",
+        change if change in ("new", "growing") else "",
     )
 
 
@@ -208,16 +224,18 @@ def _notes(report: Report, changes: Comparison | None) -> Iterator[str]:
         yield f"Note: {short(line, LONGEST_SENTENCE)}."
 
 
-def _next(report: Report) -> Iterator[str]:
+def _next(report: Report, sender: Sender) -> Iterator[str]:
     """Where to look next."""
     if not report.incidents:
         return
     worst = report.incidents[0]
     hint = short(worst.hint, LONGEST_SENTENCE)
     yield f"{hint[:1].upper()}{hint[1:]}."
+    if sender.paths and (command := next_command(report, sender.paths)) and len(command) < LONGEST_COMMAND:
+        yield f"Why: {command}"
     for name in worst.sample_message_ids[:1]:
-        command = to_paste("logscan", "search", name)
-        if command is not None and len(command) < LONGEST_LINE:
+        command = to_paste("logscan", "search", name, *sender.paths[:1]) or ""
+        if 0 < len(command) < LONGEST_COMMAND:
             yield f"One of them: {command}"
     yield "The attached report.html has each incident with its entries."
 

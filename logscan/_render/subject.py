@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from logscan._failures.history import Comparison
 
 LONGEST_SUBJECT = 90
+MOST = 0.9
+"""The part of the failures that has a value which stands for all in the subject."""
 LONGEST_OWN = 200
 """Characters of a subject of one's own."""
 FIELDS = (
@@ -42,6 +44,8 @@ class Sender:
     """A subject of one's own, with fields in braces; empty: the usual one."""
     is_first: bool = False
     """There is no earlier run to compare with."""
+    paths: tuple[str, ...] = ()
+    """What was read, for the command to type next."""
 
 
 def check_subject(subject: str) -> None:
@@ -98,8 +102,8 @@ def environments(report: Report) -> str:
     counts: dict[str, int] = {}
     for incident in report.incidents:
         if incident.alert != OTHERS:
-            name = incident.env or "no environment"
-            counts[name] = counts.get(name, 0) + incident.failed_handshakes
+            for name in incident.envs or (incident.env or "no environment",):
+                counts[name] = counts.get(name, 0) + incident.failed_handshakes
     names = sorted(counts, key=lambda name: -counts[name])
     if len(names) > 3:
         return f"{len(names):,} environments"
@@ -119,7 +123,9 @@ def _usual(report: Report, sender: Sender, changes: Comparison | None) -> str:
         amount += f"{', ' if amount else ''}{possible:,} possible"
     if not report.incidents:
         return short(f"{where}{news}no failed handshakes, {sender.what}", LONGEST_SUBJECT)
-    names = list(dict.fromkeys(i.alert for i in report.incidents if i.alert != OTHERS)) or [sender.what]
+    names = [name for name, _, _ in report.overview.alerts]
+    names = names or list(dict.fromkeys(i.alert for i in report.incidents if i.alert != OTHERS))
+    names = names or [sender.what]
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     key = f" ({key})" if (key := _key_of_all(report)) else ""
     begin, alert = f"{where}{news}{amount}", f", {short(names[0], 40)}"
@@ -139,8 +145,10 @@ def _news(changes: Comparison | None) -> str:
 
 def _key_of_all(report: Report) -> str:
     """The alias, else the API proxy, else the backend that most failures have; empty if there is none."""
-    for shared in report.overview.shared:
-        if shared.dimension == "alias" and shared.share >= 0.9 and shared.values[0][0] != "null":
+    known = {shared.dimension: shared for shared in report.overview.shared}
+    for dimension in ("alias", "proxy", "target"):
+        shared = known.get(dimension)
+        if shared is not None and shared.share >= MOST and shared.values[0][0] != "null":
             return short(shared.values[0][0], 30)
     for values in (
         [incident.key_aliases for incident in report.incidents],
