@@ -57,9 +57,9 @@ def _backend(common: InCommon, shared: dict[str, Shared]) -> list[str]:
     target, number = one.values[0]
     proxies = common.beside("target", target, "proxy")
     begin = f"{_percent(number, common.count)} go to one backend, {target}"
-    if proxies > 1:
-        return [f"{begin}, from {proxies:,} API proxies"]
-    return [begin] if one.different > 1 or proxies != 1 else [f"{begin}, from one API proxy"]
+    if proxies.total > 1:
+        return [f"{begin}, from {proxies} API proxies"]
+    return [begin] if one.different > 1 or proxies.total != 1 else [f"{begin}, from one API proxy"]
 
 
 def _keystore(common: InCommon, shared: dict[str, Shared]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from logscan._render.fit import Column, cut_to, fits, row_of, widths_for, wrapped
 from logscan._render.summary import is_possible, next_command, state_of
-from logscan._render.table import cell_of, failure_line, footer, number_of, write_details, write_top
+from logscan._render.table import LABEL, cell_of, failure_line, footer, number_of, write_details, write_top
 from logscan._render.text import show_time
 from logscan.shown import safe
 from logscan.values import Incident, Report
@@ -30,13 +30,15 @@ class ScreenPage:
     Args:
         width: columns.
         colour: whether it has colours.
+        tight: cut each text to one line.
 
     Attributes:
         lines: what was written.
     """
 
-    def __init__(self, width: int, colour: bool) -> None:
+    def __init__(self, width: int, colour: bool, *, tight: bool = False) -> None:
         self.lines: list[str] = []
+        self._tight = tight
         self._width = width
         self._colour = colour
 
@@ -48,7 +50,10 @@ class ScreenPage:
     def hanging(self, label: str, text: str) -> None:
         """See :class:`Page`."""
         indent = len(label)
-        for number, part in enumerate(wrapped(text, max(20, self._width - indent))):
+        width = max(20, self._width - indent)
+        for number, part in enumerate(
+            [cut_to(text, width)] if self._tight and label.strip() != "when" else wrapped(text, width)
+        ):
             self.lines.append((" " * indent if number else self.painted(label, CYAN)) + part)
 
     def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
@@ -66,9 +71,16 @@ class ScreenPage:
 def screen(report: Report, shape: Shape) -> list[str]:
     """The report as lines for a terminal: what must be known first, the worst incidents, the next command.
 
-    As many rows as its height leaves, where no number was asked for; details where they find a place.
+    As many rows as its height leaves, where no number was asked for; details where they find a place. Where
+    all of it does not fit, what is said first is cut to a line each, but for the times.
     """
-    page = ScreenPage(shape.width, shape.colour)
+    lines = _screen(report, shape, tight=False)
+    is_free = shape.rows is None and not shape.details and not shape.each
+    return _screen(report, shape, tight=True) if is_free and len(lines) >= shape.height else lines
+
+
+def _screen(report: Report, shape: Shape, *, tight: bool) -> list[str]:
+    page = ScreenPage(shape.width, shape.colour, tight=tight)
     write_top(report, page, shape, width=shape.width)
     if shape.each:
         page.line()
@@ -76,7 +88,7 @@ def screen(report: Report, shape: Shape) -> list[str]:
             page.lines.append(cut_to(failure_line(failure), shape.width))
     foot = ScreenPage(shape.width, shape.colour)
     if report.incidents and (command := next_command(report, shape.paths)):
-        foot.hanging("next       ", command)
+        foot.hanging(f"{'next':<{LABEL}}", command)
     for line in footer(report, brief=True):
         foot.line(line)
     if report.incidents and not shape.each:
@@ -89,7 +101,7 @@ def _rows(report: Report, page: ScreenPage, shape: Shape, free: int) -> None:
     """The incidents on a terminal, in so many lines where no number was asked for."""
     incidents = report.incidents
     layout = _layout(incidents[: shape.rows], report, shape)
-    head = 1 + (1 if layout.constants else 0)
+    head = 1 + (len(wrapped(layout.constants, shape.width - LABEL)) if layout.constants else 0)
     number = shape.rows
     if number is None:
         room = (free - head - (1 if len(incidents) * layout.lines > free - head else 0)) // layout.lines
@@ -97,14 +109,12 @@ def _rows(report: Report, page: ScreenPage, shape: Shape, free: int) -> None:
     shown = incidents[:number]
     layout = _layout(shown, report, shape)
     if layout.constants:
-        page.lines.append(page.painted(cut_to(f"all        {layout.constants}", shape.width), DIM))
+        page.hanging(f"{'all':<{LABEL}}", layout.constants)
     layout.write(page)
     left = len(incidents) - len(shown)
     if left:
         rest = sum(incident.failed_handshakes for incident in incidents[number:])
-        page.line(
-            f"{left:,} more incidents with {rest:,} failures (--top N, --group target, a pipe shows all)"
-        )
+        page.line(f"{left:,} more incidents with {rest:,} failures (--top N, --group target)")
     space = free - head - len(shown) * layout.lines - bool(left)
     for at, incident in enumerate(shown if shape.details is None else incidents[: shape.details], 1):
         block = ScreenPage(shape.width, shape.colour)
@@ -129,10 +139,13 @@ class _Layout:
         kept = [at for at in range(len(columns)) if at not in constant]
         self._columns = [columns[at] for at in kept]
         self._rows = [[row[at] for at in kept] for row in rows]
+        equal = [column._replace(weight=1) for column in self._columns]
         self._alerts = alerts
         self._width = width
-        self.lines = 1 if width >= NARROW and fits(self._columns, self._rows, width) else 2
+        self.lines = 1 if width >= NARROW and fits(equal, self._rows, width) else 2
         """Lines of a row."""
+        if self.lines == 1:
+            self._columns = equal
 
     def write(self, page: ScreenPage) -> None:
         """Write the rows."""

@@ -16,8 +16,14 @@ _SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 
 """Seconds of a bar of a histogram."""
 
 
-def headline(report: Report, what: str) -> str:
-    """The number of failures and incidents in one sentence: of those whose name has no other cause."""
+def headline(report: Report, what: str, *, brief: bool = False) -> str:
+    """The number of failures and incidents in one sentence: of those whose name has no other cause.
+
+    Args:
+        report: the report.
+        what: the selection in words.
+        brief: without times.
+    """
     counters, overview = report.counters, report.overview
     read = f"{counted(counters.files, 'file')}, {show_bytes(counters.bytes)}"
     sure = [incident for incident in report.incidents if not is_possible(incident, overview)]
@@ -29,7 +35,7 @@ def headline(report: Report, what: str) -> str:
     handshakes = overview.failed or sum(incident.failed_handshakes for incident in sure)
     number = sum(incident.together for incident in sure)
     amount = f"{counted(handshakes, 'failed handshake')} in {counted(number, 'incident')}"
-    return f"{what}: {amount} ({read}){_span(sure)}"
+    return f"{what}: {amount} ({read}){'' if brief else _span(sure)}"
 
 
 def is_possible(incident: Incident, overview: Overview) -> bool:
@@ -55,11 +61,12 @@ def possible_line(overview: Overview) -> str:
     return f"{alerts_line(overview, possible=True)} (these names may have another cause)"
 
 
-def state_line(overview: Overview) -> str:
-    """Since when, and whether it goes on at the end of the logs."""
+def state_line(overview: Overview, *, brief: bool = False) -> str:
+    """Since when, and whether it goes on at the end of the logs; brief: only the name of the zone."""
     if overview.last is None:
         return ""
-    zone = f" ({overview.zone})" if overview.zone else ""
+    name = overview.zone.partition(" ")[0] if brief else overview.zone
+    zone = f" ({name})" if name else ""
     begin = overview.onset.time if overview.onset is not None else overview.first
     since = f"since {show_time(begin)}" if begin is not None else ""
     if overview.log_end is None or overview.is_over is None:
@@ -67,7 +74,7 @@ def state_line(overview: Overview) -> str:
     if overview.is_over:
         end = _short(overview.log_end, begin)
         return f"over: {since}, last {_short(overview.last, begin)}; the logs end {end}{zone}"
-    return f"{since}, still failing where the logs end, {_short(overview.log_end, begin)}{zone}"
+    return f"{since}, still failing at the logs' end, {_short(overview.log_end, begin)}{zone}"
 
 
 def state_of(incident: Incident, overview: Overview) -> str:

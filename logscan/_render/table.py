@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WIDEST = 60
 """Characters to which the cells of a column are padded where nothing is cut."""
-_LABEL = 11
+LABEL = 11
 """Columns of the words before what must be known first."""
 
 
@@ -110,35 +110,33 @@ def write_report(report: Report, page: Page, shape: Shape) -> None:
 def write_top(report: Report, page: Page, shape: Shape, width: int) -> None:
     """What must be known first."""
     overview = report.overview
-    page.line(headline(report, shape.what), bold=bool(report.incidents))
+    head = headline(report, shape.what, brief=bool(width))
+    page.line(head, bold=bool(report.incidents))
     lines = [
         ("alerts", alerts_line(overview, possible=False) if not overview.what.startswith("TLS") else ""),
         ("possibly", possible_line(overview)),
-        ("when", state_line(overview) if report.incidents else ""),
-        ("course", histogram(overview, width - _LABEL) if width else ""),
+        ("when", state_line(overview, brief=bool(width)) if report.incidents else ""),
+        ("course", histogram(overview, width - LABEL) if width else ""),
         *(("in common" if not at else "", safe(text)) for at, text in enumerate(overview.findings)),
         *(("at onset" if not at else "", text) for at, text in enumerate(onset_lines(overview))),
         *(("note" if not at else "", safe(text)) for at, text in enumerate(overview.unmatched)),
     ]
     for label, text in lines:
         if text:
-            page.hanging(f"{label:<{_LABEL}}", text)
+            page.hanging(f"{label:<{LABEL}}", text)
 
 
 def footer(report: Report, *, brief: bool = False) -> list[str]:
     """The failures outside the selection, and the warnings of the run.
 
     Args:
-        brief: only the most frequent kinds of other failures.
+        brief: the number of other failures without their kinds.
     """
     lines: list[str] = []
     if report.other_alerts:
         others = report.other_alerts
-        named = dict(others.most_common(2)) if brief else others
-        more = f", {len(others) - len(named)} more kinds" if len(others) > len(named) else ""
-        lines.append(
-            f"Other TLS failures: {others.total():,} ({show_mapping(named)}{more}; --alert all shows them)."
-        )
+        named = "" if brief else f"{show_mapping(others)}; "
+        lines.append(f"Other TLS failures: {others.total():,} ({named}--alert all shows them).")
     if report.elsewhere:
         lines.append(
             f"Elsewhere: {counted(report.elsewhere, 'TLS failure')} in organizations, environments,"
