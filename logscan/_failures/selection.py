@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from logscan._failures import catalog
+from logscan._failures.hosts import host_of
 from logscan._reading.paths import describe
 from logscan.errors import UsageError, choose_from
 from logscan.times import TimeRange
@@ -126,11 +127,12 @@ def _as_known(name: str, known: Collection[str]) -> str:
 
 
 class HostNames:
-    """Names the Message Processor that wrote a file: by rules, else by the file's live name.
+    """Names the Message Processor that wrote a file: by rules, else by what is known of the file or its log,
+    else by its path (:mod:`logscan._failures.hosts`).
 
     Args:
         rules: ``NAME`` for all files, or ``NAME=PATTERN`` for those whose path matches.
-        known: path → name of files for which no rule speaks.
+        known: path, or live name of a log → name; for files for which no rule speaks.
 
     Raises:
         UsageError: a rule without a name.
@@ -162,12 +164,16 @@ class HostNames:
         return name_text(self._name_of(path))
 
     def _name_of(self, path: str) -> str:
-        for name, pattern in self._rules:
-            if fnmatch.fnmatchcase(path, pattern):
-                return name
-        if path in self._stored:
-            return self._stored[path]
-        return describe(path).stem if path != "-" else "standard input"
+        return (
+            self.ruled(path)
+            or self._stored.get(path)
+            or self._stored.get(describe(path).stem)
+            or host_of(path)
+        )
+
+    def ruled(self, path: str) -> str | None:
+        """The name that a rule gives."""
+        return next((name for name, pattern in self._rules if fnmatch.fnmatchcase(path, pattern)), None)
 
 
 def _any_matches(patterns: tuple[str, ...], value: str | None, fold: bool = False) -> bool:

@@ -12,7 +12,7 @@ from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.incidents import MOST_INCIDENTS, OTHERS, PERIODS, Incidents
 from logscan._failures.selection import HostNames, Selection
 from logscan._failures.tally import Counted, CountRequest
-from logscan._jobs._counting import count, failures_of
+from logscan._jobs._counting import count, failures_of, with_hosts
 from logscan._jobs._options import (
     Names,
     Paths,
@@ -173,7 +173,7 @@ def report_selected(
         selection, request = folded, replace(request, selection=folded)
         counted, inputs = counted_once()
     counted.failures.sort(key=_by_time)
-    overview = overview_of(counted, inputs, selection, request.host_of)
+    overview = overview_of(counted, inputs, selection, with_hosts(request, inputs).host_of)
     incidents = ranked(counted.incidents.emit(forget=True), selection, request)
     counted.counters.incidents_together = (
         incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0

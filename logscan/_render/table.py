@@ -162,6 +162,16 @@ def comparison_lines(changes: Comparison) -> Iterator[str]:
             yield f"  {state:<10}  {safe(name)}"
     if not states:
         yield "  no incident then, no incident now"
+    if changes.outside:
+        yield rise_line(changes)
+
+
+def rise_line(changes: Comparison) -> str:
+    """That the TLS failures outside the selection have grown; empty if they have not."""
+    if changes.outside is None:
+        return ""
+    now, before = changes.outside
+    return f"TLS failures outside the selection rose: {now:,}, {before:,} before (--alert all shows them)."
 
 
 def failure_line(failure: FailedHandshake) -> str:
