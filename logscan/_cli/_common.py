@@ -150,7 +150,7 @@ Alerts = Annotated[
     typer.Option(
         "--alert",
         metavar="NAME|all",
-        help="Alert or cause to select. May be repeated. Default: bad_certificate.",
+        help="Alerts or causes to select, with commas between them. logscan alerts lists them.",
         rich_help_panel="Select",
     ),
 ]
@@ -159,7 +159,7 @@ Family = Annotated[
     typer.Option(
         "--family",
         metavar="FAMILY",
-        help="Select all names of one problem instead: client-certificate, backend-certificate,"
+        help="Select all names of one problem. Default: client-certificate. Others: backend-certificate,"
         " protocol-cipher, connection-cut, timeout, other, not-tls.",
         rich_help_panel="Select",
     ),
@@ -169,7 +169,7 @@ Orgs = Annotated[
     typer.Option(
         "--org",
         metavar="PATTERN",
-        help="Only organizations that match. May be repeated.",
+        help="Only organizations that match, with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -178,7 +178,7 @@ Envs = Annotated[
     typer.Option(
         "--env",
         metavar="PATTERN",
-        help="Only environments that match. May be repeated.",
+        help="Only environments that match, with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -187,7 +187,7 @@ Proxies = Annotated[
     typer.Option(
         "--proxy",
         metavar="PATTERN",
-        help="Only API proxies that match. May be repeated.",
+        help="Only API proxies that match, with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -196,7 +196,7 @@ NotProxies = Annotated[
     typer.Option(
         "--not-proxy",
         metavar="PATTERN",
-        help="Not the API proxies that match. May be repeated.",
+        help="Not the API proxies that match.",
         rich_help_panel="Select",
     ),
 ]

@@ -10,7 +10,7 @@ from logscan._entries.parse import parse
 from logscan._failures.in_common import InCommon, joined, parts
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan.overviews import Bars, Event
-from logscan.times import TimeRange, in_zone
+from logscan.times import TimeRange, in_zone, moved
 from logscan.values import Counters, Place, Span
 
 APART = timedelta(hours=1)
@@ -45,7 +45,7 @@ def onset_of(bars: Bars) -> tuple[datetime, datetime] | None:
         count, last = count + number, time
         if best is None or count > best[0] or best[1] == begin:
             best = (count, begin, last)
-    return None if best is None else (best[1], best[2] + bars.width)
+    return None if best is None else (best[1], moved(best[2], bars.width))
 
 
 def sharpened(onset: datetime, width: timedelta, common: InCommon) -> datetime:
@@ -174,7 +174,7 @@ def _time_of(text: bytes, at: int, times: TimeRange) -> datetime | None:
 
 
 def _is_near(time: datetime | None, onset: datetime) -> bool:
-    return time is not None and onset - BEFORE <= time <= onset + AFTER
+    return time is not None and moved(onset, -BEFORE) <= time <= moved(onset, AFTER)
 
 
 def _at(place: Place, offset: int) -> str:

@@ -105,7 +105,7 @@ class Rejoined(io.RawIOBase):
         super().close()
 
     def __del__(self) -> None:
-        """Close nothing: its maker closes the stream, and a signal in the end of an object would be lost."""
+        """Close nothing: in the end of an object a signal would be lost."""
 
 
 class _Transcoded(io.RawIOBase):

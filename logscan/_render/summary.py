@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from logscan._render.text import counted, show_bytes, show_time
 from logscan.overviews import Bars, Overview
 from logscan.shown import safe
+from logscan.times import moved
 from logscan.values import Incident, Report
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -66,7 +67,7 @@ def state_line(overview: Overview, *, brief: bool = False) -> str:
     if overview.last is None:
         return ""
     name = overview.zone.partition(" ")[0] if brief else overview.zone
-    zone = f" ({name})" if name else ""
+    zone = f"; {name}" if name else ""
     begin = overview.onset.time if overview.onset is not None else overview.first
     since = f"since {show_time(begin)}" if begin is not None else ""
     if overview.log_end is None or overview.is_over is None:
@@ -98,7 +99,9 @@ def onset_lines(overview: Overview) -> list[str]:
         time = _short(event.time, onset.time) if event.time is not None else ""
         place = f" ({safe(event.place)})" if event.place else ""
         lines.append(f"{time} {safe(event.text)}{place}".strip())
-    if not lines and onset.looked_at:
+    if not lines and not onset.looked_at:
+        return [onset.note] if onset.note else []
+    if not lines:
         lines.append(
             f"no deployment, revision, keystore or start is seen in {show_bytes(onset.looked_at)} before"
             f" {show_time(onset.time)}"
@@ -123,7 +126,7 @@ def histogram(overview: Overview, width: int) -> str:
         return ""
     points, finest = merged
     onset = overview.onset.time if overview.onset is not None else points[0][0]
-    shown = [point for point in points if point[0] + finest > onset]
+    shown = [point for point in points if moved(point[0], finest) > onset]
     begin, end = shown[0][0], shown[-1][0]
     room = max(20, width - 46)
     seconds = next(
@@ -144,7 +147,7 @@ def histogram(overview: Overview, width: int) -> str:
         counts[min(number - 1, (time - start) // span)] += count
     most = max(counts)
     blocks = "".join(BLOCKS[-(-count * len(BLOCKS) // most) - 1] if count else " " for count in counts)
-    last = start + number * span
+    last = moved(start, number * span)
     clock = "%H:%M:%S" if seconds < 60 else "%H:%M" if last - start < timedelta(days=2) else "%m-%d"
     earlier = sum(count for _, count in points) - sum(counts)
     before = f"; {earlier:,} earlier" if earlier else ""

@@ -40,7 +40,7 @@ def test_where_values_come_from(tmp_path: Path) -> None:
     done = logscan("report", sample, "--format", "markdown", cwd=tmp_path, LOGSCAN_REPORT_FORMAT="jsonl")
     assert done.stdout.startswith(b"| org")
     done = logscan("report", sample, cwd=tmp_path, LOGSCAN_CONFIG="")
-    assert done.stdout.startswith(b"bad_certificate: 11 failed handshakes")
+    assert done.stdout.startswith(b"client-certificate: 15 failed handshakes")
     shown = logscan("config", "show", cwd=tmp_path, LOGSCAN_REPORT_DETAILS="3").stdout.decode()
     assert "configuration file: logscan.toml" in shown
     for words in (
@@ -84,14 +84,14 @@ def test_paths_of_the_file(tmp_path: Path) -> None:
     """A value at the top is for every command that has this argument."""
     (tmp_path / "system.log").write_bytes((ROOT / "sample_logs/no-keystore/system.log").read_bytes())
     (tmp_path / "logscan.toml").write_text('paths = ["system.log"]\n')
-    assert logscan("report", cwd=tmp_path).stdout.startswith(b"bad_certificate: 2 failed handshakes")
+    assert logscan("report", cwd=tmp_path).stdout.startswith(b"client-certificate: 2 failed handshakes")
 
 
 def test_every_option_has_a_variable(tmp_path: Path) -> None:
     """Switches, pairs of switches, arguments, and options whose Python name is another."""
     (tmp_path / "system.log").write_bytes((ROOT / "sample_logs/no-keystore/system.log").read_bytes())
     done = logscan("report", cwd=tmp_path, LOGSCAN_REPORT_PATHS="system.log", LOGSCAN_REPORT_FAIL_ON="1")
-    assert (done.returncode, done.stdout[:17]) == (1, b"bad_certificate: "), done.stderr
+    assert (done.returncode, done.stdout[:17]) == (1, b"client-certificat"), done.stderr
     search = ("search", "router01.example.com-4321-1001-1", "system.log")
     done = logscan(*search, cwd=tmp_path, LOGSCAN_SEARCH_WITH_FILENAME="true", LOGSCAN_SEARCH_MAX_COUNT="1")
     assert done.stdout.startswith(b"system.log:2026")

@@ -55,7 +55,8 @@ def counts(counted: Counted) -> object:
 def test_each_failure_is_in_one_count() -> None:
     """Selected, of another alert, elsewhere, outside of the time range, or without a time in one."""
     times = TimeRange(NIGHT, NIGHT + timedelta(hours=1), None)
-    selection = Selection(proxies=("pay*",), not_proxies=("pay-test",), times=times)
+    alerts = frozenset({"bad_certificate"})
+    selection = Selection(alerts=alerts, proxies=("pay*",), not_proxies=("pay-test",), times=times)
     selected = failure("payments", number=1)
     late = failure("payments", number=2)._replace(time=NIGHT + timedelta(hours=2))
     untimed = failure("payments", number=3)._replace(time=None)
