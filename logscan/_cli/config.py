@@ -27,10 +27,13 @@ def config(
         str | None, typer.Argument(metavar="[COMMAND]", help="Show the options of this command only.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also show options that have their built-in default.")
+        bool,
+        typer.Option(
+            "--all", help="Also show options that have their built-in default.", rich_help_panel="Output"
+        ),
     ] = False,
 ) -> None:
-    """Show which options are configured, and where each value comes from.
+    """Show which options are configured, and where values come from.
 
     A value comes from the command line, else from the environment (LOGSCAN_REPORT_TZ for --tz of report),
     else from logscan.toml, else from the program. Exit status: 0 shown, 2 the file cannot be used.

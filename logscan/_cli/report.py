@@ -7,167 +7,34 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from logscan._cli import _common as common
+from logscan._cli import _report_options as options
 from logscan._failures.incidents import MOST_INCIDENTS
 from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
 from logscan._render.text import FIRST_RUN
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 from logscan.values import Report
 
 if TYPE_CHECKING:
     from logscan._failures.history import Comparison
     from logscan._scanning.plan import Limits
 
-By = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--by",
-        metavar="COLUMN[,COLUMN]",
-        help="Group by further columns: revision, target, alias, keystore, truststore, host, family,"
-        " refused_by, reason, day, hour. May be repeated.",
-    ),
-]
-Each = Annotated[bool, typer.Option("--each", help="List every failed handshake instead of incidents.")]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="table, markdown, csv, json, jsonl, parquet, html, xlsx; ecs or otel: each failure for a SIEM."
-        " Default: table, or nothing with --email.",
-    ),
-]
-FailOn = Annotated[
-    str | None,
-    typer.Option(
-        "--fail-on",
-        metavar="N|new|growing",
-        help="Exit with 1 at N or more selected failures; new: at a new incident; growing: at a new or"
-        " growing incident (both need --compare).",
-    ),
-]
-History = Annotated[
-    str | None,
-    common.ACTS,
-    typer.Option(
-        "--history",
-        metavar="DIR",
-        help="Keep the incidents of this run in DIR as Parquet, for later runs to compare with."
-        " A run of the same time range replaces them.",
-    ),
-]
-Compare = Annotated[
-    str | None,
-    typer.Option(
-        "--compare",
-        metavar="previous|DATE",
-        help="Mark incidents as new, growing, shrinking or resolved since the previous run in --history,"
-        " or since the run of a date.",
-    ),
-]
-Email = Annotated[
-    list[str] | None,
-    common.ACTS,
-    typer.Option(
-        "--email",
-        metavar="ADDRESS",
-        help="Mail a summary, with the page as a file, and print nothing. May be repeated."
-        " LOGSCAN_SMTP_URL sets the mail server; the default is smtp://localhost:25."
-        " With --quiet no mail is sent if no failure is selected.",
-    ),
-]
-Subject = Annotated[
-    str | None,
-    typer.Option(
-        "--subject",
-        metavar="TEXT",
-        help="Subject of the mail, for example '[MP site A] {subject}'. Fields: {subject} (the usual one),"
-        " {environments}, {failed}, {possible}, {incidents}, {new}, {growing}, {resolved}, {host}, {route}.",
-    ),
-]
-Routes = Annotated[
-    bool,
-    common.ACTS,
-    typer.Option(
-        "--routes",
-        help="Mail each team its incidents, as the [[route]] tables of logscan.toml say. What no route takes"
-        " goes to --email.",
-    ),
-]
-Samples = Annotated[
-    int,
-    typer.Option("--samples", min=0, max=3, help="html: messages per incident shown with their entries."),
-]
-MaxIncidents = Annotated[
-    int,
-    typer.Option(
-        "--max-incidents",
-        metavar="N",
-        min=1,
-        help="List the N largest incidents, and count the others together in one row.",
-    ),
-]
-Details = Annotated[
-    int | None,
-    typer.Option(
-        "--details",
-        metavar="N",
-        min=0,
-        help="table: incidents described in detail.",
-        show_default="10; on a terminal as many as fit",
-    ),
-]
-Group = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--group",
-        metavar="COLUMN",
-        help="Count by this instead of organization, environment, API proxy and alert: target, alias, host,"
-        " env, proxy, alert, minute, hour, day … May be repeated.",
-    ),
-]
-Top = Annotated[
-    int | None,
-    typer.Option(
-        "--top",
-        metavar="N",
-        min=1,
-        help="List the first N incidents.",
-        show_default="all; on a terminal as many as fit",
-    ),
-]
-Sort = Annotated[
-    str | None,
-    typer.Option(
-        "--sort",
-        metavar="COLUMN",
-        help="Order of the incidents: failed, messages, first, last, org, env, proxy, alert, target, alias,"
-        " host.",
-    ),
-]
-Wide = Annotated[bool, typer.Option("--wide", help="table: every value whole, also on a terminal.")]
-NoPager = Annotated[
-    bool, typer.Option("--no-pager", help="Print long reports without a pager (LOGSCAN_PAGER, PAGER, less).")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.")]
-
 
 @common.guarded
 def report(
     *,
     paths: common.Paths = None,
-    store: common.Stores = None,
     alert: common.Alerts = None,
     family: common.Family = None,
-    by: By = None,
-    group: Group = None,
-    top: Top = None,
-    sort: Sort = None,
-    each: Each = False,
+    by: options.By = None,
+    group: options.Group = None,
+    top: options.Top = None,
+    sort: options.Sort = None,
+    each: options.Each = False,
     since: common.Since = None,
     until: common.Until = None,
     tz: common.Zone = None,
@@ -177,20 +44,21 @@ def report(
     not_proxy: common.NotProxies = None,
     side: common.Side = None,
     host: common.Hosts = None,
-    output_format: Format = None,
+    store: common.Stores = None,
+    output_format: options.Format = None,
     output: common.Output = None,
-    fail_on: FailOn = None,
-    history: History = None,
-    compare: Compare = None,
-    email: Email = None,
-    subject: Subject = None,
-    routes: Routes = False,
-    samples: Samples = 1,
-    details: Details = None,
-    wide: Wide = False,
-    no_pager: NoPager = False,
-    max_incidents: MaxIncidents = MOST_INCIDENTS,
-    quiet: Quiet = False,
+    quiet: options.Quiet = False,
+    fail_on: options.FailOn = None,
+    history: options.History = None,
+    compare: options.Compare = None,
+    email: options.Email = None,
+    subject: options.Subject = None,
+    routes: options.Routes = False,
+    samples: options.Samples = 1,
+    details: options.Details = None,
+    wide: options.Wide = False,
+    no_pager: options.NoPager = False,
+    max_incidents: options.MaxIncidents = MOST_INCIDENTS,
     stats: common.Stats = False,
     color: common.Colour = "auto",
     join_time: common.JoinTime = common.JOIN_SECONDS,
@@ -200,7 +68,7 @@ def report(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Report refused client certificates, by organization, environment and API proxy.
+    """Report refused client certificates by environment and API proxy.
 
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the others are reported).
@@ -270,6 +138,8 @@ def report(
         result.counters, lists_copies=stats, hides_copies=quiet and not selected and not stats
     )
     complaints.print_new()
+    if complaints.nothing_read:
+        raise InputError("nothing was read, so there is no report")
     if selected or not quiet:
         entries = {}
         if samples and (mailing or output_format == "html"):

@@ -17,7 +17,7 @@ from logscan._failures.hints import NO_KEYSTORE, hint_for
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan._failures.names import cut
 from logscan._failures.seen import EARLIEST, LATEST, IncidentCount, Seen
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.values import FailedHandshake, Incident
 
 MOST_INCIDENTS = 50_000
@@ -92,7 +92,7 @@ class Incidents:
         for name in by:
             if name not in known:
                 argument = "group" if group else "by"
-                hint = "choose from " + ", ".join(sorted(known))
+                hint = choose_from(name, known)
                 if not group and name in KEY:
                     hint = f"it is in the key of every incident; --group {name} makes it the only column"
                 raise UsageError(f"{name}: no such column", hint, argument=argument)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from logscan._failures import catalog
 from logscan._failures.hosts import host_of
 from logscan._reading.paths import describe
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.times import TimeRange
 from logscan.values import FailedHandshake, name_text
 
@@ -112,14 +112,11 @@ def select_alerts(names: Sequence[str]) -> frozenset[str]:
     names = [_as_known(name, known) for name in names]
     for name in names:
         if name not in known and not name.startswith("alert_"):
-            import difflib
-
-            near = difflib.get_close_matches(name, known, 3, 0.5)
-            raise UsageError(
-                f"{name}: no such alert or cause",
-                f"did you mean {', '.join(near)}?" if near else "'all' takes every TLS failure",
-                argument="alert",
-            )
+            near = choose_from(name, known)
+            hint = (
+                near + " " if near.startswith("did") else ""
+            ) + "logscan alerts lists all names; 'all' takes every TLS failure"
+            raise UsageError(f"{name}: no such alert or cause", hint, argument="alert")
     return frozenset(names)
 
 

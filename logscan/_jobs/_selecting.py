@@ -6,7 +6,7 @@ from logscan._failures import catalog
 from logscan._failures.handshakes import Rule
 from logscan._failures.selection import HostNames, Selection, select_alerts
 from logscan._jobs._options import Names, Reading, Times, listed, several, times_of
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 
 SIDES = ("southbound", "northbound")
 
@@ -50,7 +50,7 @@ def selection_of(given: Selecting) -> Selection:
         raise UsageError("alert and family exclude each other", "give one of them")
     for name, value, known in (("family", family, catalog.FAMILIES), ("side", side, SIDES)):
         if value is not None and value not in known:
-            raise UsageError(f"{value}: unknown", "choose from " + ", ".join(known), argument=name)
+            raise UsageError(f"{value}: unknown", choose_from(value, known), argument=name)
     if not alert and family is None:
         family = catalog.CLIENT_CERTIFICATE
     return Selection(

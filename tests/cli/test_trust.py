@@ -20,7 +20,7 @@ ACTING = {
 }  # fmt: skip
 """Options that start a program, send, write, remove, or say whom to trust with a secret."""
 HARMLESS = {
-    "paths", "arguments", "files", "query", "action", "command", "accept", "alert", "alias", "all",
+    "paths", "arguments", "files", "names", "query", "action", "command", "accept", "alert", "alias", "all",
     "all-causes", "after-context", "backend-ca", "before-context", "by", "color", "compare", "context",
     "count", "dashboard", "details", "each", "entries", "env", "every", "fail-on", "family", "file",
     "files-with-matches", "format", "from-start", "host", "join-bytes", "join-time", "json", "keystore",
