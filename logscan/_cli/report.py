@@ -85,12 +85,10 @@ def report(
     threshold = keeping.fail_threshold(fail_on, compare, history)
     begun = time.monotonic()
     gc.disable()  # the values of a run form no cycles, and the search for some takes a fifth of a busy run
-    mailing = Mailing(email or (), subject, routes)
+    mailing = Mailing(email or (), subject, routes, is_grouped=bool(group))
     prints = not mailing or output is not None or output_format is not None
     output_format = output_format or "table"
     common.check_choice("--format", output_format, FORMATS)
-    if routes and group:
-        raise UsageError("--routes and --group exclude each other", "routes need environment and API proxy")
     if alert and family:
         raise UsageError("--alert and --family exclude each other", "use one of them")
     if output_format in BINARY and output is None:

@@ -96,7 +96,7 @@ def test_mail_that_is_not_taken(post: Post) -> None:
     ("args", "words"),
     [
         (("--email", "nobody"), b"not a mail address"), (("--email", "a@b", "--subject", "{neu}"), b"{neu}: no such field"),
-        (("--routes",), b"no [[route]]"), (("--routes", "--group", "target"), b"no [[route]]"),
+        (("--routes",), b"no [[route]]"), (("--routes", "--group", "target"), b"exclude each other"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_noticed_before_reading(args: tuple[str, ...], words: bytes, tmp_path: Path) -> None:
