@@ -78,7 +78,9 @@ class Incidents:
     def __init__(self, by: Sequence[str] = (), most: int = MOST_INCIDENTS) -> None:
         unknown = [name for name in by if name not in BY]
         if unknown:
-            raise UsageError(f"{unknown[0]}: no such column", choose_from(unknown[0], BY), argument="by")
+            raise UsageError(
+                f"{unknown[0]}: no such column", choose_from(unknown[0], sorted(BY)), argument="by"
+            )
         self._by = tuple(dict.fromkeys(by))
         self._most = most
         self._tallies: dict[_Key, IncidentCount] = {}

@@ -201,7 +201,7 @@ def test_causes_lists_every_cause() -> None:
         ("logs/system.log", "did you mean logscan report logs/system.log?"),
         ("router01.example.com-4321-5562-1", "did you mean logscan search router01"),
         ("xyzzy", "choose from report, search"),
-        ("report --format jsn", "did you mean json or jsonl?"),
+        ("report --format jsn", "did you mean json?"),
         ("report --family client", "did you mean client-certificate?"),
         ("report --side north", "did you mean northbound?"),
         ("report --color alway", "did you mean always?"),
