@@ -150,7 +150,7 @@ Alerts = Annotated[
     typer.Option(
         "--alert",
         metavar="NAME|all",
-        help="Alert or cause to select. May be repeated. Default: bad_certificate.",
+        help="Alerts or causes to select, with commas between them. logscan alerts lists them.",
         rich_help_panel="Select",
     ),
 ]
@@ -159,7 +159,7 @@ Family = Annotated[
     typer.Option(
         "--family",
         metavar="FAMILY",
-        help="Select all names of one problem instead: client-certificate, backend-certificate,"
+        help="Select all names of one problem. Default: client-certificate. Others: backend-certificate,"
         " protocol-cipher, connection-cut, timeout, other, not-tls.",
         rich_help_panel="Select",
     ),
@@ -169,7 +169,7 @@ Orgs = Annotated[
     typer.Option(
         "--org",
         metavar="PATTERN",
-        help="Only organizations that match. May be repeated.",
+        help="Only organizations that match, with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -178,7 +178,7 @@ Envs = Annotated[
     typer.Option(
         "--env",
         metavar="PATTERN",
-        help="Only environments that match. May be repeated.",
+        help="Only environments that match, with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -187,7 +187,7 @@ Proxies = Annotated[
     typer.Option(
         "--proxy",
         metavar="PATTERN",
-        help="Only API proxies that match. May be repeated.",
+        help="Only API proxies that match, with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -196,7 +196,7 @@ NotProxies = Annotated[
     typer.Option(
         "--not-proxy",
         metavar="PATTERN",
-        help="Not the API proxies that match. May be repeated.",
+        help="Not the API proxies that match.",
         rich_help_panel="Select",
     ),
 ]
@@ -265,10 +265,19 @@ def lower_priority(nice: bool) -> None:
 
 
 class Complaints:
-    """Prints the problems of a run as they appear, each once."""
+    """Prints the problems of a run as they appear, each once; copies of files in one line.
 
-    def __init__(self, counters: Counters) -> None:
+    Args:
+        counters: those of the run.
+        lists_copies: each copy has a line; ``None``: the command has no ``--stats`` for that.
+        hides_copies: copies have none.
+    """
+
+    def __init__(
+        self, counters: Counters, *, lists_copies: bool | None = None, hides_copies: bool = False
+    ) -> None:
         self._counters = counters
+        self._lists_copies, self._hides_copies = lists_copies, hides_copies
         self._printed = 0
         self._paused = False
 
@@ -285,9 +294,18 @@ class Complaints:
         """Print the problems that are new."""
         if self._paused:
             return
-        for problem in self._counters.problems[self._printed :]:
-            self._printed += 1
-            complain(f"{display(problem.path)}: {problem.reason}", problem.hint)
+        new = self._counters.problems[self._printed :]
+        self._printed += len(new)
+        for problem in new:
+            if not problem.is_copy or self._lists_copies:
+                complain(f"{display(problem.path)}: {problem.reason}", problem.hint)
+        if self._lists_copies or self._hides_copies or not any(problem.is_copy for problem in new):
+            return
+        from logscan._render.text import copies_line
+
+        several = sum(problem.is_copy for problem in new) > 1
+        is_named_elsewhere = several and self._lists_copies is not None
+        complain(copies_line(new), "--stats names them" if is_named_elsewhere else "")
 
     @property
     def nothing_read(self) -> bool:

@@ -158,7 +158,7 @@ def diagnose(
     if simulate:
         _put(_simulated(collected, accept, output_format), output)
     diagnosis = judge_collected(collected)
-    complaints = common.Complaints(diagnosis.counters)
+    complaints = common.Complaints(diagnosis.counters, lists_copies=stats)
     complaints.print_new()
     if (
         complaints.nothing_read

@@ -74,7 +74,7 @@ def export(
     common.lower_priority(nice)
     counters = Counters()
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
-    complaints = common.Complaints(counters)
+    complaints = common.Complaints(counters, lists_copies=stats)
     with common.output_file(output) as file:
         with common.progress_line(quiet or output == "-") as progress:
             batches = entry_batches(

@@ -61,7 +61,7 @@ def index(
     common.lower_priority(nice)
     with common.progress_line(quiet) as progress:
         result = run(names, directory=folder, workers=workers or 0, progress=progress)
-    complaints = common.Complaints(result.counters)
+    complaints = common.Complaints(result.counters, lists_copies=stats)
     complaints.print_new()
     if not quiet:
         print(

@@ -83,7 +83,7 @@ def ingest(
             cluster=cluster,
             progress=progress,
         )
-    complaints = common.Complaints(result.counters)
+    complaints = common.Complaints(result.counters, lists_copies=stats)
     complaints.print_new()
     if not quiet:
         _print_summary(result)

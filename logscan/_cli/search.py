@@ -210,7 +210,7 @@ def search(
     if not (prefix or mentions or with_context or line_number or as_json or stats) and store:
         _import_pyarrow_alone()
     number = _print(entries, printer, 1 if quiet else max_count)
-    complaints = common.Complaints(counters)
+    complaints = common.Complaints(counters, lists_copies=stats)
     if not no_messages:
         complaints.print_new()
         _print_cut(counters)
