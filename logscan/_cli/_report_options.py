@@ -14,7 +14,7 @@ By = Annotated[
         "--by",
         metavar="COLUMN[,COLUMN]",
         help="Group by further columns: revision, target, alias, keystore, truststore, host, family,"
-        " refused_by, reason, day, hour. May be repeated.",
+        " refused_by, reason, day, hour, minute. May be repeated.",
         rich_help_panel="Output",
     ),
 ]

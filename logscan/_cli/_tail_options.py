@@ -145,7 +145,7 @@ RotateWait = Annotated[
         "--rotate-wait",
         min=0,
         metavar="SECONDS",
-        help="A file that was renamed away is still read for this long: its writer may have it open.",
+        help="Go on reading a renamed file for this long: its writer may still have it open.",
         rich_help_panel="Follow",
     ),
 ]
@@ -154,7 +154,7 @@ RotatedNames = Annotated[
     typer.Option(
         "--rotated",
         metavar="PATTERN",
-        help="Names of rotated files that do not look like the log's, as the shell writes them:"
+        help="Pattern of rotated files whose names do not look like the log's:"
         " 'old/system*'. May be repeated.",
         rich_help_panel="Follow",
     ),
@@ -164,7 +164,7 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="PATTERN",
-        help="Names in folders and patterns to leave out. May be repeated.",
+        help="Leave out files with such names in folders and patterns. May be repeated.",
         rich_help_panel="Follow",
     ),
 ]
