@@ -85,7 +85,7 @@ def _screen(report: Report, shape: Shape, *, tight: bool) -> list[str]:
     if shape.each:
         page.line()
         for failure in report.failures:
-            page.lines.append(cut_to(failure_line(failure), shape.width))
+            page.line(failure_line(failure))
     foot = ScreenPage(shape.width, shape.colour)
     if report.incidents and (command := next_command(report, shape.paths)):
         foot.hanging(f"{'next':<{LABEL}}", command)
