@@ -85,7 +85,7 @@ def report(
     threshold = keeping.fail_threshold(fail_on, compare, history)
     begun = time.monotonic()
     gc.disable()  # the values of a run form no cycles, and the search for some takes a fifth of a busy run
-    mailing = Mailing(email or (), subject, routes)
+    mailing = Mailing(email or (), subject, routes, is_grouped=bool(group))
     prints = not mailing or output is not None or output_format is not None
     output_format = output_format or "table"
     common.check_choice("--format", output_format, FORMATS)

@@ -236,7 +236,7 @@ class RotationSet:
             rest = Opened(
                 file.path,
                 stream,
-                mark.identity,
+                file.identity,
                 mark.position,
                 file.size,
                 file.changed,
