@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -246,6 +247,14 @@ def shown(text: str, colour: bool = False) -> str:
 def display(path: str) -> str:
     """A path as messages show it."""
     return "standard input" if path == "-" else path
+
+
+_PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
+
+
+def is_path(argument: str) -> bool:
+    """Whether an argument exists as a path, or looks like one."""
+    return bool(_PATH_LIKE.search(argument)) or os.path.exists(argument)
 
 
 def paths_or_default(paths: Sequence[str] | None, stores: Sequence[str] | None = None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable
@@ -19,14 +18,13 @@ from logscan.values import Counters
 if TYPE_CHECKING:
     from logscan.values import Found
 
-_PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
-
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MESSAGE_ID... [PATH]...",
+        metavar="[MESSAGE_ID]... [PATH]...",
         help="Message ids, then where to search: files, directories, quoted patterns, - for standard input."
-        " Arguments after the first that exist or look like paths are searched."
+        " Arguments after the first that exist or look like paths are searched; the first one, too, where"
+        " something else is asked for."
         " Default: the Message Processor log of this machine.",
         show_default=False,
     ),
@@ -36,6 +34,41 @@ IdFiles = Annotated[
     typer.Option(
         "--file", "-f", metavar="FILE", help="Read message ids from FILE, one per line. May be repeated."
     ),
+]
+Around = Annotated[
+    str | None,
+    typer.Option("--around", metavar="TIME", help="Only entries around this time, written like --since."),
+]
+Within = Annotated[
+    str | None,
+    typer.Option("--within", metavar="DURATION", help="--around: so long before and after it. Default: 5m."),
+]
+Revisions = Annotated[
+    list[str] | None,
+    typer.Option("--revision", metavar="PATTERN", help="Only revisions that match. May be repeated."),
+]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--level", metavar="LEVEL[+]", help="Only this level; WARN+: WARN and worse. May be repeated."
+    ),
+]
+Loggers = Annotated[
+    list[str] | None,
+    typer.Option("--logger", metavar="PATTERN", help="Only loggers that match. May be repeated."),
+]
+Text = Annotated[
+    str,
+    typer.Option("--text", metavar="TEXT", help="Only entries with this text, also in their stack trace."),
+]
+Regex = Annotated[
+    str,
+    typer.Option(
+        "--regex", "-e", metavar="EXPRESSION", help="Only entries that a regular expression matches."
+    ),
+]
+IgnoreCase = Annotated[
+    bool, typer.Option("--ignore-case", "-i", help="--text, --regex: the case of letters does not matter.")
 ]
 Prefix = Annotated[bool, typer.Option("--prefix", help="Match every message id that begins with an id.")]
 Mentions = Annotated[
@@ -86,6 +119,20 @@ def search(
     *,
     arguments: Arguments = None,
     store: common.Stores = None,
+    since: common.Since = None,
+    until: common.Until = None,
+    around: Around = None,
+    within: Within = None,
+    tz: common.Zone = None,
+    org: common.Orgs = None,
+    env: common.Envs = None,
+    proxy: common.Proxies = None,
+    revision: Revisions = None,
+    level: Levels = None,
+    logger: Loggers = None,
+    text: Text = "",
+    regex: Regex = "",
+    ignore_case: IgnoreCase = False,
     file: IdFiles = None,
     prefix: Prefix = False,
     mentions: Mentions = False,
@@ -110,36 +157,34 @@ def search(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Print all entries of these messages, whole, in the order of the logs.
+    """Print all entries of these messages, or all that are asked for, whole, in the order of the logs.
+
+    With several conditions an entry must fulfil all. Names may be patterns, and several with commas.
 
     Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the others are searched).
     """
-    from logscan._jobs.search import find
+    from logscan._jobs.search import conditions_of, find
     from logscan._scanning.plan import Limits
 
     begun = time.monotonic()
-    ids, named = _ids_and_paths(arguments or [], file or [])
+    conditions = conditions_of({
+        "since": since, "until": until, "around": around, "within": within or "", "tz": tz, "org": org or (),
+        "env": env or (), "proxy": proxy or (), "revision": revision or (), "level": level or (),
+        "logger": logger or (), "text": text, "regex": regex, "ignore_case": ignore_case,
+    })  # fmt: skip
+    ids, named = _ids_and_paths(arguments or [], file or [], optional=conditions is not None)
     paths = common.paths_or_default(named, store)
     common.lower_priority(nice)
     counters = Counters()
     names = _several(paths) if with_filename is None else with_filename
     with_context = bool(context or before or after)
     colour = common.wants_colour(color, sys.stdout)
-    printer: output.Printer
-    if quiet:
-        printer = output.Nothing()
-    elif only_ids:
-        printer = output.MessageIds(colour)
-    elif files:
-        printer = output.FileNames(colour)
-    elif count:
-        printer = output.Counts(names, colour)
-    elif as_json:
-        printer = output.JsonLines(with_context)
-    else:
-        printer = output.Entries(names=names, lines=line_number, colour=colour, context=with_context)
+    printer = output.printer_for(
+        quiet=quiet, only_ids=only_ids, files=files, count=count, as_json=as_json, names=names,
+        lines=line_number, colour=colour, context=with_context,
+    )  # fmt: skip
     entries = find(
-        ids, paths, counters, prefix=prefix, mentions=mentions, before=before or context,
+        ids, paths, counters, conditions, prefix=prefix, mentions=mentions, before=before or context,
         after=after or context,
         limits=Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice),
         lines=line_number or as_json or (stats and no_index),
@@ -152,8 +197,9 @@ def search(
     if not no_messages:
         complaints.print_new()
         _print_cut(counters)
-    if not number and not quiet and not mentions:
-        _print_mentions(counters)
+        _print_untimed(counters)
+    if not number and not quiet and ids:
+        _print_near(counters, mentions)
     if stats:
         common.print_statistics(counters, time.monotonic() - begun)
     if complaints.fatal and not (quiet and number):
@@ -194,8 +240,34 @@ def _print_cut(counters: Counters) -> None:
         )
 
 
+def _print_untimed(counters: Counters) -> None:
+    """Print how many entries could not be judged by their time."""
+    if counters.untimed:
+        from logscan._render.text import counted
+
+        common.complain(
+            f"{counted(counters.untimed, 'entry', 'entries')} without a readable time left out of the time"
+            " range"
+        )
+
+
+def _print_near(counters: Counters, mentions: bool) -> None:
+    """Print what else may help after a search for ids that found nothing."""
+    if not counters.left_out:
+        if not mentions:
+            _print_mentions(counters)
+        return
+    from logscan._render.text import counted
+
+    common.complain(
+        f"{counted(counters.left_out, 'entry', 'entries')} of that message, but none fulfils the other"
+        " conditions",
+        "search without them to see all",
+    )
+
+
 def _print_mentions(counters: Counters) -> None:
-    """Print what else may help after a search that found nothing."""
+    """Print whether the ids stand elsewhere."""
     if counters.mentions:
         from logscan._render.text import counted
 
@@ -211,14 +283,17 @@ def _print_mentions(counters: Counters) -> None:
         )
 
 
-def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str], list[str]]:
+def _ids_and_paths(
+    arguments: list[str], id_files: list[str], *, optional: bool
+) -> tuple[list[str], list[str]]:
     """Separate ids from paths: paths begin at the first argument that exists or looks like a path.
 
-    Without files of ids the very first argument is an id in any case.
+    The very first argument is an id in any case, unless ids come from files or are ``optional``, or it
+    exists and none of the others do: then the path was given before the ids.
 
     Raises:
         InputError: a file of ids cannot be read.
-        UsageError: there is no id, or one with a blank in it.
+        UsageError: there is no id, though one is needed, or one with a blank in it.
     """
     ids: list[str] = []
     for name in id_files:
@@ -227,15 +302,24 @@ def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str]
                 ids += [text for line in file if (text := line.strip())]
         except OSError as error:
             raise InputError(f"{name}: {reason_of(error)}", "-f needs a file of message ids") from error
+    first, *others = [common.is_path(argument) for argument in arguments] or [False]
+    swapped = first and not id_files and os.path.exists(arguments[0]) and not any(others)
+    if swapped and not others and not optional:
+        raise UsageError(
+            f"no message id given: {arguments[0]} is a path",
+            f"logscan search MESSAGE_ID {arguments[0]}, or a condition: --text, --level, --since, --proxy …",
+        )
+    if swapped:
+        arguments = [*arguments[1:], arguments[0]]
     paths: list[str] = []
     for number, argument in enumerate(arguments):
-        is_id = not number and not id_files
-        if not is_id and (paths or _PATH_LIKE.search(argument) or os.path.exists(argument)):
+        is_id = not number and not id_files and not optional and not swapped
+        if not is_id and (paths or common.is_path(argument)):
             paths.append(argument)
         else:
             ids.append(argument.strip())
     ids = [name for name in dict.fromkeys(ids) if name]
-    if not ids:
+    if not ids and not optional:
         raise UsageError(
             "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one id per line"
         )
