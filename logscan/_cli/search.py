@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -12,7 +11,9 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _output as output
-from logscan.errors import ExitCode, InputError, UsageError, reason_of
+from logscan._cli import _search_options as options
+from logscan._cli._arguments import ids_and_paths
+from logscan.errors import ExitCode
 from logscan.values import Counters
 
 if TYPE_CHECKING:
@@ -32,75 +33,99 @@ Arguments = Annotated[
 IdFiles = Annotated[
     list[str] | None,
     typer.Option(
-        "--file", "-f", metavar="FILE", help="Read message ids from FILE, one per line. May be repeated."
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Read message ids from FILE, one per line. May be repeated.",
+        rich_help_panel="Select",
     ),
 ]
-Around = Annotated[
-    str | None,
-    typer.Option("--around", metavar="TIME", help="Only entries around this time, written like --since."),
+Prefix = Annotated[
+    bool,
+    typer.Option("--prefix", help="Match every message id that begins with an id.", rich_help_panel="Select"),
 ]
-Within = Annotated[
-    str | None,
-    typer.Option("--within", metavar="DURATION", help="--around: so long before and after it. Default: 5m."),
-]
-Revisions = Annotated[
-    list[str] | None,
-    typer.Option("--revision", metavar="PATTERN", help="Only revisions that match. May be repeated."),
-]
-Levels = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--level", metavar="LEVEL[+]", help="Only this level; WARN+: WARN and worse. May be repeated."
-    ),
-]
-Loggers = Annotated[
-    list[str] | None,
-    typer.Option("--logger", metavar="PATTERN", help="Only loggers that match. May be repeated."),
-]
-Text = Annotated[
-    str,
-    typer.Option("--text", metavar="TEXT", help="Only entries with this text, also in their stack trace."),
-]
-Regex = Annotated[
-    str,
-    typer.Option(
-        "--regex", "-e", metavar="EXPRESSION", help="Only entries that a regular expression matches."
-    ),
-]
-IgnoreCase = Annotated[
-    bool, typer.Option("--ignore-case", "-i", help="--text, --regex: the case of letters does not matter.")
-]
-Prefix = Annotated[bool, typer.Option("--prefix", help="Match every message id that begins with an id.")]
 Mentions = Annotated[
-    bool, typer.Option("--mentions", help="Also print entries that contain an id anywhere in their text.")
+    bool,
+    typer.Option(
+        "--mentions",
+        help="Also print entries that contain an id anywhere in their text.",
+        rich_help_panel="Select",
+    ),
 ]
-Count = Annotated[bool, typer.Option("--count", "-c", help="Print a count per file.")]
+Count = Annotated[
+    bool, typer.Option("--count", "-c", help="Print a count per file.", rich_help_panel="Output")
+]
 Files = Annotated[
-    bool, typer.Option("--files-with-matches", "-l", help="Print only the names of files with entries.")
+    bool,
+    typer.Option(
+        "--files-with-matches",
+        "-l",
+        help="Print only the names of files with entries.",
+        rich_help_panel="Output",
+    ),
 ]
 OnlyIds = Annotated[
-    bool, typer.Option("--only-ids", help="Print only the message ids that are found, each once.")
+    bool,
+    typer.Option(
+        "--only-ids", help="Print only the message ids that are found, each once.", rich_help_panel="Output"
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing. Stop at the first entry.")]
-MaxCount = Annotated[int | None, typer.Option("--max-count", "-m", min=1, help="Stop after N entries.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing. Stop at the first entry.", rich_help_panel="Output"),
+]
+MaxCount = Annotated[
+    int | None,
+    typer.Option("--max-count", "-m", min=1, help="Stop after N entries.", rich_help_panel="Select"),
+]
 WithFilename = Annotated[
     bool | None,
-    typer.Option("--with-filename/--no-filename", "-H/-h", help="Print the file name before each line."),
+    typer.Option(
+        "--with-filename/--no-filename",
+        "-H/-h",
+        help="Print the file name before each line.",
+        rich_help_panel="Output",
+    ),
 ]
 LineNumber = Annotated[
-    bool, typer.Option("--line-number", "-n", help="Print the line number before each line.")
+    bool,
+    typer.Option(
+        "--line-number", "-n", help="Print the line number before each line.", rich_help_panel="Output"
+    ),
 ]
 Context = Annotated[
     int,
-    typer.Option("--context", "-C", min=0, help="Print N entries before and after each match."),
+    typer.Option(
+        "--context",
+        "-C",
+        min=0,
+        help="Print N entries before and after each match.",
+        rich_help_panel="Output",
+    ),
 ]
 Before = Annotated[
-    int, typer.Option("--before-context", "-B", min=0, help="Print N entries before each match.")
+    int,
+    typer.Option(
+        "--before-context", "-B", min=0, help="Print N entries before each match.", rich_help_panel="Output"
+    ),
 ]
-After = Annotated[int, typer.Option("--after-context", "-A", min=0, help="Print N entries after each match.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per entry.")]
+After = Annotated[
+    int,
+    typer.Option(
+        "--after-context", "-A", min=0, help="Print N entries after each match.", rich_help_panel="Output"
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per entry.", rich_help_panel="Output")
+]
 NoMessages = Annotated[
-    bool, typer.Option("--no-messages", "-s", help="Print no messages about files that cannot be read.")
+    bool,
+    typer.Option(
+        "--no-messages",
+        "-s",
+        help="Print no messages about files that cannot be read.",
+        rich_help_panel="Output",
+    ),
 ]
 Index = Annotated[
     str,
@@ -109,33 +134,36 @@ Index = Annotated[
         "--index",
         metavar="DIR",
         help="Directory that logscan index --index wrote. Default: the index beside the logs.",
+        rich_help_panel="Index",
     ),
 ]
-NoIndex = Annotated[bool, typer.Option("--no-index", help="Read the logs in full, without an index.")]
+NoIndex = Annotated[
+    bool, typer.Option("--no-index", help="Read the logs in full, without an index.", rich_help_panel="Index")
+]
 
 
 @common.guarded
 def search(
     *,
     arguments: Arguments = None,
-    store: common.Stores = None,
     since: common.Since = None,
     until: common.Until = None,
-    around: Around = None,
-    within: Within = None,
+    around: options.Around = None,
+    within: options.Within = None,
     tz: common.Zone = None,
     org: common.Orgs = None,
     env: common.Envs = None,
     proxy: common.Proxies = None,
-    revision: Revisions = None,
-    level: Levels = None,
-    logger: Loggers = None,
-    text: Text = "",
-    regex: Regex = "",
-    ignore_case: IgnoreCase = False,
+    revision: options.Revisions = None,
+    level: options.Levels = None,
+    logger: options.Loggers = None,
+    text: options.Text = "",
+    regex: options.Regex = "",
+    ignore_case: options.IgnoreCase = False,
     file: IdFiles = None,
     prefix: Prefix = False,
     mentions: Mentions = False,
+    store: common.Stores = None,
     count: Count = False,
     files: Files = False,
     only_ids: OnlyIds = False,
@@ -157,9 +185,9 @@ def search(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Print all entries of these messages, or all that are asked for, whole, in the order of the logs.
+    """Print all entries of a message, or all that are asked for, whole, in the order of the logs.
 
-    With several conditions an entry must fulfil all. Names may be patterns, and several with commas.
+    With several conditions an entry must fulfil all. Names may be patterns, with commas between them.
 
     Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the others are searched).
     """
@@ -172,7 +200,7 @@ def search(
         "env": env or (), "proxy": proxy or (), "revision": revision or (), "level": level or (),
         "logger": logger or (), "text": text, "regex": regex, "ignore_case": ignore_case,
     })  # fmt: skip
-    ids, named = _ids_and_paths(arguments or [], file or [], optional=conditions is not None)
+    ids, named = ids_and_paths(arguments or [], file or [], optional=conditions is not None)
     paths = common.paths_or_default(named, store)
     common.lower_priority(nice)
     counters = Counters()
@@ -193,7 +221,7 @@ def search(
     if not (prefix or mentions or with_context or line_number or as_json or stats) and store:
         _import_pyarrow_alone()
     number = _print(entries, printer, 1 if quiet else max_count)
-    complaints = common.Complaints(counters)
+    complaints = common.Complaints(counters, lists_copies=stats)
     if not no_messages:
         complaints.print_new()
         _print_cut(counters)
@@ -281,54 +309,6 @@ def _print_mentions(counters: Counters) -> None:
             "no message has that id; the index does not know entries that only contain it",
             "--mentions and --prefix read the logs in full",
         )
-
-
-def _ids_and_paths(
-    arguments: list[str], id_files: list[str], *, optional: bool
-) -> tuple[list[str], list[str]]:
-    """Separate ids from paths: paths begin at the first argument that exists or looks like a path.
-
-    The very first argument is an id in any case, unless ids come from files or are ``optional``, or it
-    exists and none of the others do: then the path was given before the ids.
-
-    Raises:
-        InputError: a file of ids cannot be read.
-        UsageError: there is no id, though one is needed, or one with a blank in it.
-    """
-    ids: list[str] = []
-    for name in id_files:
-        try:
-            with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape") as file:
-                ids += [text for line in file if (text := line.strip())]
-        except OSError as error:
-            raise InputError(f"{name}: {reason_of(error)}", "-f needs a file of message ids") from error
-    first, *others = [common.is_path(argument) for argument in arguments] or [False]
-    swapped = first and not id_files and os.path.exists(arguments[0]) and not any(others)
-    if swapped and not others and not optional:
-        raise UsageError(
-            f"no message id given: {arguments[0]} is a path",
-            f"logscan search MESSAGE_ID {arguments[0]}, or a condition: --text, --level, --since, --proxy …",
-        )
-    if swapped:
-        arguments = [*arguments[1:], arguments[0]]
-    paths: list[str] = []
-    for number, argument in enumerate(arguments):
-        is_id = not number and not id_files and not optional and not swapped
-        if not is_id and (paths or common.is_path(argument)):
-            paths.append(argument)
-        else:
-            ids.append(argument.strip())
-    ids = [name for name in dict.fromkeys(ids) if name]
-    if not ids and not optional:
-        raise UsageError(
-            "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one id per line"
-        )
-    for name in ids:
-        if any(char.isspace() or char == "\0" for char in name):
-            raise UsageError(
-                f"{name!r}: a message id contains no blanks", "give several ids as several arguments"
-            )
-    return ids, paths
 
 
 def _several(paths: list[str]) -> bool:

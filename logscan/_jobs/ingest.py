@@ -16,6 +16,7 @@ from datetime import date
 from logscan._distribute.executors import DEARER, Executor, executor_for, in_order
 from logscan._entries.layouts import PLAIN, layout_named
 from logscan._entries.sample import judge_and_learn, layout_in
+from logscan._failures.hosts import hosts_of
 from logscan._failures.selection import HostNames
 from logscan._jobs._options import Names, Paths, paths_of, several
 from logscan._reading.fingerprint import (
@@ -134,9 +135,9 @@ def ingest(
         try:
             run = _Ingest(folder, hosts, progress)
             counters = run.counters
-            streams = (
-                without_copies(discover(names, counters.problems, judge_and_learn), counters) if names else []
-            )
+            found = discover(names, counters.problems, judge_and_learn) if names else []
+            streams = without_copies(found, counters)
+            run.name_hosts(streams)
             plans = [plan for stream in streams for plan in run.plan(stream)]
             with _executor(executor, plans, workers) as pool:
                 run.read(plans, pool)
@@ -186,6 +187,11 @@ class _Ingest:
 
     # What must be read.
 
+    def name_hosts(self, streams: Sequence[Stream]) -> None:
+        """Decide what the hosts of logs are called; those that the store knows keep their names."""
+        known = {source.stem: source.host for source in self.manifest.sources}
+        self._host_of = self._host_of.knowing(hosts_of(f.stem for s in streams for f in s) | known)
+
     def plan(self, stream: Stream) -> list[_Plan]:
         """The files of a family that have something new."""
         plans: list[_Plan] = []
@@ -209,8 +215,7 @@ class _Ingest:
 
     def _note(self, file: LogFile, source: Source) -> None:
         """Note that a file, as it is now, has been read."""
-        stamp = _stamp(file.path)
-        if stamp:
+        if stamp := _stamp(file.path):
             self.manifest.seen[_place(file.path)] = _seen(stamp, source)
 
     def _source_of(self, file: LogFile, before: int | None) -> tuple[Source, bool]:

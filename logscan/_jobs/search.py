@@ -18,6 +18,7 @@ from logscan._jobs._options import (
     Times,
     check_names,
     limits_of,
+    listed,
     paths_of,
     several,
     times_of,
@@ -203,7 +204,7 @@ def conditions_of(given: Asking) -> Conditions | None:
                     "belongs to around" if name == "within" else "belongs to text or regex", argument=name
                 )
         return None
-    from logscan._scanning.conditions import Conditions, levels_of, names_of
+    from logscan._scanning.conditions import Conditions, levels_of
 
     around = given.get("around")
     if around and (given.get("since") or given.get("until")):
@@ -215,10 +216,10 @@ def conditions_of(given: Asking) -> Conditions | None:
     return Conditions(
         times=time_range_around(around, given.get("within") or "5m", given.get("tz")) if around
         else times_of(given),
-        orgs=names_of(several(given.get("org"))), envs=names_of(several(given.get("env"))),
-        proxies=names_of(several(given.get("proxy"))), revisions=names_of(several(given.get("revision"))),
-        loggers=names_of(several(given.get("logger"))),
-        levels=levels_of(names_of(several(given.get("level")))),
+        orgs=listed(given.get("org")), envs=listed(given.get("env")),
+        proxies=listed(given.get("proxy")), revisions=listed(given.get("revision")),
+        loggers=listed(given.get("logger")),
+        levels=levels_of(listed(given.get("level"))),
         text=given.get("text") or "", regex=given.get("regex") or "",
         ignore_case=given.get("ignore_case", False),
     )  # fmt: skip

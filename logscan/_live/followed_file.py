@@ -248,7 +248,7 @@ class FollowedFile(FollowedInput):
 
     def _rotated(self, file: OpenFile) -> None:
         """Another file stands at the path: first those that stood there in between, then that one."""
-        unread = self._rotation.open_unread(file.mark, self._open_files)
+        unread = self._rotation.open_unread(file.mark, self._open_files, is_ended=True)
         if unread.rest is not None:
             unread.rest.stream.close()  # its end has been read through the descriptor that is open
         self._rotation.mark_seen(file.identity)

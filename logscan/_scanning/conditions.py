@@ -219,11 +219,6 @@ def levels_of(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def names_of(values: Iterable[str]) -> tuple[str, ...]:
-    """Patterns that may be written as one, with commas between them."""
-    return tuple(name for value in values for part in value.split(",") if (name := part.strip()))
-
-
 def _any_matches(patterns: tuple[str, ...], value: str | None) -> bool:
     return any(fnmatch.fnmatchcase(value or "", pattern) for pattern in patterns)
 
