@@ -185,7 +185,7 @@ def search(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Print all entries of a message, or all that are asked for, whole, in the order of the logs.
+    """Print all entries of a message, or all that are asked for, whole.
 
     With several conditions an entry must fulfil all. Names may be patterns, with commas between them.
 
