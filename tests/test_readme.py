@@ -42,6 +42,7 @@ def desk(tmp_path: Path) -> Path:
     (tmp_path / "system.log").symlink_to(tls / "jsse17/ca_mismatch_v1.2.client.log")
     (tmp_path / "handshake.pcap").symlink_to(tls / "jsse17/ca_mismatch_v1.2.pcap")
     (tmp_path / "client.p12").symlink_to(tls / "pki/good.p12")
+    (tmp_path / "samples").symlink_to(SAMPLES)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/mp01").symlink_to(SAMPLES / "noise")
     (tmp_path / "logs/mp02").symlink_to(SAMPLES / "interleaved")
@@ -55,7 +56,7 @@ def test_cheat_sheet(command: str, desk: Path) -> None:
     reader = pages.Reader(desk)
     reader.env["LOGSCAN_CONFIG"] = str(desk / "logscan.toml")
     if "search" in command:  # which takes no paths from a configuration
-        command += f" {SAMPLES}"
+        command += " samples"
     done = reader.run(command, desk)
     assert done.returncode == ("--fail-on" in command), done.stderr.decode()
     for name in re.findall(r"-o (\S+)", command):
