@@ -43,7 +43,17 @@ def test_conditions_choose_among_the_entries_of_a_message(more: tuple[str, ...],
 def test_in_a_store_an_index_and_a_pipe(run: Run, tmp_path: Path) -> None:
     """The same entries from everywhere."""
     log = ROOT / "sample_logs/no-keystore/system.log"
-    asked = ("--text", "handshake", "--level", "WARN+", "-i", "--tz", "UTC", "--since", "2026-11-23 02:14:07.5")
+    asked = (
+        "--text",
+        "handshake",
+        "--level",
+        "WARN+",
+        "-i",
+        "--tz",
+        "UTC",
+        "--since",
+        "2026-11-23 02:14:07.5",
+    )
     expected = run("search", "-h", *asked, log).stdout
     assert expected
     run("ingest", "--store", tmp_path / "store", log)
