@@ -13,6 +13,32 @@ Entries = Annotated[bool, typer.Option("--entries", help="Print every entry of t
 FromStart = Annotated[
     bool, typer.Option("--from-start", help="Begin at the start of the files, not at their end.")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Begin with what was logged since then, rotated files too: -10m, '2 hours ago', 02:14.",
+    ),
+]
+Last = Annotated[
+    int,
+    typer.Option(
+        "--last",
+        "-n",
+        min=1,
+        max=100_000,
+        metavar="N",
+        help="Begin with the last N failures, found in the last 16 MiB of each log.",
+        show_default=False,
+    ),
+]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each", help="Print every failure. Else many of one kind are counted after the first two."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Checkpoint = Annotated[
     str | None,
