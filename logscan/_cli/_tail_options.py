@@ -22,7 +22,7 @@ Since = Annotated[
     ),
 ]
 Last = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--last",
         "-n",
@@ -30,7 +30,6 @@ Last = Annotated[
         max=100_000,
         metavar="N",
         help="Begin with the last N failures, found in the last 16 MiB of each log.",
-        show_default=False,
     ),
 ]
 Each = Annotated[

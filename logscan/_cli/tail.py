@@ -38,7 +38,7 @@ def tail(
     family: common.Family = None,
     entries: options.Entries = False,
     since: options.Since = None,
-    last: options.Last = 0,
+    last: options.Last = None,
     from_start: options.FromStart = False,
     tz: common.Zone = None,
     each: options.Each = False,
@@ -92,7 +92,7 @@ def tail(
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
     _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
     names = common.paths_or_default(paths)
-    begins = {"--from-start": from_start, "--since": since is not None, "--last": bool(last)}
+    begins = {"--from-start": from_start, "--since": since is not None, "--last": last is not None}
     asked = [option for option, is_asked in begins.items() if is_asked]
     _refuse(len(asked) > 1, f"{' and '.join(asked)} exclude each other", "use one of them")
     for option in set(asked) - {"--from-start"}:
@@ -102,7 +102,7 @@ def tail(
             f"leave out {option}",
         )
         _refuse("-" in names, f"{option} looks into files, and standard input is none", f"leave out {option}")
-    _refuse(bool(last) and entries, "--last counts failures", "use --since with --entries")
+    _refuse(last is not None and entries, "--last counts failures", "use --since with --entries")
     times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
     for option, seconds in times.items():
         _refuse(not math.isfinite(seconds), f"{option} {seconds}: expected a length of time", "in seconds")
@@ -134,7 +134,7 @@ def tail(
     signals = Signals()
     lock = Lock(checkpoint) if checkpoint else None
     how = FollowOptions(
-        entries=entries, from_start=from_start, last=last, poll=poll, poll_interval=poll_interval,
+        entries=entries, from_start=from_start, last=last or 0, poll=poll, poll_interval=poll_interval,
         quiet_time=quiet_time, rotate_wait=rotate_wait, rotated=tuple(rotated or ()),
         exclude=(*(exclude or ()), *(glob.escape(os.path.abspath(path)) for path in files.values())),
         max_entry_bytes=max_entry_bytes,
