@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from unicodedata import combining, east_asian_width
-
+from logscan._render.fit import GAP, LEAST, cut_to, width_of
 from logscan._render.text import show_time
 from logscan.shown import safe
 from logscan.values import FailedHandshake
 
 DROPPED = ("keystore", "reason", "side", "revision")
 """Parts of a line that a narrow terminal does without, the least important first."""
-_LEAST = 8
-"""Columns below which a part that is cut says nothing."""
 
 
 def failure_line(failure: FailedHandshake, width: int | None = None) -> str:
@@ -63,14 +60,7 @@ def repeated_line(failure: FailedHandshake, count: int, seconds: float, width: i
     if width is None:
         return safe(f"{begin} {where}{target}")
     begin = _one_line(begin)
-    return f"{begin} {_cut(_one_line(where + target), max(1, width - cells(begin) - 1))}"
-
-
-def cells(text: str) -> int:
-    """The columns that a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if east_asian_width(char) in "WF" else not combining(char) for char in text)
+    return f"{begin} {cut_to(_one_line(where + target), max(1, width - width_of(begin) - 1))}"
 
 
 def _one_line(text: str) -> str:
@@ -81,7 +71,7 @@ def _fitted(parts: dict[str, str], failure: FailedHandshake, width: int) -> str:
     """The parts that a width has space for."""
 
     def missing() -> int:
-        return sum(cells(text) + 2 for text in parts.values()) - 2 - width
+        return sum(width_of(text) + GAP for text in parts.values()) - GAP - width
 
     for name in DROPPED:
         if missing() > 0 and name in parts:
@@ -94,17 +84,8 @@ def _fitted(parts: dict[str, str], failure: FailedHandshake, width: int) -> str:
         parts["time"] = show_time(failure.time)[11:] or "-"
     for name in ("target", "where"):
         if (over := missing()) > 0 and name in parts:
-            parts[name] = _cut(parts[name], max(_LEAST, cells(parts[name]) - over))
+            parts[name] = cut_to(parts[name], max(LEAST, width_of(parts[name]) - over))
     for name in ("more", "target", "time", "where"):
         if missing() > 0:
             parts.pop(name, "")
-    return "  ".join(parts.values())
-
-
-def _cut(text: str, width: int) -> str:
-    """A text of so many columns at most: its end gives way to an ellipsis."""
-    if cells(text) <= width:
-        return text
-    while cells(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…"
+    return (" " * GAP).join(parts.values())
