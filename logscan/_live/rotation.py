@@ -148,15 +148,20 @@ class RotationSet:
             self._heads = {inode: known for inode, known in self._heads.items() if inode in listed}
         return Listing(changed, in_order(list(found.values())))
 
-    def commit(self, listing: Listing) -> None:
-        """Mark every listed file as handled: it was read, or existed before following began."""
+    def commit(self, listing: Listing, unread: Collection[Rotated] = ()) -> None:
+        """Mark every listed file as handled: it was read, or existed before following began.
+
+        Args:
+            unread: files that are yet to be read.
+        """
         gone = list(self._seen)[-REMEMBERED:]  # gone from here, or packed
-        listed = dict.fromkeys(file.identity for file in listing.files if file.is_hinted)
+        handled = (file for file in listing.files if file.is_hinted and file not in unread)
+        listed = dict.fromkeys(file.identity for file in handled)
         known = {each[:4] for each in listed}
         self._seen = {**dict.fromkeys(each for each in gone if each[:4] not in known), **listed}
         self.is_initialized = True
         is_fresh = time.time_ns() - max(listing.changed) < _TICK
-        self._changed = () if is_fresh else listing.changed
+        self._changed = () if is_fresh or unread else listing.changed
 
     def lacks(self, descriptor: int) -> bool:
         """Whether an open file stands neither at the path nor, packed or not, beside it."""
