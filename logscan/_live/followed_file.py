@@ -158,8 +158,7 @@ class FollowedFile(FollowedInput):
 
     def forget(self, number: int) -> None:
         """See :meth:`FollowedInput.forget`."""
-        kept = {file.number for file in self._renamed.files} | {self._last_number}
-        self._read.forget(number, kept)
+        self._read.forget(number, {file.number for file in self._renamed.files} | {self._last_number})
 
     @property
     def _open_files(self) -> list[OpenFile]:
