@@ -38,10 +38,12 @@ def findings_of(common: InCommon, hosts: int) -> tuple[str, ...]:
         *_host(common, shared, hosts),
         *_last_host(common, hosts),
     ]
-    for name in ("proxy", "env"):
+    for name, words in (("proxy", "come from one API proxy"), ("env", "are in one environment")):
         one = shared.get(name)
-        if one is not None and one.different > 1 and _covers(one, common.count):
-            words = "come from one API proxy" if name == "proxy" else "are in one environment"
+        if one is None or not _covers(one, common.count):
+            continue
+        # Of what there is one only it is worth saying where other things differ.
+        if one.different > 1 or (name == "proxy" and not found and _varies(shared)):
             found.append(f"{_percent(one.values[0][1], common.count)} {words}, {one.values[0][0]}")
     if found:
         return tuple(found)
@@ -55,9 +57,9 @@ def _backend(common: InCommon, shared: dict[str, Shared]) -> list[str]:
     target, number = one.values[0]
     proxies = common.beside("target", target, "proxy")
     begin = f"{_percent(number, common.count)} go to one backend, {target}"
-    if proxies > 1:
-        return [f"{begin}, from {proxies:,} API proxies"]
-    return [begin] if one.different > 1 or proxies != 1 else [f"{begin}, from one API proxy"]
+    if proxies.total > 1:
+        return [f"{begin}, from {proxies} API proxies"]
+    return [begin] if one.different > 1 or proxies.total != 1 else [f"{begin}, from one API proxy"]
 
 
 def _keystore(common: InCommon, shared: dict[str, Shared]) -> list[str]:
@@ -151,6 +153,10 @@ def _nothing(common: InCommon, shared: dict[str, Shared]) -> tuple[str, ...]:
     return (
         f"Nothing in common: {', '.join(counts)}; none of them has more than {_percent(most, common.count)}",
     )
+
+
+def _varies(shared: dict[str, Shared]) -> bool:
+    return any(shared[name].different > 1 for name in ("target", "alias", "host") if name in shared)
 
 
 def _covers(one: Shared, count: int) -> bool:

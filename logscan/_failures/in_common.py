@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from logscan._failures.distinct import Values
+from logscan._failures.distinct import Number, Values
 from logscan._failures.names import cut
 from logscan._failures.seen import Seen
 from logscan._failures.timeline import Timeline
@@ -157,11 +157,14 @@ class InCommon:
                 )
         return tuple(made)
 
-    def beside(self, one: str, value: str, other: str) -> int:
+    def beside(self, one: str, value: str, other: str) -> Number:
         """How many different values of another dimension stand beside a value."""
         values = self._pairs[one, other]
-        values.number()
-        return sum(pair.startswith(value + _BREAK) for pair in values.counts)
+        number = values.number()
+        held = sum(pair.startswith(value + _BREAK) for pair in values.counts)
+        if number.exact:
+            return Number(held, True)
+        return Number(round(held * number.total / len(values.counts)), False)
 
     def alerts(self) -> list[tuple[str, int]]:
         """Alerts with their failures, most first."""

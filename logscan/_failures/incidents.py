@@ -17,7 +17,7 @@ from logscan._failures.hints import NO_KEYSTORE, hint_for
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan._failures.names import cut
 from logscan._failures.seen import EARLIEST, LATEST, IncidentCount, Seen
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.values import FailedHandshake, Incident
 
 MOST_INCIDENTS = 50_000
@@ -92,7 +92,7 @@ class Incidents:
         for name in by:
             if name not in known:
                 argument = "group" if group else "by"
-                hint = "choose from " + ", ".join(sorted(known))
+                hint = choose_from(name, known)
                 if not group and name in KEY:
                     hint = f"it is in the key of every incident; --group {name} makes it the only column"
                 raise UsageError(f"{name}: no such column", hint, argument=argument)
@@ -267,6 +267,22 @@ def by_number(incident: Incident) -> tuple[object, ...]:
         -incident.failed_handshakes, incident.org or "", incident.env or "", incident.proxy or "",
         incident.alert, incident.side, tuple(value or "" for _, value in incident.by),
     )  # fmt: skip
+
+
+SORTS: dict[str, Callable[[Incident], Any]] = {
+    "failed": by_number,
+    "messages": lambda i: (-i.messages, *by_number(i)),
+    "first": lambda i: (i.first_time or datetime.max, *by_number(i)),
+    "last": lambda i: (datetime.max - (i.last_time or datetime.min), *by_number(i)),
+    "org": lambda i: (i.org or "", *by_number(i)),
+    "env": lambda i: (i.env or "", *by_number(i)),
+    "proxy": lambda i: (i.proxy or "", *by_number(i)),
+    "alert": lambda i: (i.alert, *by_number(i)),
+    "target": lambda i: (i.targets, *by_number(i)),
+    "alias": lambda i: (i.key_aliases, *by_number(i)),
+    "host": lambda i: (i.hosts, *by_number(i)),
+}
+"""What ``--sort`` accepts: numbers and the last time from the highest on, all else from the lowest on."""
 
 
 def one(same: dict[object, Any], value: T) -> T:

@@ -10,13 +10,15 @@ from logscan._entries.parse import parse
 from logscan._failures.in_common import InCommon, joined, parts
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan.overviews import Bars, Event
-from logscan.times import TimeRange, in_zone
+from logscan.times import TimeRange, in_zone, moved
 from logscan.values import Counters, Place, Span
 
 APART = timedelta(hours=1)
 """Failures with less than this between them are one episode."""
 BEFORE = timedelta(hours=1)
 """How long before the onset something may have happened to be named."""
+RECENT = timedelta(days=7)
+"""How long before the onset a failure with another revision or keystore object may lie."""
 AFTER = timedelta(minutes=10)
 """How long after the onset a keystore object may be seen for the first time."""
 MOST_EVENTS = 6
@@ -43,13 +45,13 @@ def onset_of(bars: Bars) -> tuple[datetime, datetime] | None:
         count, last = count + number, time
         if best is None or count > best[0] or best[1] == begin:
             best = (count, begin, last)
-    return None if best is None else (best[1], best[2] + bars.width)
+    return None if best is None else (best[1], moved(best[2], bars.width))
 
 
 def sharpened(onset: datetime, width: timedelta, common: InCommon) -> datetime:
     """The onset to the microsecond, where the first failure of all, of a host or of a revision lies in its
     span of time."""
-    low, high = (onset - EPOCH) // MICROSECOND, (onset + width - EPOCH) // MICROSECOND
+    low, high = ((time - EPOCH) // MICROSECOND for time in (onset, moved(onset, width)))
     firsts = [] if common.first is None else [common.first]
     for timed in (common.hosts, common.revisions, common.keystores):
         firsts += [first for first, _ in timed.spans().values()]
@@ -67,12 +69,12 @@ def events_of_failures(common: InCommon, onset: datetime) -> list[Event]:
         for key, (first, last) in timed.spans().items():
             *place, value = parts(key)
             groups.setdefault(tuple(place), []).append((first, last, value))
-        for place, spans in groups.items():
+        for names, spans in groups.items():
             for first, _, value in spans:
-                older = [other for other in spans if other[1] < first]
+                older = [other for other in spans if moment - RECENT // MICROSECOND < other[1] < first]
                 if older and low <= first <= high:
                     before = max(older, key=lambda other: other[1])[2]
-                    found.append(_event(kind, tuple(place), value, before, EPOCH + first * MICROSECOND))
+                    found.append(_event(kind, names, value, before, EPOCH + first * MICROSECOND))
     return _few(found)
 
 
@@ -172,7 +174,7 @@ def _time_of(text: bytes, at: int, times: TimeRange) -> datetime | None:
 
 
 def _is_near(time: datetime | None, onset: datetime) -> bool:
-    return time is not None and onset - BEFORE <= time <= onset + AFTER
+    return time is not None and moved(onset, -BEFORE) <= time <= moved(onset, AFTER)
 
 
 def _at(place: Place, offset: int) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from logscan._failures import catalog
+from logscan._failures.hosts import host_of
 from logscan._reading.paths import describe
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.times import TimeRange
 from logscan.values import FailedHandshake, name_text
 
@@ -28,6 +29,8 @@ class Selection:
     not_proxies: tuple[str, ...] = ()
     """Proxies that are left out."""
     side: str | None = None
+    messages: frozenset[str] = frozenset()
+    """Message ids; empty: any. They are cut as those of failures are (:mod:`logscan._failures.names`)."""
     fold: bool = False
     """Whether names match without regard to case."""
     times: TimeRange = TimeRange(None, None, None)
@@ -68,6 +71,7 @@ class Selection:
             and _any_matches(self.proxies, failure.proxy, fold)
             and not (self.not_proxies and _any_matches(self.not_proxies, failure.proxy, fold))
             and (self.side is None or failure.side == self.side)
+            and (not self.messages or failure.message_id in self.messages)
         )
 
     def patterns(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
@@ -111,14 +115,13 @@ def select_alerts(names: Sequence[str]) -> frozenset[str]:
     names = [_as_known(name, known) for name in names]
     for name in names:
         if name not in known and not name.startswith("alert_"):
-            import difflib
-
-            near = difflib.get_close_matches(name, known, 3, 0.5)
-            raise UsageError(
-                f"{name}: no such alert or cause",
-                f"did you mean {', '.join(near)}?" if near else "'all' takes every TLS failure",
-                argument="alert",
+            near = choose_from(name, known)
+            hint = (
+                near
+                if near.startswith("did")
+                else "logscan alerts lists all names; 'all' is every TLS failure"
             )
+            raise UsageError(f"{name}: no such alert or cause", hint, argument="alert")
     return frozenset(names)
 
 
@@ -129,11 +132,12 @@ def _as_known(name: str, known: Collection[str]) -> str:
 
 
 class HostNames:
-    """Names the Message Processor that wrote a file: by rules, else by the file's live name.
+    """Names the Message Processor that wrote a file: by rules, else by what is known of the file or its log,
+    else by its path (:mod:`logscan._failures.hosts`).
 
     Args:
         rules: ``NAME`` for all files, or ``NAME=PATTERN`` for those whose path matches.
-        known: path → name of files for which no rule speaks.
+        known: path, or live name of a log → name; for files for which no rule speaks.
 
     Raises:
         UsageError: a rule without a name.
@@ -165,12 +169,16 @@ class HostNames:
         return name_text(self._name_of(path))
 
     def _name_of(self, path: str) -> str:
-        for name, pattern in self._rules:
-            if fnmatch.fnmatchcase(path, pattern):
-                return name
-        if path in self._stored:
-            return self._stored[path]
-        return describe(path).stem if path != "-" else "standard input"
+        return (
+            self.ruled(path)
+            or self._stored.get(path)
+            or self._stored.get(describe(path).stem)
+            or host_of(path)
+        )
+
+    def ruled(self, path: str) -> str | None:
+        """The name that a rule gives."""
+        return next((name for name, pattern in self._rules if fnmatch.fnmatchcase(path, pattern)), None)
 
 
 def _any_matches(patterns: tuple[str, ...], value: str | None, fold: bool = False) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from logscan._entries.layouts import PLAIN, Layout
+from logscan._entries.openers import Openers
 from logscan._entries.sample import printed_times
 from logscan._reading.paths import LogFile
 from logscan._scanning.time_slices import StreamSlice
@@ -46,8 +47,8 @@ def end_of(part: StreamSlice, times: TimeRange) -> datetime | None:
 
 
 def text_before(part: StreamSlice, moment: datetime, size: int, times: TimeRange) -> Before | None:
-    """At most so many bytes of a stream before a moment, from one file; ``None`` where it is packed, a pipe, or
-    on another machine.
+    """At most so many bytes of a stream before a moment, from one file; ``None`` where it is packed, a pipe,
+    or on another machine.
 
     Args:
         part: the stream.
@@ -71,7 +72,7 @@ def text_before(part: StreamSlice, moment: datetime, size: int, times: TimeRange
 
 
 def _offset_of(descriptor: int, size: int, moment: datetime, layout: Layout, times: TimeRange) -> int:
-    """An offset of a plain file before which all entries are as early as a moment, within one look."""
+    """Where in a plain file the first entry begins that is not earlier than a moment."""
     low, high = 0, size
     for _ in range(_STEPS):
         if high - low <= _LOOK:
@@ -82,9 +83,22 @@ def _offset_of(descriptor: int, size: int, moment: datetime, layout: Layout, tim
             high = middle
         else:
             low = middle
+    data = os.pread(descriptor, high - low + _LOOK, low)
+    openers = Openers(layout)
+    at = openers.next(data, 0, len(data))
+    while at is not None:
+        line = data.find(b"\n", at) + 1 or len(data)
+        seen = next(_printed(data[at:line], layout, times), None)
+        if seen is not None and seen >= moment:
+            return low + at
+        at = openers.next(data, line, len(data))
     return high
 
 
 def _times(descriptor: int, at: int, layout: Layout, times: TimeRange) -> Iterator[datetime]:
-    for printed in printed_times(os.pread(descriptor, _LOOK, at), layout):
+    yield from _printed(os.pread(descriptor, _LOOK, at), layout, times)
+
+
+def _printed(data: bytes, layout: Layout, times: TimeRange) -> Iterator[datetime]:
+    for printed in printed_times(data, layout):
         yield in_zone(printed.time, printed.zone, times.zone)

@@ -113,7 +113,7 @@ def test_read_incidents_has_documented_columns_and_dtypes() -> None:
     assert dtypes["failed_handshakes"] == "int64"
     assert dtypes["first_time"] == "datetime64[ms]"
     assert dtypes["org"] == "str"
-    assert frame["failed_handshakes"].sum() == 11
+    assert frame["failed_handshakes"].sum() == 20
     assert frame.attrs["problems"] == []
 
 
