@@ -246,6 +246,8 @@ class Problem:
     hint: str = ""
     fatal: bool = True
     """Whether something was left unread: the run then ends with exit code 2."""
+    is_copy: bool = False
+    """Whether it is only a file that holds the text of another."""
 
     def __str__(self) -> str:
         """One line for a person."""

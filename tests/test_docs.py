@@ -162,13 +162,14 @@ def test_site(builder: str, tmp_path: Path) -> None:
 
 
 def test_examples_of_configuration(tmp_path: Path) -> None:
-    """The example file is taken as it stands."""
-    (text,) = re.findall(r"```toml\n(.*?)```", (DOCS / "configuration.md").read_text(), re.DOTALL)
+    """The example file, and that of routes, are taken as they stand."""
+    text = "".join(re.findall(r"```toml\n(.*?)```", (DOCS / "configuration.md").read_text(), re.DOTALL))
     assert tomllib.loads(text)["report"]["history"] == "/var/lib/logscan"
     (tmp_path / "logscan.toml").write_text(text)
     done = logscan("config", "show", cwd=tmp_path, LOGSCAN_CONFIG="logscan.toml")
     assert done.returncode == 0, done.stderr.decode()
     assert 'history   = "/var/lib/logscan"' in done.stdout.decode()
+    assert done.stdout.count(b"[[route]]") == 2
 
 
 def test_crontab_lines_are_understood(tmp_path: Path) -> None:
@@ -176,14 +177,15 @@ def test_crontab_lines_are_understood(tmp_path: Path) -> None:
     page = (DOCS / "cron.md").read_text().replace("\\\n", " ")
     lines = re.findall(r"logscan (report [^\n|]*)", page)
     (tmp_path / "system.log").write_text("2026-11-25 00:00:00,000 main INFO X - quiet\n")
+    (tmp_path / "c.toml").write_text('[[route]]\nenv = "prod"\nemail = "payments@example.com"\n')
     tried = 0
     for line in lines:
         if "--since yesterday" in line:
             args = line.replace("/var/lib/logscan", str(tmp_path)).split()
-            done = logscan(*args, "system.log", cwd=tmp_path)
+            done = logscan(*args, "system.log", cwd=tmp_path, LOGSCAN_CONFIG="c.toml")
             assert done.returncode == 0, (line, done.stderr.decode())
             tried += 1
-    assert tried == 3
+    assert tried == 4
 
 
 def test_the_page_of_attacks_names_tests() -> None:

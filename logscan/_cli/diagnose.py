@@ -13,7 +13,7 @@ import typer
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
 from logscan._render.text import warnings
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
     from logscan._diagnosis.result import Diagnosis
@@ -29,6 +29,7 @@ Alerts = Annotated[
         metavar="NAME|all",
         help="Failures of the log to diagnose. May be repeated. Default: all that a refused client"
         " certificate can cause, and all that a capture shows to be one.",
+        rich_help_panel="Select",
     ),
 ]
 Simulate = Annotated[
@@ -37,6 +38,7 @@ Simulate = Annotated[
         "--simulate",
         help="Print which certificate of the keystore Java would send to a backend that accepts the"
         " authorities of the evidence or of --accept, and why not the others.",
+        rich_help_panel="Evidence",
     ),
 ]
 Accept = Annotated[
@@ -45,25 +47,49 @@ Accept = Annotated[
         "--accept",
         metavar="NAME",
         help="--simulate: distinguished name of an accepted authority. May be repeated.",
+        rich_help_panel="Evidence",
     ),
 ]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, markdown, json, html.")]
-AllCauses = Annotated[
-    bool, typer.Option("--all-causes", help="Also list the causes that are ruled out, and why.")
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="FORMAT", help="text, markdown, json, html.", rich_help_panel="Output"),
 ]
-NoDiagram = Annotated[bool, typer.Option("--no-diagram", help="Leave out the diagram of the handshake.")]
+AllCauses = Annotated[
+    bool,
+    typer.Option(
+        "--all-causes", help="Also list the causes that are ruled out, and why.", rich_help_panel="Output"
+    ),
+]
+NoDiagram = Annotated[
+    bool,
+    typer.Option("--no-diagram", help="Leave out the diagram of the handshake.", rich_help_panel="Output"),
+]
 FailOn = Annotated[
     str | None,
     typer.Option(
-        "--fail-on", metavar="fault|open", help="Exit with 1 if a fault was found, or a case is not decided."
+        "--fail-on",
+        metavar="fault|open",
+        help="Exit with 1 if a fault was found, or a case is not decided.",
+        rich_help_panel="Night",
     ),
 ]
 MaxConnections = Annotated[
     int,
-    typer.Option("--max-connections", min=1, help="Connections kept of all captures. Others are counted."),
+    typer.Option(
+        "--max-connections",
+        min=1,
+        help="Connections kept of all captures. Others are counted.",
+        rich_help_panel="Limits",
+    ),
 ]
 MaxOpen = Annotated[
-    int, typer.Option("--max-open-connections", min=1, help="Connections followed at once in a capture.")
+    int,
+    typer.Option(
+        "--max-open-connections",
+        min=1,
+        help="Connections followed at once in a capture.",
+        rich_help_panel="Limits",
+    ),
 ]
 
 
@@ -71,7 +97,6 @@ MaxOpen = Annotated[
 def diagnose(
     *,
     paths: options.Paths = None,
-    store: common.Stores = None,
     keystore: options.KeystoreFile = None,
     alias: options.Alias = None,
     backend_ca: options.BackendCa = None,
@@ -87,6 +112,7 @@ def diagnose(
     env: options.Env = None,
     proxy: common.Proxies = None,
     host: common.Hosts = None,
+    store: common.Stores = None,
     simulate: Simulate = False,
     accept: Accept = None,
     output_format: Format = "text",
@@ -132,8 +158,15 @@ def diagnose(
     if simulate:
         _put(_simulated(collected, accept, output_format), output)
     diagnosis = judge_collected(collected)
-    complaints = common.Complaints(diagnosis.counters)
+    complaints = common.Complaints(diagnosis.counters, lists_copies=stats)
     complaints.print_new()
+    if (
+        complaints.nothing_read
+        and not diagnosis.evidence.files
+        and not diagnosis.evidence.keystores
+        and not mgmt
+    ):
+        raise InputError("nothing was read, so there is no diagnosis")
     if not simulate:
         _put(
             _rendered(diagnosis, output_format, output, all_causes=all_causes, diagram=not no_diagram), output

@@ -14,21 +14,37 @@ if TYPE_CHECKING:
     from logscan._diagnosis.result import Diagnosis
 
 Zip = Annotated[
-    str | None, common.ACTS, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")
+    str | None,
+    common.ACTS,
+    typer.Option("--output", "-o", metavar="FILE", help="The zip to write.", rich_help_panel="Output"),
 ]
 Review = Annotated[
-    bool, typer.Option("--review", help="List what would go in, and what is masked; write nothing.")
+    bool,
+    typer.Option(
+        "--review", help="List what would go in, and what is masked; write nothing.", rich_help_panel="Output"
+    ),
 ]
 Curl = Annotated[
     str | None,
     common.ACTS,
-    typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure."),
+    typer.Option(
+        "--curl",
+        metavar="COMMAND",
+        help="The command that reproduces the failure.",
+        rich_help_panel="Evidence",
+    ),
 ]
 Notes = Annotated[
-    list[str] | None, typer.Option("--note", metavar="TEXT", help="What was tried. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--note", metavar="TEXT", help="What was tried. May be repeated.", rich_help_panel="Evidence"
+    ),
 ]
 MaxMessages = Annotated[
-    int, typer.Option("--max-messages", min=1, help="Failing messages whose entries go in.")
+    int,
+    typer.Option(
+        "--max-messages", min=1, help="Failing messages whose entries go in.", rich_help_panel="Limits"
+    ),
 ]
 
 
@@ -36,7 +52,6 @@ MaxMessages = Annotated[
 def gather(
     *,
     paths: options.Paths = None,
-    store: common.Stores = None,
     output: Zip = None,
     review: Review = False,
     curl: Curl = None,
@@ -57,11 +72,12 @@ def gather(
     env: options.Env = None,
     proxy: common.Proxies = None,
     host: common.Hosts = None,
+    store: common.Stores = None,
 ) -> None:
-    """Gather what support needs into one zip, without private keys and with secrets masked.
+    """Pack what support needs into one zip, with secrets masked.
 
-    Takes the same evidence as diagnose, and adds the diagnosis. Exit status: 0 written, 2 usage or
-    an input that could not be read (the rest is in the zip).
+    No private key goes in. Takes the same evidence as diagnose, and adds the diagnosis. Exit status: 0
+    written, 2 usage or an input that could not be read (the rest is in the zip).
     """
     from logscan._jobs import gather as job
     from logscan._jobs.diagnose import Diagnosing, collect, judge_collected

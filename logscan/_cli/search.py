@@ -34,40 +34,99 @@ Arguments = Annotated[
 IdFiles = Annotated[
     list[str] | None,
     typer.Option(
-        "--file", "-f", metavar="FILE", help="Read message ids from FILE, one per line. May be repeated."
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Read message ids from FILE, one per line. May be repeated.",
+        rich_help_panel="Select",
     ),
 ]
-Prefix = Annotated[bool, typer.Option("--prefix", help="Match every message id that begins with an id.")]
-Mentions = Annotated[
-    bool, typer.Option("--mentions", help="Also print entries that contain an id anywhere in their text.")
+Prefix = Annotated[
+    bool,
+    typer.Option("--prefix", help="Match every message id that begins with an id.", rich_help_panel="Select"),
 ]
-Count = Annotated[bool, typer.Option("--count", "-c", help="Print a count per file.")]
+Mentions = Annotated[
+    bool,
+    typer.Option(
+        "--mentions",
+        help="Also print entries that contain an id anywhere in their text.",
+        rich_help_panel="Select",
+    ),
+]
+Count = Annotated[
+    bool, typer.Option("--count", "-c", help="Print a count per file.", rich_help_panel="Output")
+]
 Files = Annotated[
-    bool, typer.Option("--files-with-matches", "-l", help="Print only the names of files with entries.")
+    bool,
+    typer.Option(
+        "--files-with-matches",
+        "-l",
+        help="Print only the names of files with entries.",
+        rich_help_panel="Output",
+    ),
 ]
 OnlyIds = Annotated[
-    bool, typer.Option("--only-ids", help="Print only the message ids that are found, each once.")
+    bool,
+    typer.Option(
+        "--only-ids", help="Print only the message ids that are found, each once.", rich_help_panel="Output"
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing. Stop at the first entry.")]
-MaxCount = Annotated[int | None, typer.Option("--max-count", "-m", min=1, help="Stop after N entries.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing. Stop at the first entry.", rich_help_panel="Output"),
+]
+MaxCount = Annotated[
+    int | None,
+    typer.Option("--max-count", "-m", min=1, help="Stop after N entries.", rich_help_panel="Select"),
+]
 WithFilename = Annotated[
     bool | None,
-    typer.Option("--with-filename/--no-filename", "-H/-h", help="Print the file name before each line."),
+    typer.Option(
+        "--with-filename/--no-filename",
+        "-H/-h",
+        help="Print the file name before each line.",
+        rich_help_panel="Output",
+    ),
 ]
 LineNumber = Annotated[
-    bool, typer.Option("--line-number", "-n", help="Print the line number before each line.")
+    bool,
+    typer.Option(
+        "--line-number", "-n", help="Print the line number before each line.", rich_help_panel="Output"
+    ),
 ]
 Context = Annotated[
     int,
-    typer.Option("--context", "-C", min=0, help="Print N entries before and after each match."),
+    typer.Option(
+        "--context",
+        "-C",
+        min=0,
+        help="Print N entries before and after each match.",
+        rich_help_panel="Output",
+    ),
 ]
 Before = Annotated[
-    int, typer.Option("--before-context", "-B", min=0, help="Print N entries before each match.")
+    int,
+    typer.Option(
+        "--before-context", "-B", min=0, help="Print N entries before each match.", rich_help_panel="Output"
+    ),
 ]
-After = Annotated[int, typer.Option("--after-context", "-A", min=0, help="Print N entries after each match.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per entry.")]
+After = Annotated[
+    int,
+    typer.Option(
+        "--after-context", "-A", min=0, help="Print N entries after each match.", rich_help_panel="Output"
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per entry.", rich_help_panel="Output")
+]
 NoMessages = Annotated[
-    bool, typer.Option("--no-messages", "-s", help="Print no messages about files that cannot be read.")
+    bool,
+    typer.Option(
+        "--no-messages",
+        "-s",
+        help="Print no messages about files that cannot be read.",
+        rich_help_panel="Output",
+    ),
 ]
 Index = Annotated[
     str,
@@ -76,19 +135,22 @@ Index = Annotated[
         "--index",
         metavar="DIR",
         help="Directory that logscan index --index wrote. Default: the index beside the logs.",
+        rich_help_panel="Index",
     ),
 ]
-NoIndex = Annotated[bool, typer.Option("--no-index", help="Read the logs in full, without an index.")]
+NoIndex = Annotated[
+    bool, typer.Option("--no-index", help="Read the logs in full, without an index.", rich_help_panel="Index")
+]
 
 
 @common.guarded
 def search(
     *,
     arguments: Arguments = None,
-    store: common.Stores = None,
     file: IdFiles = None,
     prefix: Prefix = False,
     mentions: Mentions = False,
+    store: common.Stores = None,
     count: Count = False,
     files: Files = False,
     only_ids: OnlyIds = False,
@@ -110,7 +172,7 @@ def search(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Print all entries of these messages, whole, in the order of the logs.
+    """Print all entries of a message, whole, in the order of the logs.
 
     Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the others are searched).
     """
@@ -148,7 +210,7 @@ def search(
     if not (prefix or mentions or with_context or line_number or as_json or stats) and store:
         _import_pyarrow_alone()
     number = _print(entries, printer, 1 if quiet else max_count)
-    complaints = common.Complaints(counters)
+    complaints = common.Complaints(counters, lists_copies=stats)
     if not no_messages:
         complaints.print_new()
         _print_cut(counters)

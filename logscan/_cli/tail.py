@@ -72,7 +72,7 @@ def tail(
     join_bytes: common.JoinBytes = common.JOIN_SIZE,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
 ) -> None:
-    """Follow logs and print each failed handshake as one line as soon as it is complete.
+    """Follow logs and print each failed handshake as it happens.
 
     Begins at the end of the files, or at the place that --checkpoint saved. Follows rotation and truncation.
     Ctrl-C or SIGTERM ends it. SIGHUP reopens the output file and looks for new logs.

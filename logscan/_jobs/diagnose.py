@@ -28,6 +28,7 @@ from logscan._jobs._options import (
     Times,
     check_names,
     limits_of,
+    listed,
     paths_of,
     several,
     times_of,
@@ -110,12 +111,13 @@ def request_of(
     Raises:
         UsageError: an unknown alert, or a time that cannot be read.
     """
-    alert, org, env = several(given.get("alert")), given.get("org"), given.get("env")
+    alert, org, env = listed(given.get("alert")), given.get("org"), given.get("env")
     selection = Selection(
         alerts=select_alerts(alert) if alert else frozenset(),
-        orgs=several(org),
-        envs=several(env),
-        proxies=several(given.get("proxy")),
+        family=None,
+        orgs=listed(org),
+        envs=listed(env),
+        proxies=listed(given.get("proxy")),
         times=times_of(given),
     )
     return EvidenceRequest(

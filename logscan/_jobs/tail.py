@@ -149,7 +149,8 @@ class Watcher:
         self.counters = Counters()
         self._gives_entries = options.entries
         self._is_resumable = checkpoint is not None
-        self._selection = selection
+        # Nobody knows which names will come, so that their case decides nothing.
+        self._selection = replace(selection, fold=True)
         start = checkpoint or Checkpoint()
         self._earlier = Counter(start.given)
         """Ids of failures that an earlier run gave, each as often as it gave it."""

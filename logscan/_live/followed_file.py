@@ -248,7 +248,7 @@ class FollowedFile(FollowedInput):
 
     def _rotated(self, file: OpenFile) -> None:
         """Another file stands at the path: first those that stood there in between, then that one."""
-        unread = self._rotation.open_unread(file.mark, self._open_files)
+        unread = self._rotation.open_unread(file.mark, self._open_files, is_ended=True)
         if unread.rest is not None:
             unread.rest.stream.close()  # its end has been read through the descriptor that is open
         self._rotation.mark_seen(file.identity)
@@ -264,7 +264,7 @@ class FollowedFile(FollowedInput):
         unread = self._rotation.open_before(file.descriptor, file.mark, self._open_files)
         self._rotation.mark_seen(file.identity)
         if unread.rest is not None:
-            self._queue.add(unread.rest.piece(file.number))
+            self._enqueue([unread.rest], file.number)
         else:
             self._queue.add_break()
             gap = max(0, size - file.position)
@@ -278,10 +278,10 @@ class FollowedFile(FollowedInput):
         file.begin_anew()
         self._number(file)
 
-    def _enqueue(self, files: Sequence[Opened]) -> None:
-        """Queue files that were opened."""
+    def _enqueue(self, files: Sequence[Opened], rest_of: int = 0) -> None:
+        """Queue files that were opened, or the rest of the one with a number, now known by the whole copy."""
         for file in files:
-            number = next(file_numbers)
+            number = rest_of or next(file_numbers)
             self._read.add(number, file.identity)
             self._counters.nul_bytes += file.skipped
             self._queue.add(file.piece(number))

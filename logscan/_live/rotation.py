@@ -176,7 +176,12 @@ class RotationSet:
         return unread
 
     def open_unread(
-        self, mark: Mark | None, open_files: Iterable[OpenFile], *, older_than: Identity | None = None
+        self,
+        mark: Mark | None,
+        open_files: Iterable[OpenFile],
+        *,
+        older_than: Identity | None = None,
+        is_ended: bool = False,
     ) -> Unread:
         """Open what is to be read: the rest of the file with the mark, and the files that were not seen.
 
@@ -187,6 +192,8 @@ class RotationSet:
             mark: the place up to which was read.
             open_files: files that are being read anyway.
             older_than: only files older than this one, where it is listed.
+            is_ended: the file with the mark ends there: a copy that goes on is that of another file, which
+                begins alike.
 
         Raises:
             OSError: no descriptors are left.
@@ -199,9 +206,9 @@ class RotationSet:
             wanted = self._unread(listing, mark, inodes)
             located = None
             if mark is not None and can_locate:
-                located = self._locate(listing, wanted, mark)
+                located = self._locate(listing, wanted, mark, is_ended)
                 if located is None:  # under a name that says nothing?
-                    located = self._locate(self.listing(every=True), [], mark)
+                    located = self._locate(self.listing(every=True), [], mark, is_ended)
             if located is not None:
                 same = located[0]
                 wanted = [file for file in wanted if file.path != same.path and not is_copy(file, same)]
@@ -229,7 +236,7 @@ class RotationSet:
             rest = Opened(
                 file.path,
                 stream,
-                mark.identity,
+                file.identity,
                 mark.position,
                 file.size,
                 file.changed,
@@ -263,7 +270,7 @@ class RotationSet:
         return unread
 
     def _locate(
-        self, listing: Listing, unread: list[Rotated], mark: Mark
+        self, listing: Listing, unread: list[Rotated], mark: Mark, is_ended: bool
     ) -> tuple[Rotated, ByteStream] | None:
         """The file that holds what was read under the path, opened at the mark.
 
@@ -278,8 +285,12 @@ class RotationSet:
         for file in candidates:
             if len(file.head) >= size and digest(file.head[:size]) == mark.identity.head:
                 stream = open_at(file.path, mark)
-                if stream is not None:
-                    return file, stream
+                if stream is None:
+                    continue
+                if is_ended and file.inode != own and stream.readinto(memoryview(bytearray(1))):
+                    stream.close()
+                    continue
+                return file, stream
         return None
 
     def _look_at(self, path: str, hinted: bool) -> Rotated | None:

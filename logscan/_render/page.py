@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from logscan._failures.history import name_of
 from logscan._render import charts
-from logscan._render.table import footer, headline
-from logscan._render.text import counted, show_time
+from logscan._render.summary import headline
+from logscan._render.table import footer
+from logscan._render.text import copies_line, counted, show_time
 from logscan.shown import safe, safe_lines
 from logscan.values import Incident, Report
 
@@ -85,7 +86,10 @@ def to_html(
         gone=[f"{name_of(key)} ({count:,} then)" for key, count in changes.gone] if changes else [],
         compared=changes.label if changes else "",
         footer=footer(report),
-        problems=[str(problem) for problem in report.counters.problems],
+        problems=[
+            *(str(problem) for problem in report.counters.problems if not problem.is_copy),
+            *filter(None, [copies_line(report.counters.problems)]),
+        ],
         created=f"{datetime.now():%Y-%m-%d %H:%M}",
         digest=digest,
         script=Markup(script),  # noqa: S704 (our own file)

@@ -394,6 +394,24 @@ def test_killed_while_the_rest_of_a_copy_is_read(tmp_path: Path) -> None:
     assert list(given.values()) == ["m-0", "m-1"]
 
 
+def test_killed_after_the_rest_of_a_copy_was_read(tmp_path: Path) -> None:
+    """A checkpoint stands before the file of which a copy holds the end: the whole copy is read again."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    other = ONE.replace("m-1", "m-2")
+    second = ONE[500:] + other[:500]
+    log.write_text(ONE[:500])
+    run = Run(log, given, tmp_path, clock)
+    run.pump(1)
+    log.rename(log.with_name("system.log.2"))
+    log.write_text(second)
+    run.pump(3)
+    log.with_name("system.log.1").write_text(second + other[500:])
+    os.truncate(log, 0)
+    run.pump(2)
+    resume_after_a_kill(run, log, given, clock)
+    assert list(given.values()) == ["m-1", "m-2"]
+
+
 TestFollowing = Following.TestCase
 TestFollowing.settings = settings(
     stateful_step_count=25,

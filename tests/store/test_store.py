@@ -177,7 +177,7 @@ def test_a_search_imports_neither_pandas_nor_duckdb(store: Path) -> None:
 def test_the_library_takes_a_store(store: Path) -> None:
     """In place of paths."""
     frame = read_incidents(str(store))
-    assert frame["failed_handshakes"].sum() == 11
+    assert frame["failed_handshakes"].sum() == 20
     assert frame.equals(read_incidents(str(ROOT / "sample_logs")))
 
 
@@ -415,7 +415,7 @@ def test_faults(fault: str, store: Path) -> None:
         done = logscan("ingest", "--repair", ROOT / "sample_logs", "--store", store, cwd=folder)
         assert done.returncode == 0, done.stderr
         assert b"1 new file, 0 grown, 10 known" in done.stderr
-        assert b"11 failed handshakes" in logscan("report", "--store", store, cwd=folder).stdout
+        assert b"15 failed handshakes" in logscan("report", "--store", store, cwd=folder).stdout
 
 
 def test_a_file_of_the_store_that_lost_its_end(store: Path) -> None:
