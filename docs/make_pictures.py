@@ -2,8 +2,8 @@
 
     python docs/make_pictures.py [terminal.svg page.png dashboard.svg]
 
-Without names, it makes all of them, in docs/images/. ``dashboard.svg`` needs ``pip install '.[live]'``; the page
-needs Chromium, playwright and pillow (``pip install '.[test]'``).
+Without names, it makes all of them, in docs/images/. The view needs ``pip install '.[live]'``; the page needs
+Chromium, playwright and pillow (``pip install '.[test]'``).
 """
 
 from __future__ import annotations

@@ -290,7 +290,9 @@ def test_control_characters_never_reach_a_terminal_raw(tmp_path: Path) -> None:
         ("report", "--each", str(log)),
     ):
         shown = on_terminal(*arguments)
-        own = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)  # without logscan's own colours, and its progress bar
+        own = re.sub(
+            r"\x1b\[[0-9;?]*[A-Za-z]", "", shown
+        )  # without logscan's own colours, and its progress bar
         for raw in ("\x1b", "\x07", "\x9b", "\u202e", "\x08"):
             assert raw not in own, (arguments, raw)
         for text in (r"\x1b]0;evil\x07\x9b31m", r"m\u202e1", r"a\x0db\x08c"):
