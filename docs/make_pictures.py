@@ -2,13 +2,8 @@
 
     python docs/make_pictures.py [terminal.svg page.png dashboard.svg]
 
-<<<<<<< HEAD
-Without names, it makes all of them, in docs/images/. ``dashboard.svg`` needs ``pip install '.[live]'``; the
-page needs Chromium, playwright and pillow (``pip install '.[test]'``).
-=======
 Without names, it makes all of them, in docs/images/. The view needs ``pip install '.[live]'``; the page needs
 Chromium, playwright and pillow (``pip install '.[test]'``).
->>>>>>> 3e901d0b806d49b4f5e5aba35d02135f2c277756
 """
 
 from __future__ import annotations
