@@ -171,6 +171,17 @@ NoPager = Annotated[
         rich_help_panel="Output",
     ),
 ]
+Watch = Annotated[
+    float | None,
+    typer.Option(
+        "--watch",
+        metavar="SECONDS",
+        min=1,
+        max=86_400,
+        help="Print the report again every so many seconds, on a terminal, until Ctrl-C.",
+        rich_help_panel="Output",
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print nothing if no failure is selected.", rich_help_panel="Night"),

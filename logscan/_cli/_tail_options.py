@@ -27,6 +27,35 @@ FromStart = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object per line.", rich_help_panel="Output")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Begin with what was logged since then, rotated files too: -10m, '2 hours ago', 02:14.",
+        rich_help_panel="Follow",
+    ),
+]
+Last = Annotated[
+    int | None,
+    typer.Option(
+        "--last",
+        "-n",
+        min=1,
+        max=100_000,
+        metavar="N",
+        help="Begin with the last N failures, found in the last 16 MiB of each log.",
+        rich_help_panel="Follow",
+    ),
+]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each",
+        help="Print every failure. Else many of one kind are counted after the first two.",
+        rich_help_panel="Output",
+    ),
+]
 Checkpoint = Annotated[
     str | None,
     common.ACTS,

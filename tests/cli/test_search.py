@@ -71,7 +71,7 @@ def test_the_failures_of_one_message(arguments: tuple[str, ...], run: Run, tmp_p
     """report, diagnose and gather look only at them; what has the form of an id and is no path is one."""
     report = json.loads(run("report", "--format", "json", *arguments, ROTATION).stdout)
     assert [row["sample_message_ids"] for row in report["incidents"]] == [[ID]]
-    assert report["overview"]["elsewhere"] == 1
+    assert report["outside_selection"]["elsewhere"] == 1
     diagnosis = json.loads(run("diagnose", "--format", "json", *arguments, ROTATION).stdout)
     assert OTHER not in json.dumps(diagnosis)
     assert ID in json.dumps(diagnosis)
