@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,17 @@ def test_conditions_choose_among_the_entries_of_a_message(more: tuple[str, ...],
 def test_in_a_store_an_index_and_a_pipe(run: Run, tmp_path: Path) -> None:
     """The same entries from everywhere."""
     log = ROOT / "sample_logs/no-keystore/system.log"
-    asked = ("--text", "handshake", "--level", "WARN+", "-i", "--tz", "UTC", "--since", "2026-11-23 02:14:07.5")
+    asked = (
+        "--text",
+        "handshake",
+        "--level",
+        "WARN+",
+        "-i",
+        "--tz",
+        "UTC",
+        "--since",
+        "2026-11-23 02:14:07.5",
+    )
     expected = run("search", "-h", *asked, log).stdout
     assert expected
     run("ingest", "--store", tmp_path / "store", log)
@@ -65,8 +76,10 @@ def test_the_failures_of_one_message(arguments: tuple[str, ...], run: Run, tmp_p
     diagnosis = json.loads(run("diagnose", "--format", "json", *arguments, ROTATION).stdout)
     assert OTHER not in json.dumps(diagnosis)
     assert ID in json.dumps(diagnosis)
-    done = run("gather", "--review", *arguments, ROTATION)
-    assert b"all entries of 1 failing messages" in done.stdout, done
+    run("gather", "-o", tmp_path / "support.zip", *arguments, ROTATION)
+    with zipfile.ZipFile(tmp_path / "support.zip") as packed:
+        entries = packed.read("system.log.txt").decode()
+    assert (ID in entries, OTHER in entries) == (True, False)
 
 
 def test_the_failures_of_one_message_in_the_library() -> None:
