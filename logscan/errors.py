@@ -80,7 +80,7 @@ def choose_from(value: str, choices: Collection[str]) -> str:
     import difflib
 
     small = {choice.lower(): choice for choice in choices}
-    nearest = difflib.get_close_matches(value.lower(), small, 3, 0.6)
+    nearest = difflib.get_close_matches(value.lower(), small, 3, 0.65)
     score = {name: difflib.SequenceMatcher(None, value.lower(), name).ratio() for name in nearest}
     near = [small[name] for name in nearest if score[name] > score[nearest[0]] - 0.1]
     near = near or [choice for choice in choices if len(value) > 1 and choice.startswith(value)][:3]

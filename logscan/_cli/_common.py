@@ -53,7 +53,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="TIME",
-        help="Begin of the time range: 2026-11-23, '2026-11-23 02:14', yesterday, '2 hours ago', -24h.",
+        help="Start of the time range: 2026-11-23, '2026-11-23 02:14', yesterday, '2 hours ago', -24h.",
         rich_help_panel="Time",
     ),
 ]
@@ -69,7 +69,10 @@ Until = Annotated[
 Zone = Annotated[
     str | None,
     typer.Option(
-        "--tz", metavar="ZONE", help="Time zone of the log, if not this machine's.", rich_help_panel="Time"
+        "--tz",
+        metavar="ZONE",
+        help="Time zone of the log's times, if not this machine's.",
+        rich_help_panel="Time",
     ),
 ]
 JoinTime = Annotated[
@@ -169,7 +172,7 @@ Orgs = Annotated[
     typer.Option(
         "--org",
         metavar="PATTERN",
-        help="Only organizations that match, with commas between them.",
+        help="Only these organizations: names, or patterns such as 'acme*', with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -178,7 +181,7 @@ Envs = Annotated[
     typer.Option(
         "--env",
         metavar="PATTERN",
-        help="Only environments that match, with commas between them.",
+        help="Only these environments: names, or patterns such as 'prod*', with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -187,7 +190,7 @@ Proxies = Annotated[
     typer.Option(
         "--proxy",
         metavar="PATTERN",
-        help="Only API proxies that match, with commas between them.",
+        help="Only these API proxies: names, or patterns such as 'pay*', with commas between them.",
         rich_help_panel="Select",
     ),
 ]
@@ -196,7 +199,7 @@ NotProxies = Annotated[
     typer.Option(
         "--not-proxy",
         metavar="PATTERN",
-        help="Not the API proxies that match.",
+        help="Leave out these API proxies, written like --proxy.",
         rich_help_panel="Select",
     ),
 ]

@@ -196,6 +196,18 @@ def _columns(_command: str) -> Iterable[Word]:
     return map(Word, BY)
 
 
+def _dimensions(_command: str) -> Iterable[Word]:
+    from logscan._failures.incidents import BY, KEY
+
+    return map(Word, (*KEY, *BY))
+
+
+def _sorts(_command: str) -> Iterable[Word]:
+    from logscan._failures.incidents import SORTS
+
+    return map(Word, SORTS)
+
+
 def _sides(_command: str) -> Iterable[Word]:
     from logscan._jobs._selecting import SIDES
 
@@ -241,8 +253,9 @@ def _runs(given: Sequence[str]) -> Iterable[Word]:
 
 
 VALUES: dict[str, Callable[[str], Iterable[Word]]] = {
-    "format": _formats, "alert": _alerts, "family": _families, "by": _columns, "group": _columns,
-    "side": _sides, "color": _colours, "tz": _zones, "since": _times, "until": _times, "around": _times,
+    "format": _formats, "alert": _alerts, "family": _families, "by": _columns, "group": _dimensions,
+    "side": _sides, "sort": _sorts, "color": _colours, "tz": _zones,
+    "since": _times, "until": _times, "around": _times,
     "level": _levels,
 }  # fmt: skip
 """Option → its values, from where the program has them."""

@@ -14,7 +14,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("The log of this machine, last 24 hours", "logscan report --since -24h"),
         (
             "Which backends refuse, in two environments",
-            "logscan report --by target --env prod --env test logs/",
+            "logscan report --group target --env prod,test logs/",
         ),
         ("A page to pass on", "logscan report --format html -o report.html logs/"),
         (

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 GROUPS = (
-    "Select", "Time", "Evidence", "Follow", "Output", "Notify", "Night", "Store", "Index", "Limits",
+    "Evidence", "Select", "Time", "Follow", "Output", "Notify", "Night", "Store", "Index", "Limits",
 )  # fmt: skip
 """The groups in the order in which the help prints them."""
 OTHER = "Options"

@@ -16,7 +16,7 @@ from logscan._failures.incidents import OTHERS
 from logscan._render.formats import Shape, render
 from logscan._render.subject import Sender, check_subject
 from logscan._render.text import counted
-from logscan.errors import LogscanError
+from logscan.errors import LogscanError, UsageError
 from logscan.values import Incident, Report
 
 if TYPE_CHECKING:
@@ -43,12 +43,19 @@ class Mailing:
         email: addresses of ``--email``.
         subject: ``--subject``.
         routes: ``--routes``: the configuration's routes are used.
+        is_grouped: ``--group`` replaces the key of incidents, by which routes choose.
 
     Raises:
         UsageError: an address or a subject cannot be understood, or there is no route.
     """
 
-    def __init__(self, email: Sequence[str], subject: str | None, routes: bool) -> None:
+    def __init__(
+        self, email: Sequence[str], subject: str | None, routes: bool, *, is_grouped: bool = False
+    ) -> None:
+        if routes and is_grouped:
+            raise UsageError(
+                "--routes and --group exclude each other", "routes choose by environment and API proxy"
+            )
         self._routes = configured() if routes else ()
         self._rest = Route("", subject or "", email=tuple(email))
         check_subject(self._rest.subject)

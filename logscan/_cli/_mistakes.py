@@ -90,7 +90,8 @@ def explained(error: Any, command: Any) -> UsageError:
         place = f"{found[2]}={found[3]}" if found[2] else f"{found[1]} {found[3]}"
         return UsageError(f"{place}: expected {_number(error)}", lists)
     if found := re.fullmatch(r"Missing (argument|option) '(.*?)'", message):
-        return UsageError(f"{name}: {found[2]} is missing", f"{program} --help shows how it is used")
+        missing = found[2].split("' / '")[0]
+        return UsageError(f"{name}: {missing} is missing", f"{program} --help shows how it is used")
     if message.startswith("Got unexpected extra"):
         return UsageError(
             f"{name}: {message[0].lower()}{message[1:]}", f"put words with blanks into quotes; {lists}"

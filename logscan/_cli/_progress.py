@@ -10,21 +10,25 @@ from typing import Any
 
 from logscan.values import Counters
 
+QUIET_SECONDS = 0.5
+"""A run that ends before shows no bar."""
+_STARTED = time.monotonic()
+"""When the program began: what it imports is part of the wait."""
+
 
 @contextlib.contextmanager
 def progress_line(quiet: bool = False) -> Iterator[Callable[[Counters], None] | None]:
-    """A progress bar on standard error, if that is a terminal and the run takes longer than half a second."""
+    """A progress bar on standard error, if that is a terminal and the run takes :data:`QUIET_SECONDS`."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    begun = time.monotonic()
     bar: Any = None
     task: Any = None
 
     def show(counters: Counters) -> None:
         nonlocal bar, task
         if bar is None:
-            if time.monotonic() - begun < 0.5:
+            if time.monotonic() - _STARTED < QUIET_SECONDS:
                 return
             from rich.console import Console
             from rich.progress import (

@@ -14,7 +14,7 @@ By = Annotated[
         "--by",
         metavar="COLUMN[,COLUMN]",
         help="Group by further columns: revision, target, alias, keystore, truststore, host, family,"
-        " refused_by, reason, day, hour. May be repeated.",
+        " refused_by, reason, day, hour, minute. May be repeated.",
         rich_help_panel="Output",
     ),
 ]
@@ -168,6 +168,17 @@ NoPager = Annotated[
     typer.Option(
         "--no-pager",
         help="Print long reports without a pager (LOGSCAN_PAGER, PAGER, less).",
+        rich_help_panel="Output",
+    ),
+]
+Watch = Annotated[
+    float | None,
+    typer.Option(
+        "--watch",
+        metavar="SECONDS",
+        min=1,
+        max=86_400,
+        help="Print the report again every so many seconds, on a terminal, until Ctrl-C.",
         rich_help_panel="Output",
     ),
 ]

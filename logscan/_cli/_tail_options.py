@@ -27,6 +27,35 @@ FromStart = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object per line.", rich_help_panel="Output")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Begin with what was logged since then, rotated files too: -10m, '2 hours ago', 02:14.",
+        rich_help_panel="Follow",
+    ),
+]
+Last = Annotated[
+    int | None,
+    typer.Option(
+        "--last",
+        "-n",
+        min=1,
+        max=100_000,
+        metavar="N",
+        help="Begin with the last N failures, found in the last 16 MiB of each log.",
+        rich_help_panel="Follow",
+    ),
+]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each",
+        help="Print every failure. Else many of one kind are counted after the first two.",
+        rich_help_panel="Output",
+    ),
+]
 Checkpoint = Annotated[
     str | None,
     common.ACTS,
@@ -145,7 +174,7 @@ RotateWait = Annotated[
         "--rotate-wait",
         min=0,
         metavar="SECONDS",
-        help="A file that was renamed away is still read for this long: its writer may have it open.",
+        help="Go on reading a renamed file for this long: its writer may still have it open.",
         rich_help_panel="Follow",
     ),
 ]
@@ -154,7 +183,7 @@ RotatedNames = Annotated[
     typer.Option(
         "--rotated",
         metavar="PATTERN",
-        help="Names of rotated files that do not look like the log's, as the shell writes them:"
+        help="Pattern of rotated files whose names do not look like the log's:"
         " 'old/system*'. May be repeated.",
         rich_help_panel="Follow",
     ),
@@ -164,7 +193,7 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="PATTERN",
-        help="Names in folders and patterns to leave out. May be repeated.",
+        help="Leave out files with such names in folders and patterns. May be repeated.",
         rich_help_panel="Follow",
     ),
 ]

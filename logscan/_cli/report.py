@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -60,6 +60,7 @@ def report(
     details: options.Details = None,
     wide: options.Wide = False,
     no_pager: options.NoPager = False,
+    watch: options.Watch = None,
     max_incidents: options.MaxIncidents = MOST_INCIDENTS,
     stats: common.Stats = False,
     color: common.Colour = "auto",
@@ -75,6 +76,7 @@ def report(
     A footer counts the TLS failures outside the selection. Exit status: 0 ran, 1 --fail-on matched, 2 usage
     or an input that could not be read (the others are reported).
     """
+    _watch_if_asked(dict(locals()))
     from logscan._cli import _history as keeping
     from logscan._cli._mailing import Mailing
     from logscan._failures.incidents import SORTS
@@ -87,7 +89,7 @@ def report(
     threshold = keeping.fail_threshold(fail_on, compare, history)
     begun = time.monotonic()
     gc.disable()  # the values of a run form no cycles, and the search for some takes a fifth of a busy run
-    mailing = Mailing(email or (), subject, routes)
+    mailing = Mailing(email or (), subject, routes, is_grouped=bool(group))
     prints = not mailing or output is not None or output_format is not None
     output_format = output_format or "table"
     common.check_choice("--format", output_format, FORMATS)
@@ -165,6 +167,14 @@ def report(
         raise typer.Exit(ExitCode.FAULT)
     if threshold is not None and threshold.matched(selected, changes):
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _watch_if_asked(given: dict[str, Any]) -> None:
+    """Print the report of these options again and again, where ``watch`` says how often."""
+    if given["watch"] is not None:
+        from logscan._cli._watch import repeat
+
+        repeat(report.__wrapped__, given)  # type: ignore[attr-defined]
 
 
 def _arranged(result: Report, sort: str | None, top: int | None) -> Report:

@@ -117,8 +117,10 @@ def select_alerts(names: Sequence[str]) -> frozenset[str]:
         if name not in known and not name.startswith("alert_"):
             near = choose_from(name, known)
             hint = (
-                near + " " if near.startswith("did") else ""
-            ) + "logscan alerts lists all names; 'all' takes every TLS failure"
+                near
+                if near.startswith("did")
+                else "logscan alerts lists all names; 'all' is every TLS failure"
+            )
             raise UsageError(f"{name}: no such alert or cause", hint, argument="alert")
     return frozenset(names)
 

@@ -83,11 +83,15 @@ class FollowedPaths:
         """Paths that are followed."""
         return len(self._scanners)
 
-    def look(self) -> Iterator[tuple[str, list[Span]]]:
-        """Look at the inputs to which something may have happened: the spans that have become whole."""
+    def look(self, only: str | None = None) -> Iterator[tuple[str, list[Span]]]:
+        """Look at the inputs to which something may have happened: the spans that have become whole.
+
+        Args:
+            only: look at this path alone.
+        """
         self.is_busy = False
         for path, scanner in list(self._scanners.items()):
-            if self._has_news(path, scanner):
+            if only in (None, path) and self._has_news(path, scanner):
                 for spans in scanner.look():
                     yield path, spans
                 self.is_busy = self.is_busy or scanner.is_busy
@@ -146,6 +150,19 @@ class FollowedPaths:
         """Bytes that are there and were not read, and for how many seconds the first has been there."""
         lags = [scanner.source.lag for scanner in self._scanners.values()]
         return sum(unread for unread, _ in lags), max((age for _, age in lags), default=0.0)
+
+    def unread(self) -> list[str]:
+        """The paths of which there is more to read than was read."""
+        return [path for path in self._scanners if self.is_unread(path)]
+
+    def is_unread(self, path: str) -> bool:
+        """Whether there is more to read of a path than was read."""
+        return self._scanners[path].source.lag[0] > 0
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether everything that was read was given."""
+        return all(scanner.is_flushed for scanner in self._scanners.values())
 
     # Where a run stands
 
@@ -250,7 +267,7 @@ class FollowedPaths:
     def _pause(self, idle: float, has_open_messages: bool) -> float:
         """Seconds until something must be done at the latest."""
         options = self._options
-        if has_open_messages or not all(scanner.is_flushed for scanner in self._scanners.values()):
+        if has_open_messages or not self.is_flushed:
             return min(options.quiet_time / 4, options.poll_interval)
         if self._waker.events:
             return WAKE_INTERVAL

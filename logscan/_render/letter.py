@@ -352,7 +352,8 @@ def _nested(rows: Iterator[str] | Sequence[str], border: bool = False) -> str:
 
 def _pair(label: str, text: str, colour: str = "#52606d") -> str:
     style = _LABEL if colour == "#52606d" else f"{_LABEL};color:{colour};font-weight:bold"
-    return f'<tr><td style="{style}">{_e(label)}</td><td style="{_PLAIN}">{_e(text)}</td></tr>'
+    shown = _e(label).replace(" ", "&nbsp;")
+    return f'<tr><td style="{style}">{shown}</td><td style="{_PLAIN}">{_e(text)}</td></tr>'
 
 
 def _html_row(row: _Row) -> str:

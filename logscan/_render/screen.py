@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from logscan._render.fit import Column, cut_to, fits, row_of, widths_for, wrapped
+from logscan._render.live_lines import failure_line
 from logscan._render.summary import is_possible, next_command, state_of
-from logscan._render.table import LABEL, cell_of, failure_line, footer, number_of, write_details, write_top
+from logscan._render.table import LABEL, cell_of, footer, number_of, write_details, write_top
 from logscan._render.text import show_time
 from logscan.shown import safe
 from logscan.values import Incident, Report
@@ -85,7 +86,7 @@ def _screen(report: Report, shape: Shape, *, tight: bool) -> list[str]:
     if shape.each:
         page.line()
         for failure in report.failures:
-            page.lines.append(cut_to(failure_line(failure), shape.width))
+            page.lines.append(failure_line(failure, shape.width))
     foot = ScreenPage(shape.width, shape.colour)
     if report.incidents and (command := next_command(report, shape.paths)):
         foot.hanging(f"{'next':<{LABEL}}", command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from logscan._render.live_lines import failure_line
 from logscan._render.summary import (
     alerts_line,
     headline,
@@ -16,7 +17,7 @@ from logscan._render.summary import (
 )
 from logscan._render.text import counted, show_mapping, show_time, warnings
 from logscan.shown import safe
-from logscan.values import FailedHandshake, Incident, Report
+from logscan.values import Incident, Report
 
 if TYPE_CHECKING:
     from logscan._failures.history import Comparison
@@ -172,29 +173,6 @@ def rise_line(changes: Comparison) -> str:
         return ""
     now, before = changes.outside
     return f"TLS failures outside the selection rose: {now:,}, {before:,} before (--alert all shows them)."
-
-
-def failure_line(failure: FailedHandshake) -> str:
-    """One failed handshake on one line, for ``tail``."""
-    where = "/".join(part or "-" for part in (failure.org, failure.env, failure.proxy))
-    parts = [show_time(failure.time, milliseconds=True), failure.alert, where]
-    if failure.revision:
-        parts.append(f"rev:{failure.revision}")
-    if failure.target:
-        parts.append(f"{'from' if failure.side == 'northbound' else 'to'} {failure.target}")
-    if failure.side == "northbound":
-        parts.append("northbound")
-    info = failure.ssl_info
-    if info is not None:
-        parts.append(
-            "no keystore"
-            if info.keystore == "null"
-            else f"keystore {info.keystore.removeprefix('java.security.')} alias {info.key_alias}"
-        )
-    if failure.alert not in failure.reason:
-        parts.append(f"“{failure.reason}”")
-    parts.append(f"messageid:{failure.message_id or '-'}")
-    return safe("  ".join(parts))
 
 
 def _incidents(page: Page, incidents: Sequence[Incident], shape: Shape, before: int = 0) -> None:

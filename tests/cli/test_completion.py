@@ -53,6 +53,7 @@ def test_closed_lists() -> None:
     assert values("report", "--family", "") == set(catalog.FAMILIES)
     assert {"target", "alias", "keystore", "day"} <= values("report", "--by", "")
     assert values("report", "--by", "target,al") == {"target,alias"}
+    assert {"proxy", "target", "minute"} <= values("report", "--group", "")
     assert values("tail", "--side", "") == {"southbound", "northbound"}
     assert values("search", "--color", "a") == {"auto", "always"}
     assert values("report", "--tz", "Europe/Berl") == {"Europe/Berlin"}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -94,7 +96,7 @@ def test_mail_that_is_not_taken(post: Post) -> None:
     ("args", "words"),
     [
         (("--email", "nobody"), b"not a mail address"), (("--email", "a@b", "--subject", "{neu}"), b"{neu}: no such field"),
-        (("--routes",), b"no [[route]]"),
+        (("--routes",), b"no [[route]]"), (("--routes", "--group", "target"), b"exclude each other"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_noticed_before_reading(args: tuple[str, ...], words: bytes, tmp_path: Path) -> None:
@@ -158,6 +160,36 @@ def test_one_route_that_fails_does_not_stop_the_others(post: Post) -> None:
     )
     assert (done.returncode, b"no such user" in done.stderr, b"payments-v1" in done.stdout) == (2, True, True)
     assert [mail["To"] for mail in post.box.mails] == ["test@example.com"]
+
+
+def test_a_notice_of_a_route(tmp_path: Path) -> None:
+    """To a chat: the subject and the letter's text, in which links and mentions mean nothing."""
+    pytest.importorskip("apprise")
+    notices: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            notices.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"json://127.0.0.1:{server.server_port}/"
+    (tmp_path / "c.toml").write_text(f'[[route]]\nname = "chat"\nnotify = "{url}"\n')
+    try:
+        done = logscan("report", SAMPLES / "no-keystore", "--routes", cwd=tmp_path, LOGSCAN_CONFIG="c.toml")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    finally:
+        server.shutdown()
+        server.server_close()
+    (notice,) = notices
+    assert notice["title"] == "［prod］ 2 failed handshakes, bad_certificate （payments-v1）"
+    assert "prod / payments-v1" in notice["message"]
+    assert not set("<>[]()@`*~|") & set(notice["title"] + notice["message"])
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,14 @@ HARMLESS = {
     "group", "top", "sort", "wide", "no-pager", "paths", "arguments", "files", "names", "query", "action", "command", "accept", "alert", "alias", "all",
     "all-causes", "after-context", "backend-ca", "before-context", "by", "color", "compare", "context",
     "count", "dashboard", "details", "each", "entries", "env", "every", "fail-on", "family", "file",
-    "files-with-matches", "format", "from-start", "host", "join-bytes", "join-time", "json", "keystore",
+    "files-with-matches", "format", "from-start", "host", "join-bytes", "join-time", "json", "keystore", "last",
     "limit", "line-number", "list", "max-connections", "max-count", "max-entry-bytes", "max-messages",
     "max-open-connections", "memory", "mentions", "mgmt-timeout", "nice", "no-diagram", "no-index",
     "no-messages", "not-proxy", "note", "only-ids", "org", "poll", "poll-interval", "prefix", "proxy",
     "exclude", "max-incidents", "rotate-wait", "rotated", "status",
     "around", "ignore-case", "level", "logger", "message", "regex", "revision", "text", "within",
     "quiet", "quiet-time", "recovered", "review", "samples", "side", "simulate", "since", "stats", "subject", "tz",
-    "until", "with-filename", "workers",
+    "until", "watch", "with-filename", "workers",
 }  # fmt: skip
 """Options that only choose what is read and how it is shown."""
 

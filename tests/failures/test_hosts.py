@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from logscan import report as logscan_of
 from logscan._failures.hosts import host_of, hosts_of
 from support.command import SAMPLES, logscan
 
@@ -50,16 +51,19 @@ def test_one_log(path: str) -> None:
 
 def test_every_command_agrees(tmp_path: Path) -> None:
     """A report by processes, a store and the events of a SIEM have the same names, rotated files too."""
-    for name in ("mp01", "mp02", "mp03"):
+    for name in ("dc1/mp01", "dc1/mp02", "dc2/mp01"):
         for log in (SAMPLES / "rotation").iterdir():
             target = tmp_path / "case" / name / "logs" / log.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(log, target)
             if log.suffix == ".log":  # no copy of another host's
-                target.write_text(target.read_text().replace("router01", f"router-{name}"))
-    expected = ["mp01", "mp02", "mp03"]
+                target.write_text(target.read_text().replace("router01", f"router-{name.replace('/', '-')}"))
+    expected = ["dc1/mp01", "dc2/mp01", "mp02"]
     done = logscan("report", "case", "--format", "json", "--by", "host", cwd=tmp_path)
     rows = json.loads(done.stdout)["incidents"]
+    report = logscan_of(tmp_path / "case")
+    (shared,) = [shared for shared in report.overview.shared if shared.dimension == "host"]
+    assert (report.overview.hosts, sorted(name for name, _ in shared.values)) == (3, expected)
     assert sorted({row["hosts"][0] for row in rows}) == expected
     assert sorted({row["host"] for row in rows}) == expected
     for name, field in (
