@@ -81,6 +81,11 @@ class Conditions:
         )  # fmt: skip
 
     @property
+    def only_time(self) -> bool:
+        """Whether nothing but a time is asked for: most entries of the part that is read may fulfil that."""
+        return self.ranged and self == Conditions(self.times, ignore_case=self.ignore_case)
+
+    @property
     def of_header(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Fields of an entry and the patterns that they must match."""
         all_ = (
