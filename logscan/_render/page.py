@@ -92,12 +92,12 @@ def to_html(
     report = report._replace(incidents=incidents)
     context = _context(report, what, entries, changes)
     states = changes.states if changes else {}
-    empty = template.render(**context, data="")
+    empty = template.render(**context, data="", is_packed=False)
     facts = _facts(report, what, changes)
     data = page_data.encode(report, facts, states, LARGEST - len(empty.encode("utf-8", "backslashreplace")))
     context["cut"] = data.cut
     context["left_out"] = len(incidents) - data.rows
-    return template.render(**context, data=_trusted(data.text))
+    return template.render(**context, data=_trusted(data.text), is_packed=data.is_packed)
 
 
 def _read(name: str) -> str:
@@ -107,7 +107,7 @@ def _read(name: str) -> str:
 def _context(
     report: Report, what: str, entries: Mapping[str, list[str]], changes: Comparison | None
 ) -> dict[str, Any]:
-    script = "(() => {\n" + "\n".join(_read(f"report/{name}.js").strip() for name in SCRIPTS) + "\n})();"
+    script = "(async () => {\n" + "\n".join(_read(f"report/{name}.js").strip() for name in SCRIPTS) + "\n})();"
     style = _read("common.css") + _read("report.css")
     series = series_by(report)
     points = [point for each in series.values() for point in each]

@@ -1,12 +1,14 @@
 """The incidents of a report as the page's script reads them: small, and safe to stand in a page.
 
-Each text stands once, in a list; rows name it by its number. When the whole would be larger than allowed, the
-incidents with fewest failures give up sample ids, timelines and rare values first, and only then rows.
+Each text stands once, in a list; rows name it by its number. Large data is packed. When that is still larger than
+allowed, the incidents with fewest failures give up sample ids, timelines and rare values first, and only then rows.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +28,8 @@ FIELDS = (
 """What a row contains, in this order; trailing empty fields are left out."""
 BACKEND = "\ue000"
 """Stands for the first backend in a hint, so that equal hints are one text. No text that is shown contains it."""
+PLAIN = 700_000
+"""Bytes of data up to which it stands in the page as it is: to be read without a script, too."""
 WHOLE = 500
 """Incidents that give up nothing."""
 LEAST_GAP, LONGEST_GAP = timedelta(minutes=5), timedelta(hours=1)
@@ -42,9 +46,7 @@ class Budget:
     values: int
 
 
-LEVELS = (
-    Budget(3, None, 10), Budget(1, None, 10), Budget(1, 24, 4), Budget(1, 8, 2), Budget(0, 4, 1), Budget(0, 0, 1),
-)  # fmt: skip
+LEVELS = (Budget(3, None, 10), Budget(1, 24, 4), Budget(1, 8, 2), Budget(0, 0, 1))
 
 
 @dataclass(slots=True)
@@ -52,7 +54,8 @@ class Encoded:
     """The data of a page."""
 
     text: str
-    """JSON in which nothing ends a script or begins a tag."""
+    """JSON in which nothing ends a script or begins a tag; or the same packed."""
+    is_packed: bool
     rows: int
     """Incidents in it; the others are left out."""
     cut: bool
@@ -65,9 +68,17 @@ class Texts:
 
     numbers: dict[str, int] = field(default_factory=dict)
 
+    seen: dict[str, int] = field(default_factory=dict)
+    """The same before they are made safe."""
+
     def number(self, text: str | None) -> int:
         """Number of a text; -1 for none."""
-        return -1 if text is None else self.raw(safe(text))
+        if text is None:
+            return -1
+        number = self.seen.get(text)
+        if number is None:
+            number = self.seen[text] = self.raw(safe(text))
+        return number
 
     def raw(self, text: str) -> int:
         """Number of a text that is safe already."""
@@ -114,15 +125,26 @@ def encode(
         size: bytes that the text may have.
     """
     incidents = report.incidents
+    text = _text(report, incidents, facts, changes, LEVELS[0])
+    if len(text) <= min(size, PLAIN):
+        return Encoded(text, False, len(incidents), False)
     for level in LEVELS:
-        text = _text(report, incidents, facts, changes, level)
-        if len(text) <= size:
-            return Encoded(text, len(incidents), level is not LEVELS[0] and len(incidents) > WHOLE)
+        if level is not LEVELS[0]:
+            text = _text(report, incidents, facts, changes, level)
+        packed = pack(text)
+        if len(packed) <= size:
+            return Encoded(packed, True, len(incidents), level is not LEVELS[0] and len(incidents) > WHOLE)
     keep = len(incidents)
-    while len(text) > size and keep > 1:
-        keep = max(1, min(keep - 1, keep * size * 95 // (100 * len(text))))
-        text = _text(report, incidents[:keep], facts, changes, LEVELS[-1])
-    return Encoded(text, keep, True)
+    while len(packed) > size and keep > 1:
+        keep = max(1, min(keep - 1, keep * size * 95 // (100 * len(packed))))
+        packed = pack(_text(report, incidents[:keep], facts, changes, LEVELS[-1]))
+    return Encoded(packed, True, keep, True)
+
+
+def pack(text: str) -> str:
+    """The same as raw deflate in base64, which browsers since 2023 unpack."""
+    compressor = zlib.compressobj(9, wbits=-15)
+    return base64.b64encode(compressor.compress(text.encode()) + compressor.flush()).decode()
 
 
 def _text(
