@@ -6,7 +6,6 @@ label of each chart says in words what it shows.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -92,7 +91,7 @@ def stacked(
     starts = axis.starts()
     for at, number in enumerate(sums):
         if number:
-            title = f"{timeaxis.tick(starts[at], axis.width, with_date=True)}: {round(number):,}"
+            title = f"{timeaxis.shown(starts[at], "date")}: {round(number):,}"
             parts.append(
                 f'<rect class="hit" x="{places[at]:.1f}" y="22" width="{step:.1f}" height="{plot_height}">'
                 f"<title>{escape(safe(title))}</title></rect>"
@@ -131,22 +130,25 @@ def _places(axis: Axis, left: float, right: float) -> tuple[list[float], float]:
 
 def _ticks(axis: Axis, places: Sequence[float], step: float, height: int) -> list[str]:
     """Labels below the bars, and a mark at each cut."""
-    parts, at, day = [], 0, None
+    parts, at = [], 0
+    before: int | None = None
     starts = axis.starts()
+    between = timeaxis.between_ticks(axis.width, 76 / step)
     for number, piece in enumerate(axis.pieces):
         if number:
             x = places[at] - CUT / 2
             parts.append(f'<path class="cut" d="M{x - 6:.1f} {height - 22}l5 -12m3 12l5 -12"/>')
-        every = max(1, math.ceil((82 if day is None else 70) / step))
-        for index in range(0, piece.number, every):
-            moment = starts[at + index]
-            with_date = axis.width < timeaxis.DAY and moment // timeaxis.DAY != day
-            day = moment // timeaxis.DAY
-            text = timeaxis.tick(moment, axis.width, with_date=with_date)
-            if len(axis.pieces) > 1 and not index:
-                text = timeaxis.tick(moment, timeaxis.DAY, with_date=True)
-            if places[at + index] + 6.4 * len(text) <= 1200:
-                parts.append(f'<text class="tick" x="{places[at + index]:.1f}" y="{height - 8}">{text}</text>')
+        free = places[at]
+        for index in range(piece.number):
+            moment, x = starts[at + index], places[at + index]
+            is_first = len(axis.pieces) > 1 and not index
+            if x < free or (moment % between and not is_first):
+                continue
+            text = timeaxis.tick(moment, timeaxis.DAY if is_first else between, None if is_first else before)
+            if x + 6.4 * len(text) <= 1200:
+                before = moment
+                free = x + 6.4 * len(text) + 10
+                parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 8}">{text}</text>')
         at += piece.number
     return parts
 

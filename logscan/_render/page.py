@@ -111,7 +111,7 @@ def _context(
     style = _read("common.css") + _read("report.css")
     series = series_by(report)
     points = [point for each in series.values() for point in each]
-    axis = timeaxis.axis_for(points) if points else None
+    axis = timeaxis.axis_for(points, [moment for moment, _ in marks_of(report)]) if points else None
     bars, names = charts.stacked(series, axis, marks_of(report)) if axis else ("", [])
     hours = [hour for incident in report.incidents for hour in incident.hours]
     several_days = len({time.date() for time, _ in hours}) > 1
@@ -124,6 +124,7 @@ def _context(
         "same": same_in_all(report),
         "steps": next_steps(report),
         "overview": report.overview,
+        "onset": onset_words(report),
         "rows": rows,
         "first_apart": next((row.number for row in rows if is_apart(row.incident, report)), 0),
         "possible": possible_title(report, what),
@@ -147,6 +148,14 @@ def _context(
         "style_hash": _digest(style),
         "counted": counted,
     }
+
+
+def onset_words(report: Report) -> str:
+    """When the failures began, with the date where they last for more than that day."""
+    onset, (_, last) = report.overview.onset, range_of(report)
+    if onset is None:
+        return ""
+    return f"{onset.time:%H:%M:%S}" if last and onset.time.date() == last.date() else show_time(onset.time)
 
 
 def marks_of(report: Report) -> list[tuple[int, str]]:

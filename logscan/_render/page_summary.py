@@ -19,7 +19,7 @@ DIMENSIONS = (
     ("host", "Message Processor"), ("alias", "Keystore alias"), ("keystore", "Keystore"), ("org", "Organization"),
 )  # fmt: skip
 """Panels, in this order."""
-SHOWN = 8
+SHOWN = 6
 """Values of a panel; further ones are counted."""
 STEPS = 4
 """Hints above the table."""
@@ -41,6 +41,7 @@ class Value:
     """One value of a panel."""
 
     text: str
+    shown: str
     count: int
     exact: bool
     """Else an upper bound: an incident with several values counts for each of them."""
@@ -167,11 +168,11 @@ def figures(report: Report) -> list[Figure]:
     apart = sum(each.together for each in incidents if is_apart(each, report))
     hosts = _different(report, "host")
     return [
-        Figure("failed", "failed handshakes", f"{failed_of(report):,}", f"and {possible:,} possibly" if possible else ""),
-        Figure("incidents", "incidents", f"{number - apart:,}", f"and {apart:,} possibly" if apart else ""),
+        Figure("failed", "failed handshakes", f"{failed_of(report):,}", f"+ {possible:,} possibly" if possible else ""),
+        Figure("incidents", "incidents", f"{number - apart:,}", f"+ {apart:,} possibly" if apart else ""),
         Figure("proxies", "API proxies", f"{_different(report, 'proxy'):,}"),
         Figure("targets", "backends", f"{_different(report, 'target'):,}"),
-        Figure("hosts", "Message Processors", f"{hosts:,}", f"of {overview.hosts:,}" if overview.hosts > hosts else ""),
+        Figure("hosts", "Message Processors", f"{hosts:,}" + (f" of {overview.hosts:,}" if overview.hosts > hosts else "")),
         *_times(report),
     ]  # fmt: skip
 
@@ -182,14 +183,21 @@ def _times(report: Report) -> list[Figure]:
     if not times:
         return []
     begun = overview.onset.time if overview.onset else min(times)
-    found = [Figure("since", "since", f"{begun:%H:%M:%S}", f"{begun.date().isoformat()}")]
+    by_day = begun.date() != max(times).date()
+    found = [Figure("since", "since", *moment(begun, by_day=by_day))]
     if overview.is_over is None and overview.log_end is None:
-        found.append(Figure("over", "last", f"{max(times):%H:%M:%S}", f"{max(times).date().isoformat()}"))
+        found.append(Figure("last", "last", *moment(max(times), by_day=by_day)))
     elif overview.is_over:
-        found.append(Figure("over", "over since", f"{max(times):%H:%M:%S}", f"{max(times).date().isoformat()}"))
+        found.append(Figure("over", "over since", *moment(max(times), by_day=by_day)))
     else:
         found.append(Figure("still", "at the end of the log", "still failing"))
     return found
+
+
+def moment(time: datetime, *, by_day: bool) -> tuple[str, str]:
+    """Time of day and date; with ``by_day`` the date comes first."""
+    date, clock = time.date().isoformat(), f"{time:%H:%M:%S}"
+    return (date, clock) if by_day else (clock, date)
 
 
 def tells(report: Report, dimension: str) -> bool:
@@ -214,9 +222,16 @@ def _panel(report: Report, dimension: str, title: str) -> Panel:
         different = len(ranked)
     most = max((count for _, count in ranked), default=1)
     values = tuple(
-        Value(text, count, text not in inexact, count * 1000 // most) for text, count in ranked[:SHOWN]
+        Value(text, value_words(dimension, text), count, text not in inexact, count * 1000 // most) for text, count in ranked[:SHOWN]
     )
     return Panel(dimension, title, values, max(0, different - len(values)))
+
+
+def value_words(dimension: str, text: str) -> str:
+    """How a value is shown: a keystore without its package, ``null`` as what it means."""
+    if dimension not in ("alias", "keystore"):
+        return text
+    return "none" if text == "null" else text.removeprefix("java.security.")
 
 
 def _added(incidents: Sequence[Incident], dimension: str) -> tuple[list[tuple[str, int]], set[str]]:
@@ -241,7 +256,7 @@ def same_in_all(report: Report) -> list[tuple[str, str]]:
             continue
         ranked, _ = _added(report.incidents, name)
         if ranked and ranked[0][0] != "-":
-            found.append((title, "none" if ranked[0][0] == "null" else ranked[0][0]))
+            found.append((title, value_words(name, ranked[0][0])))
     return found
 
 
@@ -278,8 +293,3 @@ def series_by(report: Report) -> Mapping[str, list[Counted]]:
         values = values_of(incident, dimension)
         series[(values[0] if values else None) or "-"] += timeaxis.points_of(incident)
     return {name: points for name, points in series.items() if points}
-
-
-def clock(time: datetime) -> str:
-    """Time of day."""
-    return f"{time:%H:%M:%S}"

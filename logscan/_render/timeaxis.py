@@ -28,7 +28,7 @@ CUTS = 3
 """Highest number of cuts in an axis."""
 EMPTY = 0.9
 """An axis is cut where one or two gaps are at least this part of it."""
-FINE = 0.9
+FINE = 0.6
 """Spans are at least as long as those in which this part of the failures is known."""
 
 
@@ -108,12 +108,16 @@ def points_of(incident: Incident) -> list[Counted]:
     return points
 
 
-def axis_for(points: Sequence[Counted], most: int = MOST) -> Axis:
+def axis_for(points: Sequence[Counted], moments: Sequence[int] = (), most: int = MOST) -> Axis:
     """The axis with the shortest spans that are as long as the failures are known, at most ``most`` or so.
 
-    Failures that are known only in longer spans are spread over them.
+    Failures that are known only in longer spans are spread over them. Moments that are near (within a quarter
+    of the range) are on the axis, too.
     """
     ordered = sorted((point.start, point.start + point.width) for point in points)
+    first, last = ordered[0][0], max(end for _, end in ordered)
+    near = (last - first) / 4
+    ordered = sorted([*ordered, *((at, at + 1) for at in moments if first - near <= at <= last + near)])
     parts: list[list[int]] = []
     for start, end in ordered:
         if parts and start <= parts[-1][1]:
@@ -190,10 +194,16 @@ def shown(moment: int, form: str) -> str:
     return f"{time:%H:%M:%S}" if form == "time" else time.isoformat(" ", "minutes")[0 if form == "date" else 5 :]
 
 
-def tick(moment: int, width: int, *, with_date: bool) -> str:
-    """A label of the axis, as fine as its spans."""
+def between_ticks(width: int, least: float) -> int:
+    """Seconds between two labels: a round number of spans, at least so many."""
+    return next((each for each in WIDTHS if each >= least * width and each % width == 0), WIDTHS[-1])
+
+
+def tick(moment: int, width: int, before: int | None) -> str:
+    """A label of the axis, as fine as the time between labels; without the day or year of the one before."""
     text = (EPOCH + timedelta(seconds=moment)).isoformat(" ", "seconds")
+    last = "" if before is None else (EPOCH + timedelta(seconds=before)).isoformat(" ", "seconds")
     if width >= DAY:
-        return text[:10]
+        return text[5:10] if text[:4] == last[:4] else text[:10]
     time = text[11:] if width < MINUTE else text[11:16]
-    return f"{text[5:10]} {time}" if with_date else time
+    return time if text[:10] == last[:10] else f"{text[5:10]} {time}"

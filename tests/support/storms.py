@@ -16,6 +16,10 @@ NAMES = (("bad_certificate", ("client-certificate",)), ("certificate_required", 
          ("handshake_failure", ("client-certificate", "protocol")))  # fmt: skip
 
 
+TIMES: dict[Incident, list[datetime]] = {}
+"""The failures of each incident that was made here."""
+
+
 def incident(times: list[datetime], number: int, **values: object) -> Incident:
     """One incident with these failures."""
     line = Timeline(64)
@@ -34,7 +38,9 @@ def incident(times: list[datetime], number: int, **values: object) -> Incident:
     fields.setdefault("family", fields["families"][0])  # type: ignore[index]
     target = fields["targets"][0]  # type: ignore[index]
     fields.setdefault("hint", hint_for(fields["alert"], fields["family"], fields["keystores"][0], target))  # type: ignore[arg-type, index]
-    return Incident(**fields)  # type: ignore[arg-type]
+    made = Incident(**fields)  # type: ignore[arg-type]
+    TIMES[made] = times
+    return made
 
 
 def report_of(incidents: list[Incident], log_end: datetime, **values: object) -> Report:
@@ -46,11 +52,9 @@ def report_of(incidents: list[Incident], log_end: datetime, **values: object) ->
     last = max(each.last_time for each in incidents if each.last_time)
     lines: dict[str, Timeline] = {}
     for each in incidents:
-        line = lines.setdefault(each.alert, Timeline(360))
-        part = Timeline(360)
-        part.width = each.bars.width // timedelta(microseconds=1)
-        part.counts = {(t - EPOCH) // timedelta(microseconds=1) // part.width: n for t, n in each.bars.counts}
-        line.merge(part)
+        line = lines.setdefault(each.alert, Timeline(1_500))
+        for time in TIMES[each]:
+            line.add((time - EPOCH) // timedelta(microseconds=1))
     overview = Overview(
         "client-certificate",
         failed=sum(each.failed_handshakes for each in sure),

@@ -4,14 +4,14 @@ const WIDTHS = [
   1, 2, 3, 5, 10, 15, 20, 30, ...[1, 2, 3, 5, 10, 15, 20, 30].map((n) => n * MINUTE),
   ...[1, 2, 3, 4, 6, 8, 12].map((n) => n * HOUR), ...[1, 2, 4, 7, 14, 28, 56, 112, 364].map((n) => n * DAY),
 ];
-const FEWEST = 20, CUTS = 3, PART = 0.9;
+const FEWEST = 20, CUTS = 3, EMPTY_PART = 0.9, FINE = 0.6;
 
 const resolution = (points) => {
   const whole = points.reduce((sum, point) => sum + point.count, 0);
   let seen = 0;
   for (const point of [...points].sort((a, b) => a.width - b.width)) {
     seen += point.count;
-    if (seen >= PART * whole) return point.width;
+    if (seen >= FINE * whole) return point.width;
   }
   return 1;
 };
@@ -26,9 +26,9 @@ const cutRanges = (parts, least) => {
   const cuts = [];
   let left = parts.at(-1)[1] - parts[0][0];
   while (gaps.length) {
-    const taken = gaps.slice(0, gaps[0][0] >= PART * left ? 1 : 2);
+    const taken = gaps.slice(0, gaps[0][0] >= EMPTY_PART * left ? 1 : 2);
     const length = taken.reduce((sum, gap) => sum + gap[0], 0);
-    if (length < PART * left || cuts.length + taken.length > CUTS) break;
+    if (length < EMPTY_PART * left || cuts.length + taken.length > CUTS) break;
     cuts.push(...taken.map((gap) => gap[1]));
     left -= length;
     gaps = gaps.slice(taken.length);
@@ -42,9 +42,13 @@ const cutRanges = (parts, least) => {
   return [...ranges, [start, parts.at(-1)[1]]];
 };
 
-const axisFor = (points, most) => {
+const axisFor = (points, moments, most) => {
   const parts = [];
-  for (const { start, width } of [...points].sort((a, b) => a.start - b.start)) {
+  const first = points.reduce((least, point) => Math.min(least, point.start), Infinity);
+  const last = points.reduce((most, point) => Math.max(most, point.start + point.width), -Infinity);
+  const near = (last - first) / 4;
+  const marked = moments.filter((at) => first - near <= at && at <= last + near).map((start) => ({ start, width: 1 }));
+  for (const { start, width } of [...points, ...marked].sort((a, b) => a.start - b.start)) {
     const before = parts.at(-1);
     if (before && start <= before[1]) before[1] = Math.max(before[1], start + width);
     else parts.push([start, start + width]);
@@ -97,9 +101,9 @@ const axisWords = (width) => {
 // Times are wall times of the log: no zone of the reader's machine comes in.
 const iso = (moment) => new Date(moment * 1000).toISOString().slice(0, 19).replace("T", " ");
 const shown = (moment, form) => (form === "time" ? iso(moment).slice(11) : iso(moment).slice(form === "date" ? 0 : 5, 16));
-const tick = (moment, width, withDate) => {
-  const whole = iso(moment);
-  if (width >= DAY) return whole.slice(0, 10);
+const tick = (moment, width, before) => {
+  const whole = iso(moment), last = before === null ? "" : iso(before);
+  if (width >= DAY) return whole.slice(whole.slice(0, 4) === last.slice(0, 4) ? 5 : 0, 10);
   const time = width < MINUTE ? whole.slice(11) : whole.slice(11, 16);
-  return withDate ? `${whole.slice(5, 10)} ${time}` : time;
+  return whole.slice(0, 10) === last.slice(0, 10) ? time : `${whole.slice(5, 10)} ${time}`;
 };

@@ -29,26 +29,31 @@ const niceStep = (highest) => {
 
 const labels = (axis, places, step, width) => {
   const parts = [];
-  let at = 0, day = null;
+  const least = (76 / step) * axis.width;
+  const between = WIDTHS.find((each) => each >= least && each % axis.width === 0) ?? WIDTHS.at(-1);
+  let at = 0, before = null;
   axis.pieces.forEach((piece, number) => {
     if (number) {
       const x = places[at] - CUT / 2;
       parts.push(draw("path", { class: "cut", d: `M${x - 6} ${HEIGHT - 22}l5 -12m3 12l5 -12` }));
     }
-    const every = Math.max(1, Math.ceil((day === null ? 82 : 70) / step));
-    for (let index = 0; index < piece.number; index += every) {
-      const moment = axis.starts[at + index];
-      const withDate = axis.width < DAY && Math.floor(moment / DAY) !== day;
-      day = Math.floor(moment / DAY);
-      const label = axis.pieces.length > 1 && !index ? tick(moment, DAY, true) : tick(moment, axis.width, withDate);
-      if (places[at + index] + 6.4 * label.length <= width) {
-        parts.push(draw("text", { class: "tick", x: places[at + index], y: HEIGHT - 8 }, label));
-      }
+    let free = places[at];
+    for (let index = 0; index < piece.number; index += 1) {
+      const moment = axis.starts[at + index], x = places[at + index];
+      const isFirst = axis.pieces.length > 1 && !index;
+      if (x < free || (moment % between && !isFirst)) continue;
+      const words = tick(moment, isFirst ? DAY : between, isFirst ? null : before);
+      if (x + 6.4 * words.length > width) continue;
+      before = moment;
+      free = x + 6.4 * words.length + 10;
+      parts.push(draw("text", { class: "tick", x, y: HEIGHT - 8 }, words));
     }
     at += piece.number;
   });
   return parts;
 };
+
+const MOMENTS = D.marks.map((mark) => mark[0]);
 
 const markLines = (axis, places, step, width) => {
   const parts = [];
@@ -69,7 +74,7 @@ const drawBars = (figure, series, select) => {
   ranked.sort((a, b) => b[2] - a[2] || (a[0] < b[0] ? -1 : 1));
   const shownSeries = ranked.slice(0, SERIES);
   if (ranked.length > SERIES) shownSeries.push([OTHERS, ranked.slice(SERIES).flatMap((each) => each[1])]);
-  const axis = axisFor(ranked.flatMap((each) => each[1]), width < 700 ? 60 : 120);
+  const axis = axisFor(ranked.flatMap((each) => each[1]), chosen.from === null ? MOMENTS : [], width < 700 ? 60 : 120);
   const counts = shownSeries.map((each) => countsOf(axis, each[1]));
   const sums = axis.starts.map((_, at) => counts.reduce((sum, each) => sum + each[at], 0));
   const highest = Math.max(1, ...sums.map(Math.round));

@@ -2,7 +2,10 @@
 const TITLES = Object.fromEntries(D.dimensions);
 const chosen = { values: {}, from: null, to: null, words: "", sort: null, down: true, page: 0, colour: null };
 const byText = new Map(TEXTS.map((value, number) => [value, number]));
-const label = (dimension, number) => (text(number) === "null" && dimension !== "proxy" ? "none" : text(number));
+const label = (dimension, number) => {
+  if (dimension !== "alias" && dimension !== "keystore") return text(number);
+  return text(number) === "null" ? "none" : text(number).replace(/^java\.security\./, "");
+};
 
 const within = (points) => {
   if (chosen.from === null) return points;
@@ -78,26 +81,29 @@ const showFigures = (some) => {
   const sum = (list, of) => list.reduce((total, incident) => total + of(incident), 0);
   const main = some.filter((incident) => !(D.possible && incident.possible));
   const apart = some.filter((incident) => D.possible && incident.possible);
-  const and = (number) => (number >= 0.5 ? `and ${count(number)} possibly` : "");
+  const and = (number) => (number >= 0.5 ? `+ ${count(number)} possibly` : "");
   const values = {
     failed: [count(sum(main, (i) => i.weight)), and(sum(apart, (i) => i.weight))],
     incidents: [count(sum(main, (i) => i.together)), and(sum(apart, (i) => i.together))],
     proxies: [count(different("proxy")), ""], targets: [count(different("target")), ""],
-    hosts: [count(different("host")), D.hosts ? `of ${count(D.hosts)}` : ""],
+    hosts: [count(different("host")) + (D.hosts ? ` of ${count(D.hosts)}` : ""), ""],
   };
   const times = (name, pick) => some.map((i) => i[name]).filter((time) => time != null).reduce((a, b) => (a === null ? b : pick(a, b)), null);
   const [first, last] = [times("first", Math.min), times("last", Math.max)];
   const still = some.some((incident) => incident.state === "still");
-  for (const moment of [["since", first], ["over", last]]) values[moment[0]] = moment[1] === null ? ["-", ""] : [iso(moment[1]).slice(11), iso(moment[1]).slice(0, 10)];
+  for (const [key, moment] of [["since", first], ["over", last], ["last", last]]) {
+    const parts = moment === null ? ["-", ""] : iso(moment).split(" ");
+    values[key] = D.form === "time" ? parts.reverse() : parts;
+  }
   values.still = still || last === null ? ["still failing", ""] : [`over since ${iso(last).slice(11)}`, ""];
   for (const { key, value, note, before } of FIGURES) [value.textContent, note.textContent] = anything() ? values[key] : before;
 };
 
-const open = new Set();
+const SHOWN = 6, open = new Set();
 const showPanel = (section) => {
   const dimension = section.dataset.panel;
   let ranked, different;
-  if (!anything() && D.shared[dimension]) {
+  if (!anything() && D.shared[dimension] && !open.has(dimension)) {
     ranked = D.shared[dimension][1].map(([number, failed]) => [number, failed, true]);
     different = D.shared[dimension][0];
   } else {
@@ -117,7 +123,7 @@ const showPanel = (section) => {
     different = ranked.length;
   }
   const most = ranked.length ? ranked[0][1] : 1;
-  let some = ranked.slice(0, open.has(dimension) ? 200 : 8);
+  let some = ranked.slice(0, open.has(dimension) ? 200 : SHOWN);
   const mine = chosen.values[dimension];
   if (mine !== undefined && !some.some((each) => each[0] === mine)) some = [...some, ranked.find((each) => each[0] === mine) ?? [mine, 0, true]];
   const list = make("ol", {}, ...some.map(([number, failed, exact]) => {
@@ -129,7 +135,7 @@ const showPanel = (section) => {
     return make("li", {}, button);
   }));
   section.replaceChildren(section.querySelector("h2"), list);
-  if (ranked.length > 8) {
+  if (different > some.length || open.has(dimension)) {
     const more = make("button", { type: "button", class: "more" }, open.has(dimension) ? "fewer" : `${count(different - some.length)} more`);
     more.addEventListener("click", () => {
       if (!open.delete(dimension)) open.add(dimension);
@@ -137,8 +143,6 @@ const showPanel = (section) => {
       section.querySelector(".more").focus();
     });
     section.append(more);
-  } else if (different > some.length) {
-    section.append(make("span", { class: "soft" }, `${count(different - some.length)} more`));
   }
 };
 

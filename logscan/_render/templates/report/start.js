@@ -5,7 +5,7 @@ const render = (row) => {
   const some = INCIDENTS.filter((incident) => (incident.weight = weight(incident)) > 0);
   showChosen();
   showFigures(some);
-  document.querySelectorAll(".panel").forEach(showPanel);
+  document.querySelectorAll("[data-panel]").forEach(showPanel);
   const figure = document.getElementById("time");
   const series = seriesOf(some);
   if (figure && series.size) {
@@ -44,7 +44,7 @@ const fromAddress = () => {
 document.documentElement.classList.add("js");
 document.querySelectorAll(".tools").forEach((tools) => { tools.hidden = false; });
 const points = allPoints();
-fullAxis = points.length ? axisFor(points, 120) : null;
+fullAxis = points.length ? axisFor(points, MOMENTS, 120) : null;
 const colour = document.getElementById("colour");
 if (colour) {
   colour.append(...colours.map((name) => make("option", { value: name }, TITLES[name].toLowerCase())));
