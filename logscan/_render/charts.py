@@ -91,7 +91,7 @@ def stacked(
     starts = axis.starts()
     for at, number in enumerate(sums):
         if number:
-            title = f"{timeaxis.shown(starts[at], "date")}: {round(number):,}"
+            title = f"{timeaxis.shown(starts[at], 'date')}: {round(number):,}"
             parts.append(
                 f'<rect class="hit" x="{places[at]:.1f}" y="22" width="{step:.1f}" height="{plot_height}">'
                 f"<title>{escape(safe(title))}</title></rect>"
