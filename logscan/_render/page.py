@@ -250,7 +250,7 @@ def details_of(incident: Incident) -> tuple[tuple[str, str], ...]:
 
     details = [
         ("Keystore", keystore_words(incident)),
-        ("Truststore", store_words(incident.truststores)),
+        ("Truststore", store_words(incident.truststores, "truststore")),
         (("Backend" if incident.side == "southbound" else "Router"), listed("targets", incident.targets)),
         ("Revision", listed("revisions", incident.revisions)),
         ("Message Processor", listed("hosts", incident.hosts)),
@@ -264,16 +264,16 @@ def details_of(incident: Incident) -> tuple[tuple[str, str], ...]:
 def keystore_words(incident: Incident) -> str:
     """The keystores, by their identity only where it differs within the incident."""
     aliases = ", ".join(alias for alias in incident.key_aliases if alias != "null")
-    stores = store_words(incident.keystores)
+    stores = store_words(incident.keystores, "keystore")
     return f"{stores}, alias {aliases}" if aliases and stores else stores
 
 
-def store_words(stores: Sequence[str]) -> str:
+def store_words(stores: Sequence[str], kind: str) -> str:
     """``none``, ``one``, or each of several by its identity."""
     if not stores:
         return ""
     if len(stores) == 1:
-        return "none is configured" if stores[0] == "null" else "one"
+        return "none is configured" if stores[0] == "null" else f"one {kind}"
     return ", ".join("none" if store == "null" else store.removeprefix("java.security.") for store in stores)
 
 

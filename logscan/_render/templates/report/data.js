@@ -53,15 +53,15 @@ const listed = (incident, name, field = name) => {
   const more = incident.more[field] ? `; … of ${count(incident.more[field])}` : "";
   return incident[name].map(text).join("; ") + more;
 };
-const storeWords = (stores) => {
+const storeWords = (stores, kind) => {
   if (!stores.length) return "";
   const names = stores.map(text);
-  if (names.length === 1) return names[0] === "null" ? "none is configured" : "one";
+  if (names.length === 1) return names[0] === "null" ? "none is configured" : `one ${kind}`;
   return names.map((name) => (name === "null" ? "none" : name.replace(/^java\.security\./, ""))).join(", ");
 };
 const keystoreWords = (incident) => {
   const aliases = incident.aliases.map(text).filter((alias) => alias !== "null").join(", ");
-  const stores = storeWords(incident.keystores);
+  const stores = storeWords(incident.keystores, "keystore");
   return aliases && stores ? `${stores}, alias ${aliases}` : stores;
 };
 const backendOf = (incident) => {

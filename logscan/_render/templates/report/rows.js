@@ -35,7 +35,7 @@ const detailOf = (incident) => {
   const names = incident.ids.map(text);
   const side = text(incident.side);
   const facts = [
-    ["Keystore", keystoreWords(incident)], ["Truststore", storeWords(incident.truststores)],
+    ["Keystore", keystoreWords(incident)], ["Truststore", storeWords(incident.truststores, "truststore")],
     [side === "southbound" ? "Backend" : "Router", listed(incident, "targets")], ["Revision", listed(incident, "revisions")],
     ["Message Processor", listed(incident, "hosts")], ["Message ids", names.join("; ")],
     ["Failure", `${text(incident.family)}, ${side}`], ["Next", hintOf(incident)],
