@@ -65,7 +65,7 @@ def stacked(
         axis: the spans; between its pieces the axis is cut.
         marks: moments that get a line, and their words.
     """
-    totals = {name: sum(point.count for point in points) for name, points in series.items()}
+    totals = {name: sum(point.failures for point in points) for name, points in series.items()}
     ranked = sorted(totals, key=lambda name: (-totals[name], name))
     names = ranked[:SERIES] + ([OTHERS] if len(ranked) > SERIES else [])
     counts = {name: axis.counts(series[name]) for name in ranked[:SERIES]}
@@ -86,7 +86,9 @@ def stacked(
             if number >= 0.05:
                 size = max(1.0, number / highest * plot_height)
                 heights[at] -= size
-                path.append(f"M{places[at]:.1f} {heights[at]:.1f}h{step * 0.86:.1f}v{size:.1f}h-{step * 0.86:.1f}z")
+                path.append(
+                    f"M{places[at]:.1f} {heights[at]:.1f}h{step * 0.86:.1f}v{size:.1f}h-{step * 0.86:.1f}z"
+                )
         parts.append(f'<path class="s{6 if name == OTHERS else index}" d="{"".join(path)}"/>')
     starts = axis.starts()
     for at, number in enumerate(sums):
@@ -97,10 +99,7 @@ def stacked(
                 f"<title>{escape(safe(title))}</title></rect>"
             )
     parts += _ticks(axis, places, step, height)
-    words = (
-        f"Failed handshakes over time, {axis.words} a bar, at most {highest:,}; by "
-        + ", ".join(names)
-    )
+    words = f"Failed handshakes over time, {axis.words} a bar, at most {highest:,}; by " + ", ".join(names)
     return _svg("bars", width, height, words, [*parts, *_marks(axis, places, step, base, marks)]), names
 
 
@@ -233,11 +232,12 @@ def sparkline(points: Sequence[Counted], axis: Axis) -> str:
     counts = axis.counts(points)
     highest = max(counts, default=0) or 1
     step = 120 / max(1, axis.number)
+    wide = max(1.0, step * 0.85)
     path = []
     for at, count in enumerate(counts):
         if count:
             size = max(1.5, count / highest * 20)
-            path.append(f"M{at * step:.1f} {22 - size:.1f}h{max(1.0, step * 0.85):.1f}v{size:.1f}h-{max(1.0, step * 0.85):.1f}z")
+            path.append(f"M{at * step:.1f} {22 - size:.1f}h{wide:.1f}v{size:.1f}h-{wide:.1f}z")
     words = f"at most {max(1, round(highest)):,} in {axis.words}"
     return _svg("spark", 120, 22, words, [f'<path d="{"".join(path)}"/>'])
 

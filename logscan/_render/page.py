@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,6 @@ from logscan._render.page_summary import (
     same_in_all,
     series_by,
     subtitle,
-    values_of,
 )
 from logscan._render.table import footer
 from logscan._render.text import counted, show_time
@@ -107,7 +106,9 @@ def _read(name: str) -> str:
 def _context(
     report: Report, what: str, entries: Mapping[str, list[str]], changes: Comparison | None
 ) -> dict[str, Any]:
-    script = "(async () => {\n" + "\n".join(_read(f"report/{name}.js").strip() for name in SCRIPTS) + "\n})();"
+    script = (
+        "(async () => {\n" + "\n".join(_read(f"report/{name}.js").strip() for name in SCRIPTS) + "\n})();"
+    )
     style = _read("common.css") + _read("report.css")
     series = series_by(report)
     points = [point for each in series.values() for point in each]

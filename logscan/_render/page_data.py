@@ -1,7 +1,8 @@
 """The incidents of a report as the page's script reads them: small, and safe to stand in a page.
 
-Each text stands once, in a list; rows name it by its number. Large data is packed. When that is still larger than
-allowed, the incidents with fewest failures give up sample ids, timelines and rare values first, and only then rows.
+Each text stands once, in a list; rows name it by its number. Large data is packed. When that is still larger
+than allowed, the incidents with fewest failures give up sample ids, timelines and rare values first, and only
+then rows.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from logscan.shown import safe
 from logscan.values import Incident, Report
 
 FIELDS = (
-    "id", "org", "env", "proxy", "alert", "side", "by", "family", "failed", "messages", "first", "last", "state",
-    "possible", "keystores", "aliases", "truststores", "targets", "revisions", "hosts", "ids", "hint", "bars",
-    "mark", "change", "more", "about", "together", "proxies", "envs", "alerts",
+    "id", "org", "env", "proxy", "alert", "side", "by", "family", "failed", "messages", "first", "last",
+    "state", "possible", "keystores", "aliases", "truststores", "targets", "revisions",
+    "hosts", "ids", "hint", "bars", "mark", "change", "more", "about", "together",
+    "proxies", "envs", "alerts",
 )  # fmt: skip
 """What a row contains, in this order; trailing empty fields are left out."""
 BACKEND = "\ue000"
-"""Stands for the first backend in a hint, so that equal hints are one text. No text that is shown contains it."""
+"""Stands for the first backend in a hint, so that equal hints are one text. No text that is shown has it."""
 PLAIN = 700_000
 """Bytes of data up to which it stands in the page as it is: to be read without a script, too."""
 WHOLE = 500
@@ -174,8 +176,8 @@ def _text(
             for alert, bars in overview.bars
         ],
         "shared": {
-            shared.dimension: [shared.different, [[texts.number(text), count] for text, count in shared.values]]
-            for shared in overview.shared
+            each.dimension: [each.different, [[texts.number(text), count] for text, count in each.values]]
+            for each in overview.shared
         },
         "texts": list(texts.numbers),
     }  # fmt: skip
@@ -188,26 +190,26 @@ def in_script(text: str) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _row(
-    incident: Incident, texts: Texts, state: str, change: tuple[str, str], level: Budget
-) -> list[Any]:
+def _row(incident: Incident, texts: Texts, state: str, change: tuple[str, str], level: Budget) -> list[Any]:
     def seconds(name: str) -> int | None:
         time = getattr(incident, name)
         return None if time is None else timeaxis.seconds(time)
 
     first, last = seconds("first_time"), seconds("last_time")
     row = [
-        row_id(incident), texts.number(incident.org), texts.number(incident.env), texts.number(incident.proxy),
-        texts.number(incident.alert), texts.number(incident.side), texts.several(value for _, value in incident.by),
-        texts.number(incident.family), incident.failed_handshakes, incident.messages, first, last, state,
+        row_id(incident),
+        *texts.several((incident.org, incident.env, incident.proxy, incident.alert, incident.side)),
+        texts.several(value for _, value in incident.by), texts.number(incident.family),
+        incident.failed_handshakes, incident.messages, first, last, state,
         int(incident.is_ambiguous),
         *(texts.several(values[: level.values]) for values in (
-            incident.keystores, incident.key_aliases, incident.truststores, incident.targets, incident.revisions,
-            incident.hosts,
+            incident.keystores, incident.key_aliases, incident.truststores, incident.targets,
+            incident.revisions, incident.hosts,
         )),
         texts.several(incident.sample_message_ids[: level.ids]), texts.raw(hint_of(incident)),
         _bars(timeaxis.points_of(incident), level.spans), *change,
-        dict(incident.different), list(incident.approximate), 0 if incident.together == 1 else incident.together,
+        dict(incident.different), list(incident.approximate),
+        0 if incident.together == 1 else incident.together,
         *(texts.several(values) for values in (incident.proxies, incident.envs, incident.alerts)),
     ]  # fmt: skip
     while row and row[-1] in (0, "", [], {}):
@@ -228,12 +230,12 @@ def _bars(points: Sequence[timeaxis.Counted], spans: int | None) -> list[int]:
         merged: dict[int, int] = {}
         for point in points:
             at = (point.start - start) // width // factor
-            merged[at] = merged.get(at, 0) + point.count
+            merged[at] = merged.get(at, 0) + point.failures
         width *= factor
         points = [timeaxis.Counted(start + at * width, width, count) for at, count in merged.items()]
     numbers = [width, start]
     before = start
     for point in points:
-        numbers += [(point.start - before) // width, point.count]
+        numbers += [(point.start - before) // width, point.failures]
         before = point.start
     return numbers

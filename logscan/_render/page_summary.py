@@ -16,7 +16,8 @@ from logscan.values import Incident, Report
 
 DIMENSIONS = (
     ("alert", "Alert"), ("target", "Backend"), ("env", "Environment"), ("proxy", "API proxy"),
-    ("host", "Message Processor"), ("alias", "Keystore alias"), ("keystore", "Keystore"), ("org", "Organization"),
+    ("host", "Message Processor"), ("alias", "Keystore alias"), ("keystore", "Keystore"),
+    ("org", "Organization"),
 )  # fmt: skip
 """Panels, in this order."""
 SHOWN = 6
@@ -154,7 +155,9 @@ def _different(report: Report, dimension: str) -> int:
     shared = _shared(report, dimension)
     if shared is not None:
         return shared.different
-    values = {value for each in report.incidents if each.together == 1 for value in values_of(each, dimension)}
+    values = {
+        value for each in report.incidents if each.together == 1 for value in values_of(each, dimension)
+    }
     return len(values - {None})
 
 
@@ -167,12 +170,14 @@ def figures(report: Report) -> list[Figure]:
     number = sum(each.together for each in incidents)
     apart = sum(each.together for each in incidents if is_apart(each, report))
     hosts = _different(report, "host")
+    of = f" of {overview.hosts:,}" if overview.hosts > hosts else ""
+    maybe = f"+ {possible:,} possibly" if possible else ""
     return [
-        Figure("failed", "failed handshakes", f"{failed_of(report):,}", f"+ {possible:,} possibly" if possible else ""),
+        Figure("failed", "failed handshakes", f"{failed_of(report):,}", maybe),
         Figure("incidents", "incidents", f"{number - apart:,}", f"+ {apart:,} possibly" if apart else ""),
         Figure("proxies", "API proxies", f"{_different(report, 'proxy'):,}"),
         Figure("targets", "backends", f"{_different(report, 'target'):,}"),
-        Figure("hosts", "Message Processors", f"{hosts:,}" + (f" of {overview.hosts:,}" if overview.hosts > hosts else "")),
+        Figure("hosts", "Message Processors", f"{hosts:,}{of}"),
         *_times(report),
     ]  # fmt: skip
 
@@ -222,7 +227,8 @@ def _panel(report: Report, dimension: str, title: str) -> Panel:
         different = len(ranked)
     most = max((count for _, count in ranked), default=1)
     values = tuple(
-        Value(text, value_words(dimension, text), count, text not in inexact, count * 1000 // most) for text, count in ranked[:SHOWN]
+        Value(text, value_words(dimension, text), count, text not in inexact, count * 1000 // most)
+        for text, count in ranked[:SHOWN]
     )
     return Panel(dimension, title, values, max(0, different - len(values)))
 

@@ -37,7 +37,7 @@ class Counted(NamedTuple):
 
     start: int
     width: int
-    count: int
+    failures: int
 
 
 class Piece(NamedTuple):
@@ -61,9 +61,7 @@ class Axis(NamedTuple):
 
     def starts(self) -> list[int]:
         """Beginning of each span."""
-        return [
-            piece.start + at * self.width for piece in self.pieces for at in range(piece.number)
-        ]
+        return [piece.start + at * self.width for piece in self.pieces for at in range(piece.number)]
 
     def counts(self, points: Iterable[Counted]) -> list[float]:
         """Failures of each span; those of a longer span are spread over it."""
@@ -77,7 +75,7 @@ class Axis(NamedTuple):
                 for at in range(first, last + 1):
                     start = piece.start + at * self.width
                     part = min(end, start + self.width) - max(point.start, start)
-                    sums[before + at] += point.count * part / point.width
+                    sums[before + at] += point.failures * part / point.width
                 before += piece.number
         return sums
 
@@ -143,9 +141,9 @@ def _piece(start: int, end: int, width: int) -> Piece:
 
 def _resolution(points: Sequence[Counted]) -> int:
     """Length of the spans in which most failures are known."""
-    whole = sum(point.count for point in points)
+    whole = sum(point.failures for point in points)
     seen = 0
-    for width, count in sorted((point.width, point.count) for point in points):
+    for width, count in sorted((point.width, point.failures) for point in points):
         seen += count
         if seen >= FINE * whole:
             return width
@@ -179,8 +177,6 @@ def _cut(parts: Sequence[Sequence[int]], least: int) -> list[tuple[int, int]]:
     return [*ranges, (start, parts[-1][1])]
 
 
-
-
 def form_for(first: datetime | None, last: datetime | None) -> str:
     """The shortest form that tells the moments of a range apart."""
     if first is None or last is None or first.date() == last.date():
@@ -191,7 +187,9 @@ def form_for(first: datetime | None, last: datetime | None) -> str:
 def shown(moment: int, form: str) -> str:
     """A moment in one of the forms."""
     time = EPOCH + timedelta(seconds=moment)
-    return f"{time:%H:%M:%S}" if form == "time" else time.isoformat(" ", "minutes")[0 if form == "date" else 5 :]
+    return (
+        f"{time:%H:%M:%S}" if form == "time" else time.isoformat(" ", "minutes")[0 if form == "date" else 5 :]
+    )
 
 
 def between_ticks(width: int, least: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 from logscan._failures.hints import hint_for
 from logscan._failures.timeline import Timeline
@@ -20,13 +21,13 @@ TIMES: dict[Incident, list[datetime]] = {}
 """The failures of each incident that was made here."""
 
 
-def incident(times: list[datetime], number: int, **values: object) -> Incident:
+def incident(times: list[datetime], number: int, **values: Any) -> Incident:
     """One incident with these failures."""
     line = Timeline(64)
     for time in times:
         line.add((time - EPOCH) // timedelta(microseconds=1))
     alert, families = NAMES[0]
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "org": "acme", "env": "prod", "proxy": f"payments-v{number}", "alert": alert, "side": "southbound", "by": (),
         "failed_handshakes": len(times), "messages": len(times), "first_time": min(times), "last_time": max(times),
         "keystores": ("java.security.KeyStore@52de60d9",), "key_aliases": ("payments-key",),
@@ -35,15 +36,15 @@ def incident(times: list[datetime], number: int, **values: object) -> Incident:
         "bars": line.bars(), "families": families,
     }  # fmt: skip
     fields |= values
-    fields.setdefault("family", fields["families"][0])  # type: ignore[index]
-    target = fields["targets"][0]  # type: ignore[index]
-    fields.setdefault("hint", hint_for(fields["alert"], fields["family"], fields["keystores"][0], target))  # type: ignore[arg-type, index]
-    made = Incident(**fields)  # type: ignore[arg-type]
+    fields.setdefault("family", fields["families"][0])
+    target = fields["targets"][0]
+    fields.setdefault("hint", hint_for(fields["alert"], fields["family"], fields["keystores"][0], target))
+    made = Incident(**fields)
     TIMES[made] = times
     return made
 
 
-def report_of(incidents: list[Incident], log_end: datetime, **values: object) -> Report:
+def report_of(incidents: list[Incident], log_end: datetime, **values: Any) -> Report:
     """A report of incidents, with what is said first."""
     incidents.sort(key=lambda each: -each.failed_handshakes)
     counters = Counters()
@@ -62,13 +63,13 @@ def report_of(incidents: list[Incident], log_end: datetime, **values: object) ->
         first=min(each.first_time for each in incidents if each.first_time), last=last, log_end=log_end,
         is_over=log_end - last > timedelta(minutes=5), zone="UTC", hosts=8,
         bars=tuple((name, line.bars()) for name, line in lines.items()), **values,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     return Report(incidents, [], Counter({"protocol_version": 3}), 12, counters, overview)
 
 
 def storm(number: int = 1_500, failures: int = 40) -> Report:
     """Twenty minutes, from 03:14 on: nearly all to one backend, on one host, after a new revision."""
-    chance = random.Random(17)  # noqa: S311 (test data)
+    chance = random.Random(17)
     begin = datetime(2026, 11, 23, 3, 14)
     incidents = []
     for at in range(number):
@@ -100,7 +101,7 @@ def storm(number: int = 1_500, failures: int = 40) -> Report:
 
 def month(stray: bool = True) -> Report:
     """A quiet month of three incidents, nightly; and a line that is nine years old."""
-    chance = random.Random(4)  # noqa: S311 (test data)
+    chance = random.Random(4)
     begin = datetime(2026, 10, 26)
     incidents = []
     for at, hour in enumerate((2, 3, 14)):
@@ -110,17 +111,26 @@ def month(stray: bool = True) -> Report:
         ]  # fmt: skip
         if stray and at == 2:
             times.append(datetime(2017, 10, 23, 5, 28, 57))
-        incidents.append(incident(times, at, proxy=("orders-v1", "invoices-v2", "payments-v1")[at], targets=(f"10.1.0.{at + 5}:8443",)))
+        incidents.append(
+            incident(
+                times,
+                at,
+                proxy=("orders-v1", "invoices-v2", "payments-v1")[at],
+                targets=(f"10.1.0.{at + 5}:8443",),
+            )
+        )
     return report_of(incidents, datetime(2026, 11, 23, 23, 59), findings=("They have nothing in common: 3 backends, 3 API proxies",))  # fmt: skip
 
 
 def many(number: int = 10_000) -> Report:
     """Ten thousand incidents of a week, with everything different that can be."""
-    chance = random.Random(10)  # noqa: S311 (test data)
+    chance = random.Random(10)
     begin = datetime(2026, 11, 16)
     incidents = []
     for at in range(number):
-        times = [begin + timedelta(seconds=chance.randint(0, 7 * 86400)) for _ in range(1 + 2_000 // (at + 20))]
+        times = [
+            begin + timedelta(seconds=chance.randint(0, 7 * 86400)) for _ in range(1 + 2_000 // (at + 20))
+        ]
         alert, families = NAMES[at % 3]
         incidents.append(incident(
             times, at, alert=alert, families=families, env=("prod", "test", "dev")[at % 3], proxy=f"service-{at:05d}-v1",

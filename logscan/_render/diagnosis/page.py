@@ -26,7 +26,7 @@ SHORTEST = 8
 
 
 def as_html(diagnosis: Diagnosis) -> str:
-    """One self-contained page: no request, no script but for its buttons, everything from the evidence escaped."""
+    """One self-contained page: no request, a script for its buttons only, all evidence escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -78,7 +78,9 @@ def summary(verdicts: Iterable[Verdict]) -> str:
     kinds = [verdict.certainty for verdict in verdicts]
     decided = sum(kind in (CERTAIN, INFERRED) for kind in kinds)
     parts = [counted(len(kinds), "case"), f"{decided:,} decided"]
-    parts += [f"{kinds.count(kind):,} {words}" for kind, words in ((OPEN, "not decided"), (FINE, "without a fault")) if kind in kinds]  # fmt: skip
+    for kind, words in ((OPEN, "not decided"), (FINE, "without a fault")):
+        if kind in kinds:
+            parts.append(f"{kinds.count(kind):,} {words}")
     return ", ".join(parts)
 
 

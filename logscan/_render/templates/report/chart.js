@@ -119,7 +119,7 @@ const drawBars = (figure, series, select) => {
     cursor.setAttribute("visibility", "visible");
     const lines = names.map((name, index) => [name, index, counts[index][at]]).filter((line) => line[2] >= 0.5);
     tip.replaceChildren(
-      make("b", {}, `${iso(axis.starts[at])} · ${count(sums[at])}`),
+      make("strong", {}, `${iso(axis.starts[at])} · ${count(sums[at])}`),
       ...lines.map(([name, index, number]) => make("div", {}, make("span", { class: colour(index) }), `${count(number)} ${name}`)),
     );
     tip.hidden = false;

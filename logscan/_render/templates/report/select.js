@@ -130,7 +130,7 @@ const showPanel = (section) => {
     const bar = draw("svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none", "aria-hidden": "true" }, draw("rect", { width: Math.floor((failed * 1000) / most), height: 1 }));
     const name = label(dimension, number);
     const title = exact ? name : `${name}: at most, for incidents with several values count for each of them`;
-    const button = make("button", { type: "button", class: "value", "aria-pressed": String(mine === number), title }, bar, make("b", {}, name), make("i", {}, (exact ? "" : "≤ ") + count(failed)));
+    const button = make("button", { type: "button", class: "value", "aria-pressed": String(mine === number), title }, bar, make("span", { class: "what" }, name), make("span", { class: "much" }, (exact ? "" : "≤ ") + count(failed)));
     button.addEventListener("click", () => toggle(dimension, number));
     return make("li", {}, button);
   }));
