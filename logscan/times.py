@@ -137,6 +137,30 @@ def time_range(
     return range_
 
 
+def time_range_around(
+    around: str | datetime, within: str, tz_name: str | None = None, now: datetime | None = None
+) -> TimeRange:
+    """Some time before and after a moment.
+
+    Args:
+        around: the moment, as :func:`time_range` reads it.
+        within: how long, on each side: ``5m``, ``90 seconds``.
+        tz_name: the log's zone.
+        now: an aware time, for tests.
+
+    Raises:
+        UsageError: a time that nobody can read, or an unknown zone.
+    """
+    zone = zone_named(tz_name)
+    middle = read_time(around, _local(now or datetime.now(UTC), zone), zone, "around")
+    begin = _before(middle, within.strip().lower().removeprefix("-"), zone, within, "within")
+    try:
+        end = _local(middle.astimezone(UTC) + (middle.astimezone(UTC) - begin.astimezone(UTC)), zone)
+    except (OverflowError, ValueError) as error:
+        raise _unreadable(str(around), "around") from error
+    return time_range(begin, end, tz_name, now)
+
+
 def moved(time: datetime, by: timedelta) -> datetime:
     """A time moved by some time; the first or last that there is where it would be beyond."""
     try:

@@ -57,8 +57,8 @@ class Table(DataTable[Text]):
     """A table whose keys stand in the footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Open entries"),
-        Binding("tab", "app.focus_next", "Other table"),
+        Binding("enter", "select_cursor", "Entries"),
+        Binding("tab", "app.focus_next", "Table"),
     ]
 
 
@@ -82,7 +82,7 @@ class EntriesView(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,q", "app.pop_screen", "Back"),
-        ("y", "app.copy_id", "Copy message id"),
+        ("y", "app.copy_id", "Copy id"),
     ]
     CSS = """
     EntriesView { align: center middle; }
@@ -140,8 +140,8 @@ class Dashboard(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         ("s", "sort", "Sort"),
         ("slash", "filter", "Filter"),
-        ("escape", "clear", "Clear filter"),
-        ("y", "copy_id", "Copy message id"),
+        ("escape", "clear", "Clear"),
+        ("y", "copy_id", "Copy id"),
         ("p", "pause", "Pause"),
         Binding("question_mark,h", "help", "Help", key_display="?"),
         ("q", "quit", "Quit"),
@@ -158,6 +158,7 @@ class Dashboard(App[None]):
     DataTable { height: 1fr; border: round $primary; }
     """
     TITLE = "logscan"
+    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,

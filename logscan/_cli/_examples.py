@@ -26,6 +26,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "search": (
         ("One message, with two entries before and after each of its own", f"logscan search -C 2 {ID} logs/"),
         ("Many messages, whose ids stand in a file", "logscan search -f ids.txt logs/"),
+        (
+            "All errors of one proxy around a time",
+            "logscan search --level ERROR --proxy catalog --around '2026-11-24 00:00' logs/",
+        ),
         ("Which ids begin like this", "logscan search --prefix --only-ids router01.example.com logs/"),
     ),
     "tail": (

@@ -90,7 +90,7 @@ class Keeping:
         parts = [
             self._what, selection.family or "", ",".join(selection.orgs), ",".join(selection.envs),
             ",".join(selection.proxies), ",".join(selection.not_proxies), selection.side or "",
-            ",".join(self._by),
+            ",".join(self._by), *sorted(selection.messages),
         ]  # fmt: skip
         return Run(selection.times.since, selection.times.until, "|".join(parts), datetime.now())
 

@@ -12,6 +12,7 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
+from logscan._cli._arguments import Messages, messages_among
 from logscan._render.text import warnings
 from logscan.errors import ExitCode, InputError, UsageError
 
@@ -111,6 +112,7 @@ def diagnose(
     org: options.Org = None,
     env: options.Env = None,
     proxy: common.Proxies = None,
+    message: Messages = None,
     host: common.Hosts = None,
     store: common.Stores = None,
     simulate: Simulate = False,
@@ -142,9 +144,11 @@ def diagnose(
     if accept and not simulate:
         raise UsageError("--accept belongs to --simulate", "add --simulate")
     common.lower_priority(nice)
+    paths, messages = messages_among(paths, message)
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
-        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
+        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), message=messages,
+        host=host or (),
         join_time=join_time, join_bytes=join_bytes, max_entry_bytes=max_entry_bytes, workers=workers or 0,
         max_connections=max_connections, max_open_connections=max_open_connections,
     )  # fmt: skip

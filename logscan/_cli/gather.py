@@ -8,6 +8,7 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
+from logscan._cli._arguments import Messages, messages_among
 from logscan.errors import ExitCode, UsageError, caught
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def gather(
     org: options.Org = None,
     env: options.Env = None,
     proxy: common.Proxies = None,
+    message: Messages = None,
     host: common.Hosts = None,
     store: common.Stores = None,
 ) -> None:
@@ -88,9 +90,11 @@ def gather(
 
     if output is None and not review:
         raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")
+    paths, messages = messages_among(paths, message)
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
-        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
+        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), message=messages,
+        host=host or (),
     )  # fmt: skip
     with options.evidence_request(
         paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca, mgmt_timeout=mgmt_timeout

@@ -13,6 +13,7 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _report_options as options
+from logscan._cli._arguments import Messages, messages_among
 from logscan._failures.incidents import MOST_INCIDENTS
 from logscan._render.formats import BINARY, EACH, FORMATS, Shape, render, write
 from logscan._render.text import FIRST_RUN
@@ -43,6 +44,7 @@ def report(
     proxy: common.Proxies = None,
     not_proxy: common.NotProxies = None,
     side: common.Side = None,
+    message: Messages = None,
     host: common.Hosts = None,
     store: common.Stores = None,
     output_format: options.Format = None,
@@ -95,9 +97,11 @@ def report(
         raise UsageError("--alert and --family exclude each other", "use one of them")
     if output_format in BINARY and output is None:
         raise UsageError(f"--format {output_format} is not text", "write it to a file with --output FILE")
+    paths, messages = messages_among(paths, message)
     selection = selection_of({
         "alert": alert or (), "family": family, "org": org or (), "env": env or (), "proxy": proxy or (),
-        "not_proxy": not_proxy or (), "side": side, "since": since, "until": until, "tz": tz,
+        "not_proxy": not_proxy or (), "side": side, "message": messages, "since": since, "until": until,
+        "tz": tz,
     })  # fmt: skip
     common.check_choice("--sort", sort, tuple(SORTS))
     names = common.paths_or_default(paths, store)

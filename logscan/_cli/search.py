@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import time
 from collections.abc import Iterable
@@ -13,20 +11,21 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _output as output
-from logscan.errors import ExitCode, InputError, UsageError, reason_of
+from logscan._cli import _search_options as options
+from logscan._cli._arguments import ids_and_paths
+from logscan.errors import ExitCode
 from logscan.values import Counters
 
 if TYPE_CHECKING:
     from logscan.values import Found
 
-_PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
-
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MESSAGE_ID... [PATH]...",
+        metavar="[MESSAGE_ID]... [PATH]...",
         help="Message ids, then where to search: files, directories, quoted patterns, - for standard input."
-        " Arguments after the first that exist or look like paths are searched."
+        " Arguments after the first that exist or look like paths are searched; the first one, too, where"
+        " something else is asked for."
         " Default: the Message Processor log of this machine.",
         show_default=False,
     ),
@@ -147,6 +146,20 @@ NoIndex = Annotated[
 def search(
     *,
     arguments: Arguments = None,
+    since: common.Since = None,
+    until: common.Until = None,
+    around: options.Around = None,
+    within: options.Within = None,
+    tz: common.Zone = None,
+    org: common.Orgs = None,
+    env: common.Envs = None,
+    proxy: common.Proxies = None,
+    revision: options.Revisions = None,
+    level: options.Levels = None,
+    logger: options.Loggers = None,
+    text: options.Text = "",
+    regex: options.Regex = "",
+    ignore_case: options.IgnoreCase = False,
     file: IdFiles = None,
     prefix: Prefix = False,
     mentions: Mentions = False,
@@ -172,36 +185,34 @@ def search(
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Print all entries of a message, whole, in the order of the logs.
+    """Print all entries of a message, or all that are asked for, whole.
+
+    With several conditions an entry must fulfil all. Names may be patterns, with commas between them.
 
     Exit status: 0 found, 1 not found, 2 usage or an input that could not be read (the others are searched).
     """
-    from logscan._jobs.search import find
+    from logscan._jobs.search import conditions_of, find
     from logscan._scanning.plan import Limits
 
     begun = time.monotonic()
-    ids, named = _ids_and_paths(arguments or [], file or [])
+    conditions = conditions_of({
+        "since": since, "until": until, "around": around, "within": within or "", "tz": tz, "org": org or (),
+        "env": env or (), "proxy": proxy or (), "revision": revision or (), "level": level or (),
+        "logger": logger or (), "text": text, "regex": regex, "ignore_case": ignore_case,
+    })  # fmt: skip
+    ids, named = ids_and_paths(arguments or [], file or [], optional=conditions is not None)
     paths = common.paths_or_default(named, store)
     common.lower_priority(nice)
     counters = Counters()
     names = _several(paths) if with_filename is None else with_filename
     with_context = bool(context or before or after)
     colour = common.wants_colour(color, sys.stdout)
-    printer: output.Printer
-    if quiet:
-        printer = output.Nothing()
-    elif only_ids:
-        printer = output.MessageIds(colour)
-    elif files:
-        printer = output.FileNames(colour)
-    elif count:
-        printer = output.Counts(names, colour)
-    elif as_json:
-        printer = output.JsonLines(with_context)
-    else:
-        printer = output.Entries(names=names, lines=line_number, colour=colour, context=with_context)
+    printer = output.printer_for(
+        quiet=quiet, only_ids=only_ids, files=files, count=count, as_json=as_json, names=names,
+        lines=line_number, colour=colour, context=with_context,
+    )  # fmt: skip
     entries = find(
-        ids, paths, counters, prefix=prefix, mentions=mentions, before=before or context,
+        ids, paths, counters, conditions, prefix=prefix, mentions=mentions, before=before or context,
         after=after or context,
         limits=Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice),
         lines=line_number or as_json or (stats and no_index),
@@ -214,8 +225,9 @@ def search(
     if not no_messages:
         complaints.print_new()
         _print_cut(counters)
-    if not number and not quiet and not mentions:
-        _print_mentions(counters)
+        _print_untimed(counters)
+    if not number and not quiet and ids:
+        _print_near(counters, mentions)
     if stats:
         common.print_statistics(counters, time.monotonic() - begun)
     if complaints.fatal and not (quiet and number):
@@ -256,8 +268,34 @@ def _print_cut(counters: Counters) -> None:
         )
 
 
+def _print_untimed(counters: Counters) -> None:
+    """Print how many entries could not be judged by their time."""
+    if counters.untimed:
+        from logscan._render.text import counted
+
+        common.complain(
+            f"{counted(counters.untimed, 'entry', 'entries')} without a readable time left out of the time"
+            " range"
+        )
+
+
+def _print_near(counters: Counters, mentions: bool) -> None:
+    """Print what else may help after a search for ids that found nothing."""
+    if not counters.left_out:
+        if not mentions:
+            _print_mentions(counters)
+        return
+    from logscan._render.text import counted
+
+    common.complain(
+        f"{counted(counters.left_out, 'entry', 'entries')} of that message, but none fulfils the other"
+        " conditions",
+        "search without them to see all",
+    )
+
+
 def _print_mentions(counters: Counters) -> None:
-    """Print what else may help after a search that found nothing."""
+    """Print whether the ids stand elsewhere."""
     if counters.mentions:
         from logscan._render.text import counted
 
@@ -271,42 +309,6 @@ def _print_mentions(counters: Counters) -> None:
             "no message has that id; the index does not know entries that only contain it",
             "--mentions and --prefix read the logs in full",
         )
-
-
-def _ids_and_paths(arguments: list[str], id_files: list[str]) -> tuple[list[str], list[str]]:
-    """Separate ids from paths: paths begin at the first argument that exists or looks like a path.
-
-    Without files of ids the very first argument is an id in any case.
-
-    Raises:
-        InputError: a file of ids cannot be read.
-        UsageError: there is no id, or one with a blank in it.
-    """
-    ids: list[str] = []
-    for name in id_files:
-        try:
-            with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape") as file:
-                ids += [text for line in file if (text := line.strip())]
-        except OSError as error:
-            raise InputError(f"{name}: {reason_of(error)}", "-f needs a file of message ids") from error
-    paths: list[str] = []
-    for number, argument in enumerate(arguments):
-        is_id = not number and not id_files
-        if not is_id and (paths or _PATH_LIKE.search(argument) or os.path.exists(argument)):
-            paths.append(argument)
-        else:
-            ids.append(argument.strip())
-    ids = [name for name in dict.fromkeys(ids) if name]
-    if not ids:
-        raise UsageError(
-            "no message id given", "logscan search MESSAGE_ID... [PATH]..., or -f FILE with one id per line"
-        )
-    for name in ids:
-        if any(char.isspace() or char == "\0" for char in name):
-            raise UsageError(
-                f"{name!r}: a message id contains no blanks", "give several ids as several arguments"
-            )
-    return ids, paths
 
 
 def _several(paths: list[str]) -> bool:

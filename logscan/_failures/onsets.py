@@ -51,7 +51,7 @@ def onset_of(bars: Bars) -> tuple[datetime, datetime] | None:
 def sharpened(onset: datetime, width: timedelta, common: InCommon) -> datetime:
     """The onset to the microsecond, where the first failure of all, of a host or of a revision lies in its
     span of time."""
-    low, high = (onset - EPOCH) // MICROSECOND, (onset + width - EPOCH) // MICROSECOND
+    low, high = ((time - EPOCH) // MICROSECOND for time in (onset, moved(onset, width)))
     firsts = [] if common.first is None else [common.first]
     for timed in (common.hosts, common.revisions, common.keystores):
         firsts += [first for first, _ in timed.spans().values()]

@@ -29,6 +29,8 @@ class Selection:
     not_proxies: tuple[str, ...] = ()
     """Proxies that are left out."""
     side: str | None = None
+    messages: frozenset[str] = frozenset()
+    """Message ids; empty: any. They are cut as those of failures are (:mod:`logscan._failures.names`)."""
     fold: bool = False
     """Whether names match without regard to case."""
     times: TimeRange = TimeRange(None, None, None)
@@ -69,6 +71,7 @@ class Selection:
             and _any_matches(self.proxies, failure.proxy, fold)
             and not (self.not_proxies and _any_matches(self.not_proxies, failure.proxy, fold))
             and (self.side is None or failure.side == self.side)
+            and (not self.messages or failure.message_id in self.messages)
         )
 
     def patterns(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:

@@ -19,7 +19,7 @@ from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.in_common import MOST_SPANS, InCommon
 from logscan._failures.incidents import MOST_INCIDENTS, PERIODS, Incidents
 from logscan._failures.members import EPOCH, MICROSECOND, Member, Template
-from logscan._failures.names import LONGEST_TEXT, cut
+from logscan._failures.names import LONGEST_TEXT, cut, cut_bytes
 from logscan._failures.seen import Seen
 from logscan._failures.selection import Selection
 from logscan.times import in_zone
@@ -182,6 +182,7 @@ class Tally:
         self._request = request
         self._selection = request.selection
         times = request.selection.times
+        self._messages = {name.encode("utf-8", "surrogateescape") for name in request.selection.messages}
         self._ranged = times.since is not None or times.until is not None
         self._by_reason = "reason" in request.by
         self._period = min((PERIODS[name] for name in request.by if name in PERIODS), default=0)
@@ -196,6 +197,7 @@ class Tally:
         done = self.counted
         name = members[0].message_id
         number = 0 if name is None else hash_of(name)
+        foreign = bool(self._messages) and (name is None or cut_bytes(name) not in self._messages)
         for template in templates:
             first = members[template.first]
             moment = first.moment
@@ -209,6 +211,9 @@ class Tally:
             if unclear and not self._in_time(first):
                 continue
             info, channel = template.ssl_info, template.channel
+            if foreign:  # message ids are no part of the key
+                done.elsewhere += 1
+                continue
             host = self._hosts.get(first.path) or self._host(first.path)
             key = (
                 first.context, template.meaning, first.zone, host,

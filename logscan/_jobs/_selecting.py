@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logscan._failures import catalog
 from logscan._failures.handshakes import Rule
+from logscan._failures.names import cut
 from logscan._failures.selection import HostNames, Selection, select_alerts
 from logscan._jobs._options import Names, Reading, Times, listed, several, times_of
 from logscan.errors import UsageError, choose_from
@@ -25,6 +26,8 @@ class Selecting(Times, total=False):
     """API proxies to leave out."""
     side: str | None
     """``southbound`` or ``northbound``."""
+    message: Names
+    """Message ids, whole; several with commas. Default: any."""
     host: Names
     """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
     join_time: float
@@ -61,8 +64,14 @@ def selection_of(given: Selecting) -> Selection:
         proxies=listed(given.get("proxy")),
         not_proxies=listed(given.get("not_proxy")),
         side=side,
+        messages=messages_of(given.get("message")),
         times=times_of(given),
     )
+
+
+def messages_of(names: Names | None) -> frozenset[str]:
+    """Message ids as failures have them."""
+    return frozenset(cut(name) for name in listed(names))
 
 
 def hosts_of(given: Selecting) -> HostNames:

@@ -26,7 +26,8 @@ from logscan._jobs._overview import FIRST, overview_of
 from logscan._jobs._selecting import Choosing, hosts_of, rule_of, selection_of
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Inputs, Limits, Progress
-from logscan.errors import UsageError
+from logscan.errors import UsageError, caught
+from logscan.overviews import Overview
 from logscan.values import Counters, FailedHandshake, Incident, Report, Results
 
 if TYPE_CHECKING:
@@ -173,7 +174,9 @@ def report_selected(
         selection, request = folded, replace(request, selection=folded)
         counted, inputs = counted_once()
     counted.failures.sort(key=_by_time)
-    overview = overview_of(counted, inputs, selection, with_hosts(request, inputs).host_of)
+    overview = Overview(selection.words, counted.certain.count, counted.possible.count)
+    with caught(counted.counters, "the first lines of the report"):
+        overview = overview_of(counted, inputs, selection, with_hosts(request, inputs).host_of)
     incidents = ranked(counted.incidents.emit(forget=True), selection, request)
     counted.counters.incidents_together = (
         incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0

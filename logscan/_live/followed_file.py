@@ -14,11 +14,12 @@ from collections.abc import Sequence
 
 from logscan._live.beginning import Beginning, beginning_in, set_rotated
 from logscan._live.followed_input import FollowedInput, file_numbers
-from logscan._live.open_file import OpenFile, stamp_at
+from logscan._live.open_file import OpenFile, inode_of, stamp_at
+from logscan._live.opened import Opened
 from logscan._live.piece_queue import PieceQueue
 from logscan._live.read_files import ReadFiles
 from logscan._live.renamed_files import RenamedFiles
-from logscan._live.rotation import Opened, RotationSet, inode_of
+from logscan._live.rotation import RotationSet
 from logscan._live.run import Run
 from logscan._reading.fingerprint import SHORTAGE, Identity, Mark, continues, identify
 from logscan.errors import reason_of
@@ -106,8 +107,6 @@ class FollowedFile(FollowedInput):
                     return count
             if self._file is None and not self._open():
                 return 0
-            if self._queue_predecessors():
-                continue
             if count := self._read_file():
                 return count
             if not self._queue and not self._look_around():
@@ -160,8 +159,7 @@ class FollowedFile(FollowedInput):
 
     def forget(self, number: int) -> None:
         """See :meth:`FollowedInput.forget`."""
-        kept = {file.number for file in self._renamed.files} | {self._last_number}
-        self._read.forget(number, kept)
+        self._read.forget(number, {file.number for file in self._renamed.files} | {self._last_number})
 
     @property
     def _open_files(self) -> list[OpenFile]:
@@ -190,6 +188,9 @@ class FollowedFile(FollowedInput):
         new_size = os.fstat(file.descriptor).st_size
         if not is_same or new_size < file.position:
             self._replaced(file, old_size)
+            return 0
+        # Looked at after reading: what is read was written after all that was listed, or is listed with it.
+        if not file.head and self._queue_predecessors():
             return 0
         file.see_size(new_size, self._clock.monotonic())
         count = size - keep
@@ -237,8 +238,7 @@ class FollowedFile(FollowedInput):
         """Queue what comes before the open file, of which nothing was read: others stood there."""
         file = self._file
         assert file is not None
-        # Of a file that is gone, what stands at the path came after it.
-        if file.position or not self._rotation.changed() or self._rotation.lacks(file.descriptor):
+        if not self._rotation.changed():
             return False
         unread = self._rotation.open_before(file.descriptor, None, self._open_files)
         if unread.files:

@@ -68,10 +68,9 @@ class RawBytes(io.RawIOBase):
 
     def close(self) -> None:
         """See :class:`ByteStream`."""
-        if self.closed:
-            return
+        is_closed = self.closed
         super().close()  # first, so that a signal in between has no descriptor closed twice
-        if self._descriptor != 0:
+        if not is_closed and self._descriptor != 0:
             if self._forget:
                 # A host that serves traffic wants its page cache for that, not for last night's log.
                 with contextlib.suppress(OSError):
@@ -104,8 +103,7 @@ class Rejoined(io.RawIOBase):
             self._rest.close()
         super().close()
 
-    def __del__(self) -> None:
-        """Close nothing: in the end of an object a signal would be lost."""
+    def __del__(self) -> None: ...  # in the end of an object a signal would be lost
 
 
 class _Transcoded(io.RawIOBase):

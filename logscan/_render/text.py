@@ -110,11 +110,13 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
         ("failures counted before complete", counters.early_failures),
+        ("entries left out by other conditions", counters.left_out),
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),
         ("inputs with a problem", len(counters.problems)),
     ]
-    uncounted = {"lines"} if not counters.lines else set()
+    unless = {"lines": counters.lines, "entries left out by other conditions": counters.left_out}
+    uncounted = {name for name, number in unless.items() if not number}
     rows = [(name, f"{number:,}") for name, number in numbers if name not in uncounted]
     return [*rows, ("seconds", f"{seconds:.2f}"), ("speed", f"{show_bytes(int(rate))}/s")]

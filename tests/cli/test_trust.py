@@ -28,6 +28,7 @@ HARMLESS = {
     "max-open-connections", "memory", "mentions", "mgmt-timeout", "nice", "no-diagram", "no-index",
     "no-messages", "not-proxy", "note", "only-ids", "org", "poll", "poll-interval", "prefix", "proxy",
     "exclude", "max-incidents", "rotate-wait", "rotated", "status",
+    "around", "ignore-case", "level", "logger", "message", "regex", "revision", "text", "within",
     "quiet", "quiet-time", "recovered", "review", "samples", "side", "simulate", "since", "stats", "subject", "tz",
     "until", "watch", "with-filename", "workers",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from zlib import crc32
 import pytest
 
 import logscan
+from logscan._jobs import _overview
 from logscan.overviews import Overview
 from support.storms import ALIASES, BACKENDS, HOSTS, ONSET, PROXIES, START, Call, storm
 
@@ -219,3 +220,18 @@ def test_groups(tmp_path: Path) -> None:
         logscan.report(folder, group="nothing")
     with pytest.raises(logscan.UsageError, match="exclude each other"):
         logscan.report(folder, group="env", by="host")
+
+
+@pytest.mark.parametrize("stage", ["findings_of", "_onset", "end_of", "text_before", "events_of_text"])
+def test_a_stage_of_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """The report has its incidents, and says what is missing."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("on purpose")
+
+    folder = storm(tmp_path / "logs", lambda call: call if call.time >= ONSET else None, calls=100)
+    monkeypatch.setattr(_overview, stage, fails)
+    report = logscan.report(folder, tz="UTC")
+    assert sum(each.failed_handshakes for each in report.incidents) == report.overview.failed > 0
+    assert report.counters.not_understood == 1
+    assert any("the first lines of the report" in str(problem) for problem in report.problems)
