@@ -147,6 +147,7 @@ class Dashboard(App[None]):
         ("q", "quit", "Quit"),
     ]
     CSS = """
+    Screen { overflow: hidden; }
     #head { height: 1; padding: 0 1; background: $primary; color: $text; }
     #curve { height: 3; margin: 0 1; }
     #legend { height: 1; padding: 0 1; color: $text-muted; }

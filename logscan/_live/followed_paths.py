@@ -277,11 +277,9 @@ class FollowedPaths:
         """Report how many rotated files stand beside those that are read from their start."""
         rotated = sum(len(scanner.source.beside(None)) for scanner in self._scanners.values())
         if rotated:
-            files = "rotated file" if rotated == 1 else "rotated files"
-            reason = (
-                f"{rotated:,} {files} beside the logs not read: --from-start begins with the newest files"
-            )
-            hint = "logscan report reads all; tail --since TIME those that reach into the time"
+            what = "rotated file beside the logs is" if rotated == 1 else "rotated files beside the logs are"
+            reason = f"{rotated:,} {what} not read"
+            hint = "logscan report reads them; tail --since TIME those that reach into the time"
             self._counters.problems.append(Problem(self._paths[0], reason, hint, fatal=False))
 
     def _pause(self, idle: float, has_open_messages: bool) -> float:

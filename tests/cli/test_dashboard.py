@@ -81,7 +81,7 @@ def test_the_time_of_the_log(screens: list[Terminal], log: Path) -> None:
     screens.append(terminal)
     terminal.until("3 failed handshakes")
     shown = terminal.until("all: env e, alert bad_certificate")
-    shown = terminal.until("1 rotated file beside the logs not read")
+    shown = terminal.until("1 rotated file beside the logs is not read")
     first = next(line for line in shown.splitlines() if line.split()[1:3] == ["2", "a"])
     assert "2027-11-23 00:00:01" in first
     assert " o2 " in shown
