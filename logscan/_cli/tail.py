@@ -93,7 +93,6 @@ def tail(
     _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
     _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
-    names = common.paths_or_default(paths)
     begins = {"--from-start": from_start, "--since": since is not None, "--last": last is not None}
     asked = [option for option, is_asked in begins.items() if is_asked]
     _refuse(len(asked) > 1, f"{' and '.join(asked)} exclude each other", "use one of them")
@@ -103,7 +102,11 @@ def tail(
             f"{option} and --checkpoint exclude each other: a checkpoint says where to go on",
             f"leave out {option}",
         )
-        _refuse("-" in names, f"{option} looks into files, and standard input is none", f"leave out {option}")
+        _refuse(
+            "-" in (paths or ()),
+            f"{option} looks into files, and standard input is none",
+            f"leave out {option}",
+        )
     _refuse(last is not None and entries, "--last counts failures", "use --since with --entries")
     times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
     for option, seconds in times.items():
@@ -125,6 +128,7 @@ def tail(
         "since": since, "tz": tz,
     })  # fmt: skip
     colour = common.wants_colour(color, sys.stdout)
+    names = common.paths_or_default(paths)
     printed = output is None and not entries and not dashboard
     outputs = Outputs(
         common.complain, print if printed else None, as_json=as_json, each=each or bool(checkpoint),
