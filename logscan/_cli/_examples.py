@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "tail": (
         ("The log of this machine, as it grows", "logscan tail"),
+        ("From ten minutes ago on, rotated files too", "logscan tail --since -10m logs/"),
         ("Also what is in the files already, one environment", "logscan tail --from-start --env prod logs/"),
         (
             "As a service: a file for a SIEM, and numbers for Prometheus",

@@ -73,6 +73,7 @@ def repeat(command: Callable[..., object], options: Mapping[str, Any]) -> NoRetu
         except LogscanError as error:
             if is_first:
                 _draw([], title)
+                sys.stderr.write(complaints.getvalue())
                 raise
             complaints.write(f"logscan: {error}\n" + f"  {error.hint}\n" * bool(error.hint))
         except typer.Exit:

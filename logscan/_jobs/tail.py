@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -266,26 +267,26 @@ class Watcher:
     def _begin(self, stopped: Callable[[], bool]) -> Generator[WatchUpdate]:
         """Follow until what stood in the logs at the beginning is read: its failures in order of time."""
         options, clock = self._options, self._options.clock
-        merge = Merge(self._zone, options.since, options.last)
+        merge = Merge(self._zone, options.since, options.last, ends=self._paths.ends())
         unread = set(self._paths.unread())
-        ended: float | None = None
+        read = ended = math.inf
         while not stopped():
-            path = merge.next(unread) if unread else None
-            for followed, spans in self._paths.look(path):
+            pending = unread.union(self._paths.unflushed())
+            next_one = {merge.next(unread)} if unread else set()
+            for followed, spans in self._paths.look(next_one | (pending - unread) if unread else None):
                 merge.see(followed, spans)
                 merge.add(self._new(self._joiner.feed(followed, spans)))
             merge.add(self._new(self._joiner.release()))
-            if path is not None and not (self._paths.is_busy and self._paths.is_unread(path)):
-                unread.discard(path)
+            unread -= {path for path in next_one if not (self._paths.is_busy and self._paths.is_unread(path))}
             now, open_since = clock.monotonic(), self._joiner.open_since
-            if not unread and ended is None:
-                ended = now
-            yield WatchUpdate(merge.take(now, open_since, unread), [])
-            if ended is not None:
-                # In a log that is never quiet the last entry is whole when the next one comes.
-                is_flushed = self._paths.is_flushed or now - ended > 2 * options.quiet_time
-                if is_flushed and (open_since is None or open_since > ended):
-                    break
+            read = min(read, math.inf if unread else now)
+            # In a log that is never quiet the last entry is whole when the next one comes.
+            pending = set() if now - read > 2 * options.quiet_time else unread.union(self._paths.unflushed())
+            ended = min(ended, math.inf if pending else now)
+            yield WatchUpdate(merge.take(now, open_since, pending), [])
+            if ended < math.inf and (open_since is None or open_since > ended):
+                break
+            if not unread:
                 self._paths.wait(has_open_messages=True)
         if stopped():
             for followed, spans in self._paths.drain():
@@ -307,7 +308,7 @@ class Watcher:
             if time is not None and time >= since:
                 self._recent.add(followed)
                 return spans[number:]
-        if self._paths.is_flushed and not self._paths.is_unread(followed):
+        if followed not in self._paths.unflushed() and not self._paths.is_unread(followed):
             self._recent.add(followed)  # what comes from now on is new, whatever its time
         return []
 

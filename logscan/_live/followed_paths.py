@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -77,21 +77,23 @@ class FollowedPaths:
         # Reading begins where the files end now, not where they end at the first look.
         for scanner in self._scanners.values():
             scanner.source.begin()
+        if options.from_start and not start.files:
+            self._report_rotated()
         self._report_lacking()
 
     def __len__(self) -> int:
         """Paths that are followed."""
         return len(self._scanners)
 
-    def look(self, only: str | None = None) -> Iterator[tuple[str, list[Span]]]:
+    def look(self, only: Collection[str] | None = None) -> Iterator[tuple[str, list[Span]]]:
         """Look at the inputs to which something may have happened: the spans that have become whole.
 
         Args:
-            only: look at this path alone.
+            only: look at these paths alone.
         """
         self.is_busy = False
         for path, scanner in list(self._scanners.items()):
-            if only in (None, path) and self._has_news(path, scanner):
+            if (only is None or path in only) and self._has_news(path, scanner):
                 for spans in scanner.look():
                     yield path, spans
                 self.is_busy = self.is_busy or scanner.is_busy
@@ -159,10 +161,17 @@ class FollowedPaths:
         """Whether there is more to read of a path than was read."""
         return self._scanners[path].source.lag[0] > 0
 
-    @property
-    def is_flushed(self) -> bool:
-        """Whether everything that was read was given."""
-        return all(scanner.is_flushed for scanner in self._scanners.values())
+    def ends(self) -> dict[str, int]:
+        """The sizes of the files that stand at the paths."""
+        sizes: dict[str, int] = {}
+        for path in self._scanners:
+            with contextlib.suppress(OSError):
+                sizes[path] = os.stat(path).st_size
+        return sizes
+
+    def unflushed(self) -> list[str]:
+        """The paths of which not everything that was read was given."""
+        return [path for path, scanner in self._scanners.items() if not scanner.is_flushed]
 
     # Where a run stands
 
@@ -264,10 +273,19 @@ class FollowedPaths:
             self._counters.problems.append(Problem(lacking[0], reason, hint, fatal=False))
         self._lacking = len(lacking)
 
+    def _report_rotated(self) -> None:
+        """Report how many rotated files stand beside those that are read from their start."""
+        rotated = sum(len(scanner.source.beside(None)) for scanner in self._scanners.values())
+        if rotated:
+            what = "rotated file beside the logs is" if rotated == 1 else "rotated files beside the logs are"
+            reason = f"{rotated:,} {what} not read"
+            hint = "logscan report reads them; tail --since TIME those that reach into the time"
+            self._counters.problems.append(Problem(self._paths[0], reason, hint, fatal=False))
+
     def _pause(self, idle: float, has_open_messages: bool) -> float:
         """Seconds until something must be done at the latest."""
         options = self._options
-        if has_open_messages or not self.is_flushed:
+        if has_open_messages or self.unflushed():
             return min(options.quiet_time / 4, options.poll_interval)
         if self._waker.events:
             return WAKE_INTERVAL

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import count
 
 from logscan._entries.parse import parse
 from logscan.times import TimeRange, in_zone
-from logscan.values import Counters, FailedHandshake, Span
+from logscan.values import Counters, FailedHandshake, Place, Span
 
 MOST = 50_000
 """Failures that wait for their turn. Of more, the earliest is given, whatever may come of other files."""
@@ -24,14 +24,18 @@ class Merge:
 
     Args:
         zone: that of the logs; ``None``: this machine's.
-        since: failures before its ``since`` are left out.
+        since: failures before its ``since`` are left out, of what stood in the logs at the beginning.
         last: give only so many, the last ones, when all is read; 0: all.
+        ends: path → size at the beginning. Of other paths all stood there.
     """
 
-    def __init__(self, zone: tzinfo | None, since: TimeRange | None = None, last: int = 0) -> None:
+    def __init__(
+        self, zone: tzinfo | None, since: TimeRange | None = None, last: int = 0, *, ends: Mapping[str, int]
+    ) -> None:
         self._zone = zone
         self._since = since.since if since else None
         self._last = last
+        self._ends = ends
         self._most = last or MOST
         self._waiting: list[tuple[datetime, int, FailedHandshake]] = []
         self._numbers = count()
@@ -64,7 +68,7 @@ class Merge:
             time = datetime.min
             if failure.time is not None:
                 time = in_zone(failure.time, failure.zone, self._zone)
-                if self._since is not None and time < self._since:
+                if self._since is not None and time < self._since and self._is_old(failure.place):
                     continue
             heapq.heappush(self._waiting, (time, next(self._numbers), failure))
             if len(self._waiting) > self._most:
@@ -72,16 +76,19 @@ class Merge:
                 if not self._last:
                     self._early.append(earliest)
 
-    def take(self, now: float, open_since: float | None, unread: Collection[str]) -> list[FailedHandshake]:
+    def _is_old(self, place: Place) -> bool:
+        return place.offset < self._ends.get(place.path, place.offset + 1)
+
+    def take(self, now: float, open_since: float | None, pending: Collection[str]) -> list[FailedHandshake]:
         """The failures whose turn has come.
 
         Args:
             now: by the clock.
             open_since: when the message got its last entry that has been waiting for longer than all others;
                 ``None``: none is waiting.
-            unread: the paths that were not read to their end.
+            pending: the paths of which entries may come that stood there at the beginning.
         """
-        mark = min((self._reached.get(path, datetime.min) for path in unread), default=datetime.max)
+        mark = min((self._reached.get(path, datetime.min) for path in pending), default=datetime.max)
         if not self._marks or self._marks[-1][1] != mark:
             self._marks.append((now, mark))
         reached = datetime.min

@@ -60,7 +60,8 @@ class Repeats:
 
     Nothing gets lost: the lines and the numbers in them add up to the failures. A window ends ten seconds of
     the log after it began, so that what is read late is counted as it happened; or ten seconds later by the
-    clock. Where a window counted failures, the next ones of the kind are counted from the first on.
+    clock. Other kinds do not end it: the clocks of two hosts may differ. Where a window counted failures, the
+    next ones of the kind are counted from the first on.
 
     Args:
         print_one: prints a failure, or a number of them.
@@ -76,7 +77,6 @@ class Repeats:
     def take(self, failure: FailedHandshake) -> None:
         """Print or count a failure."""
         now, moment, kind = self._clock(), failure.time, _kind_of(failure)
-        self._end_old(now, moment)
         while (own := self._windows.get(kind)) is not None and own.is_over(now, moment):
             self._end(kind, now)
         if own is None:
@@ -92,20 +92,18 @@ class Repeats:
 
     def look(self) -> None:
         """Print the counts that are due by the clock."""
-        self._end_old(self._clock(), None)
+        now = self._clock()
+        while self._windows:
+            kind, oldest = next(iter(self._windows.items()))
+            if not oldest.is_over(now, None):
+                break
+            self._end(kind, now)
 
     def close(self) -> None:
         """Print what was counted and not printed."""
         for window in self._windows.values():
             self._print_count(window)
         self._windows.clear()
-
-    def _end_old(self, now: float, moment: datetime | None) -> None:
-        while self._windows:
-            kind, oldest = next(iter(self._windows.items()))
-            if not oldest.is_over(now, moment):
-                break
-            self._end(kind, now)
 
     def _end(self, kind: _Kind, now: float) -> None:
         """End a window; the next begins where it counted any."""
