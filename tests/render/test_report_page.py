@@ -16,8 +16,8 @@ from logscan._render.page import keystore_words, to_html
 from logscan.overviews import Overview
 from logscan.values import Report
 from support import hostile, storms
+from support.browser_pages import open_page, serious
 from support.oracles import CHROMIUM, needs
-from support.pages import open_page, serious
 
 pytestmark = needs(CHROMIUM)
 MAKERS: dict[str, Callable[[], Report]] = {"storm": storms.storm, "month": storms.month, "many": storms.many}
@@ -91,19 +91,11 @@ def test_a_storm(browser: Any, pages: Pages) -> None:
     overview = report.overview
     assert f"{overview.failed:,} failed handshakes in 1,393 incidents" in page.locator("h1").inner_text()
     assert page.locator("#barwords").inner_text() == "10 seconds a bar"
-    states = {text[:16] for text in page.locator("tr.row .state").all_inner_texts()}
-    assert (
-        states
-        == {
-            "still at the end",
-            "over since 03:23",
-            "over since 03:24",
-            "over since 03:25",
-            "over since 03:26",
-        }
-        & states
-    )
-    assert len(states) > 1
+    states = set(page.locator("tr.row .state").all_inner_texts())
+    assert "still at the end of the log" in states
+    over = states - {"still at the end of the log"}
+    assert len(over) > 5
+    assert [text for text in over if not re.fullmatch(r"over since 03:2\d:\d\d", text)] == []
     assert page.locator("svg.bars .mark").count() == 2
     assert page.locator("tr.group").count() == 0  # the first page has none of them
     for _ in range(27):
@@ -310,7 +302,7 @@ def test_spans_of_time() -> None:
         (1_200, "10 seconds"),
         (5_400, "a minute"),
         (86_400, "15 minutes"),
-        (30 * 86_400, "6 hours"),
+        (29 * 86_400, "6 hours"),
     ):
         points = [timeaxis.Counted(1_000_000 + at * seconds // 500, 1, 2) for at in range(500)]
         axis = timeaxis.axis_for(points)

@@ -1,33 +1,43 @@
-"""Pages in a real browser."""
+"""Commands of a Markdown page, and whether they print what the page shows."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-
-def open_page(browser: Any, path: Path, width: int = 1000, **options: Any) -> tuple[Any, list[str]]:
-    """A page, and what went wrong while it was shown."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-    messages: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on(
-        "request",
-        lambda request: messages.append(request.url) if not request.url.startswith("file:") else None,
-    )
-    page.goto(path.as_uri())
-    return page, messages
+from support.command import ROOT, environment
 
 
-def serious(page: Any) -> list[str]:
-    """What axe finds serious: rule and element. The page must have been opened with ``bypass_csp``."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
+def commands(text: str) -> list[tuple[str, str]]:
+    """Each command of the console blocks with the output that is shown for it."""
     return [
-        f"{rule['id']}: {rule['nodes'][0]['html']}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
+        (command, output)
+        for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+        for command, _, output in (
+            part.partition("\n") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+        )
     ]
+
+
+def run(shown: list[tuple[str, str]], folder: Path) -> list[tuple[str, str, str]]:
+    """Run commands in their order, as a reader does, with a folder of their own for ``/tmp``.
+
+    Returns:
+        the commands that fail or print something else: what is shown, and what they print.
+    """
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "logscan"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logscan "$@"\n')
+    program.chmod(0o755)
+    env = environment()
+    env["PATH"] = f"{program.parent}:{env['PATH']}"
+    different = []
+    for command, output in shown:
+        command, output = (text.replace("/tmp/", f"{folder}/") for text in (command, output))
+        done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=ROOT, env=env, timeout=120)
+        printed = done.stdout.decode()
+        if done.returncode or printed != output:
+            different.append((command, output, f"{printed}{done.stderr.decode()}exit code {done.returncode}"))
+    return different
