@@ -73,7 +73,7 @@ def stacked(
         rest = [point for name in ranked[SERIES:] for point in series[name]]
         counts[OTHERS] = axis.counts(rest)
     sums = [sum(column) for column in zip(*counts.values(), strict=True)]
-    highest = max(1, *(round(number) for number in sums))
+    highest = max(1, *(rounded(number) for number in sums))
     width, height, bottom = 1200, 240, 28
     left = 14 + 7 * len(f"{highest:,}")
     base, plot_height = height - bottom, height - bottom - 22
@@ -93,7 +93,7 @@ def stacked(
     starts = axis.starts()
     for at, number in enumerate(sums):
         if number:
-            title = f"{timeaxis.shown(starts[at], 'date')}: {round(number):,}"
+            title = f"{timeaxis.shown(starts[at], 'date')}: {rounded(number):,}"
             parts.append(
                 f'<rect class="hit" x="{places[at]:.1f}" y="22" width="{step:.1f}" height="{plot_height}">'
                 f"<title>{escape(safe(title))}</title></rect>"
@@ -101,6 +101,11 @@ def stacked(
     parts += _ticks(axis, places, step, height)
     words = f"Failed handshakes over time, {axis.words} a bar, at most {highest:,}; by " + ", ".join(names)
     return _svg("bars", width, height, words, [*parts, *_marks(axis, places, step, base, marks)]), names
+
+
+def rounded(number: float) -> int:
+    """To the nearest whole number, halves up: as the page's script does."""
+    return int(number + 0.5)
 
 
 CUT = 26
@@ -238,7 +243,7 @@ def sparkline(points: Sequence[Counted], axis: Axis) -> str:
         if count:
             size = max(1.5, count / highest * 20)
             path.append(f"M{at * step:.1f} {22 - size:.1f}h{wide:.1f}v{size:.1f}h-{wide:.1f}z")
-    words = f"at most {max(1, round(highest)):,} in {axis.words}"
+    words = f"at most {max(1, rounded(highest)):,} in {axis.words}"
     return _svg("spark", 120, 22, words, [f'<path d="{"".join(path)}"/>'])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from logscan._render.charts import heat_map, sparkline, stacked
-from logscan._render.timeaxis import Axis, Counted, Piece
+from logscan._render.timeaxis import Counted, axis_for
 
 
 def label(svg: str) -> str:
@@ -22,11 +22,18 @@ def test_the_heat_map_names_its_worst_hour() -> None:
 
 
 def test_bars_name_their_width_height_and_series() -> None:
-    """In the order of their colours; names are escaped."""
-    hours = [Counted(0, 3600, 5), Counted(3600, 3600, 7)]
-    axis = Axis(3600, (Piece(0, 2),))
-    svg, names = stacked({"a<b": hours, "c": hours[:1]}, axis)
+    """In the order of their colours; names and words of marks are escaped."""
+    hours = [Counted(7_200, 3_600, 5), Counted(10_800, 3_600, 7)]
+    axis = axis_for(hours)
+    svg, names = stacked({"a<b": hours, "c": hours[:1]}, axis, [(8_000, "<onset>")])
     assert names == ["a<b", "c"]
-    assert "a&lt;b" in label(svg)
-    assert "most 10" in label(svg)
+    assert label(svg) == "Failed handshakes over time, an hour a bar, at most 10; by a&lt;b, c"
+    assert "&lt;onset&gt;" in svg
     assert label(sparkline(hours, axis)) == "at most 7 in an hour"
+
+
+def test_series_beyond_the_colours_are_counted_together() -> None:
+    """The most frequent ones have their own."""
+    series = {f"n{at}": [Counted(at, 1, 10 - at)] for at in range(9)}
+    _, names = stacked(series, axis_for([point for points in series.values() for point in points]))
+    assert names == [*(f"n{at}" for at in range(6)), "others"]

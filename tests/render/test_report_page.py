@@ -17,7 +17,7 @@ from logscan.overviews import Overview
 from logscan.values import Report
 from support import hostile
 from support import storm_reports as storms
-from support.browser import open_page, serious
+from support.browser_pages import open_page, serious
 from support.oracles import CHROMIUM, needs
 
 pytestmark = needs(CHROMIUM)
@@ -92,19 +92,11 @@ def test_a_storm(browser: Any, pages: Pages) -> None:
     overview = report.overview
     assert f"{overview.failed:,} failed handshakes in 1,393 incidents" in page.locator("h1").inner_text()
     assert page.locator("#barwords").inner_text() == "10 seconds a bar"
-    states = {text[:16] for text in page.locator("tr.row .state").all_inner_texts()}
-    assert (
-        states
-        == {
-            "still at the end",
-            "over since 03:23",
-            "over since 03:24",
-            "over since 03:25",
-            "over since 03:26",
-        }
-        & states
-    )
-    assert len(states) > 1
+    states = set(page.locator("tr.row .state").all_inner_texts())
+    assert "still at the end of the log" in states
+    over = states - {"still at the end of the log"}
+    assert len(over) > 5
+    assert [text for text in over if not re.fullmatch(r"over since 03:2\d:\d\d", text)] == []
     assert page.locator("svg.bars .mark").count() == 2
     assert page.locator("tr.group").count() == 0  # the first page has none of them
     for _ in range(27):
@@ -311,7 +303,7 @@ def test_spans_of_time() -> None:
         (1_200, "10 seconds"),
         (5_400, "a minute"),
         (86_400, "15 minutes"),
-        (30 * 86_400, "6 hours"),
+        (29 * 86_400, "6 hours"),
     ):
         points = [timeaxis.Counted(1_000_000 + at * seconds // 500, 1, 2) for at in range(500)]
         axis = timeaxis.axis_for(points)
