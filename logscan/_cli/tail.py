@@ -10,7 +10,6 @@ import shutil
 import signal
 import sys
 import threading
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -25,7 +24,6 @@ from logscan.values import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
 
     from logscan._jobs.tail import Watcher
     from logscan._live import checkpoint as checkpoints
@@ -93,6 +91,15 @@ def tail(
     _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
     _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
+    if status and checkpoint:
+        _print_status(checkpoint, rotated or (), as_json)
+        return
+    selection = selection_of({
+        "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
+        "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
+        "since": since, "tz": tz,
+    })  # fmt: skip
+    names = common.paths_or_default(paths)
     begins = {"--from-start": from_start, "--since": since is not None, "--last": last is not None}
     asked = [option for option, is_asked in begins.items() if is_asked]
     _refuse(len(asked) > 1, f"{' and '.join(asked)} exclude each other", "use one of them")
@@ -102,18 +109,11 @@ def tail(
             f"{option} and --checkpoint exclude each other: a checkpoint says where to go on",
             f"leave out {option}",
         )
-        _refuse(
-            "-" in (paths or ()),
-            f"{option} looks into files, and standard input is none",
-            f"leave out {option}",
-        )
+        _refuse("-" in names, f"{option} looks into files, and standard input is none", f"leave out {option}")
     _refuse(last is not None and entries, "--last counts failures", "use --since with --entries")
     times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
     for option, seconds in times.items():
         _refuse(not math.isfinite(seconds), f"{option} {seconds}: expected a length of time", "in seconds")
-    if status and checkpoint:
-        _print_status(checkpoint, rotated or (), as_json)
-        return
     drawable = sys.stdout.isatty() and not as_json
     _refuse(
         dashboard and not drawable,
@@ -122,13 +122,7 @@ def tail(
     )
     beside = bool(checkpoint or dashboard or not request.is_empty)
     _refuse(entries and beside, "--entries only prints", "leave out the options that need failures")
-    selection = selection_of({
-        "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
-        "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
-        "since": since, "tz": tz,
-    })  # fmt: skip
     colour = common.wants_colour(color, sys.stdout)
-    names = common.paths_or_default(paths)
     printed = output is None and not entries and not dashboard
     outputs = Outputs(
         common.complain, print if printed else None, as_json=as_json, each=each or bool(checkpoint),
@@ -158,7 +152,7 @@ def tail(
         )  # fmt: skip
         systemd.send("READY=1")
         if dashboard:
-            _draw(following, names, selection.times.zone)
+            _draw(following, names)
         else:
             following.run()
         systemd.send("STOPPING=1")
@@ -169,7 +163,7 @@ def tail(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _draw(following: Following, names: list[str], zone: tzinfo | None) -> None:
+def _draw(following: Following, names: list[str]) -> None:
     """Follow in a thread, and draw the live view until that ends or the person quits."""
     try:
         from logscan._cli._dashboard import Dashboard
@@ -185,12 +179,8 @@ def _draw(following: Following, names: list[str], zone: tzinfo | None) -> None:
     following.complaints.pause()
     errors: list[BaseException] = []
 
-    def entries_of(ids: Sequence[str]) -> list[str]:
-        return [decode(found.span.data) for found in find(ids, names, Counters())]
-
-    def problem() -> str:
-        problems = following.watcher.problems
-        return f"{common.display(problems[-1].path)}: {problems[-1].reason}" if problems else ""
+    def entries_of(message_id: str) -> list[str]:
+        return [decode(found.span.data) for found in find([message_id], names, Counters())]
 
     def run() -> None:
         try:
@@ -209,10 +199,7 @@ def _draw(following: Following, names: list[str], zone: tzinfo | None) -> None:
         following.end()
         os._exit(128 + signal.SIGHUP)
 
-    Dashboard(
-        board, lambda: _gauges(following.watcher), entries_of, following.signals, leave,
-        problem=problem, now=lambda: datetime.now(zone).replace(tzinfo=None),
-    ).run()  # fmt: skip
+    Dashboard(board, lambda: _gauges(following.watcher), entries_of, following.signals, leave).run()
     following.signals.stop()
     thread.join(10)
     following.complaints.resume()

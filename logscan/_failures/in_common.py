@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from logscan._failures.distinct import Number, Values
-from logscan._failures.names import cut
 from logscan._failures.seen import Seen
 from logscan._failures.timeline import Timeline
 from logscan.overviews import Bars, Shared
@@ -103,7 +102,7 @@ class InCommon:
         values = {name: read(failure) for name, read in DIMENSIONS.items()}
         for name, value in values.items():
             if value is not None:
-                self._values[name].add(cut(value), seen.count)
+                self._values[name].add(value, seen.count)
         for (one, other), pairs in self._pairs.items():
             if values[one] is not None and values[other] is not None:
                 pairs.add(joined(values[one], values[other]), seen.count)
@@ -112,7 +111,7 @@ class InCommon:
             return
         self.first = seen.first if self.first is None else min(self.first, seen.first)
         self.last = seen.last if self.last is None else max(self.last, seen.last)
-        self.hosts.add(cut(failure.host), seen.count, seen.first, seen.last)
+        self.hosts.add(failure.host, seen.count, seen.first, seen.last)
         if values["keystore"] not in {None, "null"}:
             key = joined(values["host"], values["alias"], values["keystore"])
             self.keystores.add(key, seen.count, seen.first, seen.last)
@@ -190,7 +189,7 @@ class InCommon:
 
 def joined(*values: str | None) -> str:
     """Several values as one."""
-    return _BREAK.join(cut(value).replace(_BREAK, "") if value is not None else "" for value in values)
+    return _BREAK.join([value.replace(_BREAK, "") if value is not None else "" for value in values])
 
 
 def parts(value: str) -> list[str]:

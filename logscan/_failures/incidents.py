@@ -255,9 +255,9 @@ class Incidents:
             families,
             tuple((name, number.total) for name, number in numbers.items() if number.total > SHOWN),
             (*approximate, *(name for name, number in numbers.items() if not number.exact)),
-            proxies=lists["proxies"],
-            envs=lists["envs"],
-            alerts=lists["alerts"],
+            proxies=lists.get("proxies", ()),
+            envs=lists.get("envs", ()),
+            alerts=lists.get("alerts", ()),
         )
 
 

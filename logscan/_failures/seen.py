@@ -144,7 +144,7 @@ class IncidentCount(Seen):
             for families, count in other.families.items():
                 self.families[families] = self.families.get(families, 0) + count
             for name, values in other.values.items():
-                self.values[name].merge(values)
+                self.values.setdefault(name, Values()).merge(values)
 
     def hash_of(self, key: tuple[object, ...]) -> int:
         """A hash of its key."""
@@ -170,7 +170,8 @@ class IncidentCount(Seen):
         """From now on count each list for itself."""
         if self.families is None:
             self.families = {}
-            self.values = {name: Values() for name in LISTED}
+            columns = max((len(values) for _, values in self.kinds), default=0)
+            self.values = {name: Values() for name in LISTED[:columns]}
         for (families, values), count in self.kinds.items():
             self.families[families] = self.families.get(families, 0) + count
             for name, value in zip(LISTED, values, strict=False):

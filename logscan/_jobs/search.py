@@ -154,7 +154,8 @@ def find(
     scan = Scan(finder_of, counters, limits, progress, lines, is_broad=context or prefix)
     judge = None
     if conditions is not None and not context and not wanted:
-        scan = replace(scan, conditions=conditions)  # judged where they are found
+        # Judged where they are found.
+        scan = replace(scan, conditions=conditions, is_broad=conditions.only_time)
     elif conditions is not None:
         from logscan._scanning.conditions import Judge
 

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import NamedTuple
 
+from logscan._render import timeaxis
+from logscan._render.timeaxis import Axis, Counted
 from logscan.shown import safe
 
 SERIES = 6
@@ -53,44 +55,119 @@ def bins_for(first: datetime, last: datetime, most: int = BARS) -> Bins:
     return Bins(start, width, count)
 
 
-def stacked(series: Mapping[str, Sequence[tuple[datetime, int]]]) -> tuple[str, list[str]]:
+def stacked(
+    series: Mapping[str, Sequence[Counted]], axis: Axis, marks: Sequence[tuple[int, str]] = ()
+) -> tuple[str, list[str]]:
     """Bars over time, a colour for each series; the names in the order of their colours (``s0``, ``s1`` …).
 
     Args:
-        series: name → (hour, count).
+        series: name → failures over time.
+        axis: the spans; between its pieces the axis is cut.
+        marks: moments that get a line, and their words.
     """
-    totals = {name: sum(number for _, number in points) for name, points in series.items()}
+    totals = {name: sum(point.failures for point in points) for name, points in series.items()}
     ranked = sorted(totals, key=lambda name: (-totals[name], name))
     names = ranked[:SERIES] + ([OTHERS] if len(ranked) > SERIES else [])
-    times = [time for points in series.values() for time, _ in points]
-    if not times:
-        return "", []
-    bins = bins_for(min(times), max(times))
-    counts: list[Counter[str]] = [Counter() for _ in range(bins.number)]
-    for name, points in series.items():
-        for time, number in points:
-            counts[bins.at(time)][name if name in names else OTHERS] += number
-    highest = max(counter.total() for counter in counts)
-    width, height, left, bottom = 720, 220, 46, 28
-    step = (width - left - 8) / bins.number
-    plot_height = height - bottom - 12
-    parts = []
-    for number, counter in enumerate(counts):
-        base = float(height - bottom)
-        x = left + number * step
-        for index, name in enumerate(names):
-            if counter[name]:
-                bar_height = max(1.0, counter[name] / highest * plot_height)
-                base -= bar_height
-                title = f"{_moment(bins, number)}: {counter[name]:,} {name}"
-                parts.append(
-                    f'<rect class="s{index}" x="{x:.1f}" y="{base:.1f}" width="{max(1.0, step - 1):.1f}"'
-                    f' height="{bar_height:.1f}"><title>{escape(safe(title))}</title></rect>'
+    counts = {name: axis.counts(series[name]) for name in ranked[:SERIES]}
+    if len(ranked) > SERIES:
+        rest = [point for name in ranked[SERIES:] for point in series[name]]
+        counts[OTHERS] = axis.counts(rest)
+    sums = [sum(column) for column in zip(*counts.values(), strict=True)]
+    highest = max(1, *(round(number) for number in sums))
+    width, height, bottom = 1200, 240, 28
+    left = 14 + 7 * len(f"{highest:,}")
+    base, plot_height = height - bottom, height - bottom - 22
+    places, step = _places(axis, left, width - 8)
+    parts = _grid(highest, left=left, width=width, base=base, plot_height=plot_height)
+    heights = [float(base)] * axis.number
+    for index, name in enumerate(names):
+        path = []
+        for at, number in enumerate(counts[name]):
+            if number >= 0.05:
+                size = max(1.0, number / highest * plot_height)
+                heights[at] -= size
+                path.append(
+                    f"M{places[at]:.1f} {heights[at]:.1f}h{step * 0.86:.1f}v{size:.1f}h-{step * 0.86:.1f}z"
                 )
-    grid = _grid(highest, left=left, width=width, base=height - bottom, plot_height=plot_height)
-    labels = _labels(bins, left, step, height)
-    words = f"Failed handshakes over time, {bins.words} a bar, at most {highest:,}; by " + ", ".join(names)
-    return _svg("bars", width, height, words, [*grid, *parts, *labels]), names
+        parts.append(f'<path class="s{6 if name == OTHERS else index}" d="{"".join(path)}"/>')
+    starts = axis.starts()
+    for at, number in enumerate(sums):
+        if number:
+            title = f"{timeaxis.shown(starts[at], 'date')}: {round(number):,}"
+            parts.append(
+                f'<rect class="hit" x="{places[at]:.1f}" y="22" width="{step:.1f}" height="{plot_height}">'
+                f"<title>{escape(safe(title))}</title></rect>"
+            )
+    parts += _ticks(axis, places, step, height)
+    words = f"Failed handshakes over time, {axis.words} a bar, at most {highest:,}; by " + ", ".join(names)
+    return _svg("bars", width, height, words, [*parts, *_marks(axis, places, step, base, marks)]), names
+
+
+CUT = 26
+"""Width of a cut in an axis."""
+NARROWEST = 74
+"""Least width of a piece, so that its label fits."""
+
+
+def _places(axis: Axis, left: float, right: float) -> tuple[list[float], float]:
+    """Where each span begins, and the width of one."""
+    free = right - left - CUT * (len(axis.pieces) - 1)
+    wide = [piece.number for piece in axis.pieces]
+    step = free / sum(wide)
+    for _ in wide:  # narrow pieces get more than their share
+        narrow = [number for number in wide if number * step < NARROWEST]
+        rest = sum(wide) - sum(narrow)
+        if not narrow or not rest:
+            break
+        step = (free - NARROWEST * len(narrow)) / rest
+    places, at = [], left
+    for number in wide:
+        places += [at + index * step for index in range(number)]
+        at += max(NARROWEST if len(wide) > 1 else 0.0, number * step) + CUT
+    return places, step
+
+
+def _ticks(axis: Axis, places: Sequence[float], step: float, height: int) -> list[str]:
+    """Labels below the bars, and a mark at each cut."""
+    parts, at = [], 0
+    before: int | None = None
+    starts = axis.starts()
+    between = timeaxis.between_ticks(axis.width, 76 / step)
+    for number, piece in enumerate(axis.pieces):
+        if number:
+            x = places[at] - CUT / 2
+            parts.append(f'<path class="cut" d="M{x - 6:.1f} {height - 22}l5 -12m3 12l5 -12"/>')
+        free = places[at]
+        for index in range(piece.number):
+            moment, x = starts[at + index], places[at + index]
+            is_first = len(axis.pieces) > 1 and not index
+            if x < free or (moment % between and not is_first):
+                continue
+            text = timeaxis.tick(moment, timeaxis.DAY if is_first else between, None if is_first else before)
+            if x + 6.4 * len(text) <= 1200:
+                before = moment
+                free = x + 6.4 * len(text) + 10
+                parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 8}">{text}</text>')
+        at += piece.number
+    return parts
+
+
+def _marks(
+    axis: Axis, places: Sequence[float], step: float, base: int, marks: Sequence[tuple[int, str]]
+) -> list[str]:
+    parts = []
+    starts = axis.starts()
+    for moment, words in marks:
+        for at, start in enumerate(starts):
+            if start <= moment < start + axis.width:
+                x = places[at] + (moment - start) / axis.width * step
+                turned = ' text-anchor="end"' if x > 900 else ""
+                parts.append(
+                    f'<path class="mark" d="M{x:.1f} 16V{base}"/>'
+                    f'<text class="tick" x="{x:.1f}" y="11"{turned}>{escape(safe(words))}</text>'
+                )
+                break
+    return parts
 
 
 def _grid(highest: int, *, left: int, width: int, base: int, plot_height: int) -> list[str]:
@@ -110,19 +187,6 @@ def _nice(highest: int) -> int:
     while highest / step > 4:
         step = step * 2 if str(step)[0] in "15" else step * 5 // 2
     return step
-
-
-def _labels(bins: Bins, left: int, step: float, height: int) -> list[str]:
-    every = max(1, -(-bins.number // 7))
-    return [
-        f'<text class="tick" x="{left + number * step:.1f}" y="{height - 8}">{_moment(bins, number)}</text>'
-        for number in range(0, bins.number, every)
-    ]
-
-
-def _moment(bins: Bins, number: int) -> str:
-    time = bins.start + number * bins.width
-    return f"{time:%m-%d %H:00}" if bins.width < timedelta(days=1) else time.date().isoformat()
 
 
 def heat_map(points: Sequence[tuple[datetime, int]]) -> str:
@@ -163,22 +227,19 @@ def heat_map(points: Sequence[tuple[datetime, int]]) -> str:
     return _svg("heat", left + 24 * cell, top + len(rows) * cell, words, parts)
 
 
-def sparkline(points: Sequence[tuple[datetime, int]], first: datetime, last: datetime) -> str:
-    """A row of small bars over the time range of the report."""
-    bins = bins_for(first, last)
-    counts = [0] * bins.number
-    for time, number in points:
-        counts[bins.at(time)] += number
-    highest = max(counts) or 1
-    step = 120 / bins.number
-    bars = [
-        f'<rect x="{number * step:.1f}" y="{22 - max(1.5, count / highest * 20):.1f}"'
-        f' width="{max(1.0, step - 0.5):.1f}"'
-        f' height="{max(1.5, count / highest * 20):.1f}"/>'
-        for number, count in enumerate(counts)
-        if count
-    ]
-    return _svg("spark", 120, 22, f"at most {highest:,} in {bins.words}", bars)
+def sparkline(points: Sequence[Counted], axis: Axis) -> str:
+    """A row of small bars over the whole axis."""
+    counts = axis.counts(points)
+    highest = max(counts, default=0) or 1
+    step = 120 / max(1, axis.number)
+    wide = max(1.0, step * 0.85)
+    path = []
+    for at, count in enumerate(counts):
+        if count:
+            size = max(1.5, count / highest * 20)
+            path.append(f"M{at * step:.1f} {22 - size:.1f}h{wide:.1f}v{size:.1f}h-{wide:.1f}z")
+    words = f"at most {max(1, round(highest)):,} in {axis.words}"
+    return _svg("spark", 120, 22, words, [f'<path d="{"".join(path)}"/>'])
 
 
 def _svg(kind: str, width: int, height: int, words: str, parts: Sequence[str]) -> str:

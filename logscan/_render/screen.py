@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NARROW = 100
 """Columns of a terminal below which a row takes two lines."""
+SHORT = 22
+"""Characters of a backend that is never cut: an address of IPv4 with its port."""
 LEAST_ROWS = 3
 """Incidents that are listed on a terminal, however low it is."""
 BOLD, DIM, RED, YELLOW, CYAN = "1", "2", "1;31", "33", "36"
@@ -173,7 +175,7 @@ class _Layout:
         column = self._columns[at]
         if column.is_number:
             return f"{cell} {column.name}"
-        return cell if column.is_whole else f"{column.name} {cell}"
+        return cell if column.is_whole and column.name != "backend" else f"{column.name} {cell}"
 
 
 SECOND = 10
@@ -246,7 +248,10 @@ def _columns(
         columns.append((Column("last", is_whole=True, weight=SECOND), lambda i: clock(i.last_time)))
     columns.append((Column("state", is_whole=True, weight=SECOND), lambda i: state_of(i, report.overview)))
     if "target" not in shape.by:
-        columns.append((Column("backend", weight=SECOND + 1), lambda i: _listed(i.targets)))
+        # An address is of no use without its end.
+        is_short = all(len(target) <= SHORT for incident in incidents for target in incident.targets[:1])
+        backend = Column("backend", is_whole=is_short, weight=SECOND + 1)
+        columns.append((backend, lambda i: _listed(i.targets)))
     if "alias" not in shape.by:
         columns.append((Column("alias", weight=SECOND + 2), lambda i: _listed(i.key_aliases)))
     columns.append((Column("messages", True, True, SECOND), lambda i: number_of(i, "messages", i.messages)))

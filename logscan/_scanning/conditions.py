@@ -11,6 +11,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -29,9 +30,16 @@ FEWER_SECONDS = 0.02
 MOST_SLOW = 10
 _LONGEST_NEEDLE = 512
 """Bytes of a needle: the scanner keeps some of a line that it drops, and finds no longer one across that."""
+_MOST_SETS = 8
+"""Texts of a regular expression that are looked at, the longest."""
 _WILD = re.compile(r"[*?\[\]\\]")
 _FOLDED = re.compile(r"[\x20-\x7e]+")
 """Texts whose letters have one other case, in one byte."""
+_USUAL = re.compile(
+    rb"(?!0000)(\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    rb"|02-(?:0[1-9]|1\d|2[0-8])) (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d,\d{3}) org:"
+)
+"""How most entries begin: with a time that exists, and no zone after it."""
 _ODD_CASES = {0x130: "\ufffd", 0x131: "\ufffd", 0x17F: "\ufffd", 0x212A: "\ufffd"}
 """Letters that count as another case of i, s or k, though their bytes are quite others."""
 
@@ -73,6 +81,11 @@ class Conditions:
         )  # fmt: skip
 
     @property
+    def only_time(self) -> bool:
+        """Whether nothing but a time is asked for: most entries of the part that is read may fulfil that."""
+        return self.ranged and self == Conditions(self.times, ignore_case=self.ignore_case)
+
+    @property
     def of_header(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Fields of an entry and the patterns that they must match."""
         all_ = (
@@ -86,7 +99,8 @@ class Conditions:
         those that are likely to be rare first."""
         sets = [_of_text(self.text, self.ignore_case)] if self.text else []
         if self.regex:
-            sets.append(_of_any([_of_text(text, self.ignore_case) for text in required(self.regex)]))
+            some = required(self.regex)[:_MOST_SETS]
+            sets += [_of_any([_of_text(text, self.ignore_case) for text in texts]) for texts in some]
         for field, patterns in self.of_header:
             begins = [
                 pattern[: wild.start()] if (wild := _WILD.search(pattern)) else pattern
@@ -137,6 +151,9 @@ class Judge:
         self._folded = _folded(conditions.text) if conditions.text and not exact else None
         self._sets = [needles.needles for needles in conditions.needles() if not needles.caseless]
         self._fields = conditions.of_header
+        self._since = _stamp(conditions.times.since) or b""
+        self._until = _stamp(conditions.times.until) or b"~"
+        self._timed_only = conditions.ranged and not (self._fields or conditions.levels)
         self._by_header = bool(self._fields or conditions.levels or conditions.ranged)
         self._regex = _expression(conditions.regex, conditions.ignore_case) if conditions.regex else None
         self._slow = 0
@@ -156,7 +173,13 @@ class Judge:
         for needles in self._sets:
             if not any(needle in data for needle in needles):
                 return False
-        if self._by_header:
+        in_time = None
+        if self._asked.ranged and (usual := _USUAL.match(data)) is not None:
+            in_time = self._since <= usual[1] + b"000" < self._until
+            if not in_time:
+                return False
+        sure = in_time and self._timed_only and header is not None and header.match(data) is not None
+        if self._by_header and not sure:
             scratch = self._scratch
             entry = parse(span, scratch, header)
             if scratch.not_understood:
@@ -236,6 +259,11 @@ def _of_any(sets: Sequence[Literals | None]) -> Literals | None:
     if not known or len(known) < len(sets):
         return None
     return Literals(tuple(each for needles in known for each in needles.needles), caseless=known[0].caseless)
+
+
+def _stamp(time: datetime | None) -> bytes | None:
+    """A time as entries print it, so that it can be compared as bytes."""
+    return None if time is None else time.isoformat(" ", "microseconds").replace(".", ",").encode()
 
 
 def _bytes(text: str) -> bytes:

@@ -21,8 +21,9 @@ class _NotPlainError(Exception):
     """The expression has something that is not read here."""
 
 
-def required(expression: str) -> tuple[str, ...]:
-    """Texts of which one stands in whatever an expression matches; none where that is not plain.
+def required(expression: str) -> list[tuple[str, ...]]:
+    """Texts that stand in whatever an expression matches, of each set at least one; none where that is not
+    plain.
 
     Args:
         expression: as the package ``regex`` reads it, without flags.
@@ -30,9 +31,11 @@ def required(expression: str) -> tuple[str, ...]:
     try:
         alternatives = _alternatives(expression)
     except _NotPlainError:
-        return ()
+        return []
+    if len(alternatives) == 1:
+        return [(text,) for text in sorted(filter(None, alternatives[0]), key=len, reverse=True)]
     longest = tuple(max(texts, key=len, default="") for texts in alternatives)
-    return longest if all(longest) else ()
+    return [longest] if all(longest) else []
 
 
 def _alternatives(expression: str) -> list[list[str]]:

@@ -113,7 +113,7 @@ class PlainFinder:
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
         """See :class:`Finder`."""
         if self._set is not None:
-            return [found.end() for found in self._set.finditer(buffer, start, end, overlapped=True)]
+            return sorted(found.end() for found in self._set.finditer(buffer, start, end, overlapped=True))
         ends: list[int] = []
         for needle in self._needles:
             at = buffer.find(needle, start, end)

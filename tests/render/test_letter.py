@@ -78,7 +78,7 @@ def test_what_it_says(incident: Incident) -> None:
     )
     for words in (
         "412 failed handshakes: client-certificate; 9 more may have another cause (marked ?)",
-        "over: since 2026-11-23 08:00:00, last 09:00:00; the logs end 23:00:00 (Europe/Berlin)",
+        "over: since 2026-11-23 08:00:00, last 09:00:00; the logs end 23:00:00; Europe/Berlin",
         "96 % go to one backend, 10.0.45.15:443", "08:00:00 the Message Processor restarted",
         "Since 2026-11-22:", "acme / prod / payments-0: bad_certificate (12)", "acme / prod / old: bad_certificate (5 then)",
         "The worst 10 of 12 incidents; report.html lists the others.",

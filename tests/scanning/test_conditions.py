@@ -131,18 +131,19 @@ def test_an_expression_never_matches_without_its_texts(expression: str, text: st
         matches = regex.compile(expression, regex.MULTILINE).search(text) is not None
     except regex.error:
         return
-    needles = required(expression)
-    assert not (matches and needles and not any(needle in text for needle in needles))
+    for needles in required(expression):
+        assert not matches or any(needle in text for needle in needles)
 
 
 @pytest.mark.parametrize(
     ("expression", "texts"),
     [
-        ("api:pay.*ERROR", ("api:pay",)), ("ERROR|FATAL", ("ERROR", "FATAL")), (r"a\.b(c|d)efgh", ("efgh",)), ("ab?", ("a",)),
-        ("a|b*", ()), (r"\d+", ()), ("(?i)ab", ()), ("[ab]c{2}d", ("c",)), ("(a", ()), ("x(?:y|z)?", ("x",)),
+        ("api:pay.*ERROR", [("api:pay",), ("ERROR",)]), ("ERROR|FATAL", [("ERROR", "FATAL")]),
+        (r"a\.b(c|d)efgh", [("efgh",), ("a.b",)]), ("ab?", [("a",)]), ("a|b*", []), (r"\d+", []), ("(?i)ab", []),
+        ("[ab]c{2}d", [("c",), ("d",)]), ("(a", []), ("x(?:y|z)?", [("x",)]),
     ],
 )  # fmt: skip
-def test_the_texts_of_an_expression(expression: str, texts: tuple[str, ...]) -> None:
+def test_the_texts_of_an_expression(expression: str, texts: list[tuple[str, ...]]) -> None:
     """So that a search by an expression is as fast as by a text, where it can be."""
     assert required(expression) == texts
 
