@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import threading
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,6 +25,7 @@ from logscan.values import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from logscan._jobs.tail import Watcher
     from logscan._live import checkpoint as checkpoints
@@ -152,7 +154,7 @@ def tail(
         )  # fmt: skip
         systemd.send("READY=1")
         if dashboard:
-            _draw(following, names)
+            _draw(following, names, selection.times.zone)
         else:
             following.run()
         systemd.send("STOPPING=1")
@@ -163,7 +165,7 @@ def tail(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _draw(following: Following, names: list[str]) -> None:
+def _draw(following: Following, names: list[str], zone: tzinfo | None) -> None:
     """Follow in a thread, and draw the live view until that ends or the person quits."""
     try:
         from logscan._cli._dashboard import Dashboard
@@ -179,8 +181,12 @@ def _draw(following: Following, names: list[str]) -> None:
     following.complaints.pause()
     errors: list[BaseException] = []
 
-    def entries_of(message_id: str) -> list[str]:
-        return [decode(found.span.data) for found in find([message_id], names, Counters())]
+    def entries_of(ids: Sequence[str]) -> list[str]:
+        return [decode(found.span.data) for found in find(ids, names, Counters())]
+
+    def problem() -> str:
+        problems = following.watcher.problems
+        return f"{common.display(problems[-1].path)}: {problems[-1].reason}" if problems else ""
 
     def run() -> None:
         try:
@@ -199,7 +205,10 @@ def _draw(following: Following, names: list[str]) -> None:
         following.end()
         os._exit(128 + signal.SIGHUP)
 
-    Dashboard(board, lambda: _gauges(following.watcher), entries_of, following.signals, leave).run()
+    Dashboard(
+        board, lambda: _gauges(following.watcher), entries_of, following.signals, leave,
+        problem=problem, now=lambda: datetime.now(zone).replace(tzinfo=None),
+    ).run()  # fmt: skip
     following.signals.stop()
     thread.join(10)
     following.complaints.resume()
