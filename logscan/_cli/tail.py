@@ -93,6 +93,18 @@ def tail(
     _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
     _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
+<<<<<<< HEAD
+=======
+    if status and checkpoint:
+        _print_status(checkpoint, rotated or (), as_json)
+        return
+    selection = selection_of({
+        "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
+        "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
+        "since": since, "tz": tz,
+    })  # fmt: skip
+    names = common.paths_or_default(paths)
+>>>>>>> 64324ea3d3f1d852b075f9f73f6ce8520a543434
     begins = {"--from-start": from_start, "--since": since is not None, "--last": last is not None}
     asked = [option for option, is_asked in begins.items() if is_asked]
     _refuse(len(asked) > 1, f"{' and '.join(asked)} exclude each other", "use one of them")
@@ -102,11 +114,7 @@ def tail(
             f"{option} and --checkpoint exclude each other: a checkpoint says where to go on",
             f"leave out {option}",
         )
-        _refuse(
-            "-" in (paths or ()),
-            f"{option} looks into files, and standard input is none",
-            f"leave out {option}",
-        )
+        _refuse("-" in names, f"{option} looks into files, and standard input is none", f"leave out {option}")
     _refuse(last is not None and entries, "--last counts failures", "use --since with --entries")
     times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
     for option, seconds in times.items():
@@ -128,7 +136,6 @@ def tail(
         "since": since, "tz": tz,
     })  # fmt: skip
     colour = common.wants_colour(color, sys.stdout)
-    names = common.paths_or_default(paths)
     printed = output is None and not entries and not dashboard
     outputs = Outputs(
         common.complain, print if printed else None, as_json=as_json, each=each or bool(checkpoint),
