@@ -10,9 +10,9 @@ import pytest
 from support.oracles import CHROMIUM, require
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, headless."""
+    """Chromium, headless; not beyond a module, since its event loop runs until it is closed."""
     require(CHROMIUM)
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:

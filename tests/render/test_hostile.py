@@ -106,7 +106,12 @@ def test_formats(case: Case, form: str, each: bool) -> None:
         assert len(hostile.check_json_lines(data)) == case.number
         assert data.isascii()
     elif form == "html":
-        page = hostile.check_html(data, hostile.elements(harmless("html").decode()))
+        more = {
+            "dl aria-label",
+            "li class",
+            "noscript",
+        }  # of a page with more incidents than it shows at once
+        page = hostile.check_html(data, hostile.elements(harmless("html").decode()) | more)
         assert f"{case.number:,} failed handshakes" in page
     elif form == "xlsx":
         check_workbook(data, rows)
