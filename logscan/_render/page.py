@@ -85,7 +85,7 @@ def to_html(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"line": safe, "lines": safe_lines, "time": show_time}
+    environment.filters |= {"line": safe, "lines": safe_lines, "time": show_time, "path": _with_breaks}
     template = environment.from_string(_read("report.html"))
     incidents = sorted(report.incidents, key=lambda each: is_apart(each, report))
     report = report._replace(incidents=incidents)
@@ -128,7 +128,7 @@ def _context(
         "onset": onset_words(report),
         "rows": rows,
         "first_apart": next((row.number for row in rows if is_apart(row.incident, report)), 0),
-        "possible": possible_title(report, what),
+        "possible": possible_title(report),
         "by": [name for name, _ in report.incidents[0].by] if report.incidents else [],
         "marks": Counter(row.mark for row in rows if row.mark),
         "gone": [f"{name_of(key)} ({count:,} then)" for key, count in changes.gone] if changes else [],
@@ -177,7 +177,7 @@ def _facts(report: Report, what: str, changes: Comparison | None) -> dict[str, A
         "what": safe(what),
         "form": timeaxis.form_for(first, last),
         "marks": marks_of(report),
-        "possible": possible_title(report, what),
+        "possible": possible_title(report),
         "by": [name for name, _ in report.incidents[0].by] if report.incidents else [],
         "page": ROWS,
         "dimensions": DIMENSIONS,
@@ -276,6 +276,13 @@ def store_words(stores: Sequence[str], kind: str) -> str:
     if len(stores) == 1:
         return "none is configured" if stores[0] == "null" else f"one {kind}"
     return ", ".join("none" if store == "null" else store.removeprefix("java.security.") for store in stores)
+
+
+def _with_breaks(text: str) -> Any:
+    """A value that may be a path: it is folded after a slash only."""
+    from markupsafe import Markup, escape
+
+    return escape(safe(text)).replace("/", Markup("/<wbr>"))
 
 
 def _digest(text: str) -> str:

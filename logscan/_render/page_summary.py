@@ -25,6 +25,7 @@ SHOWN = 6
 STEPS = 4
 """Hints above the table."""
 CLIENT = "client-certificate"
+"""The selection of all faces of a refused client certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +71,19 @@ class Step:
 
 
 def is_apart(incident: Incident, report: Report) -> bool:
-    """Whether it stands in the group of those whose name may have another cause, below the others."""
-    return incident.is_ambiguous and not all(each.is_ambiguous for each in report.incidents)
+    """Whether it stands in the group below the others: refused client certificates were asked for, its name
+    may have another cause."""
+    return (
+        incident.is_ambiguous
+        and report.overview.what == CLIENT
+        and not all(each.is_ambiguous for each in report.incidents)
+    )
 
 
-def possible_title(report: Report, what: str) -> str:
+def possible_title(report: Report) -> str:
     """The heading of that group; empty without one."""
-    if not any(is_apart(incident, report) for incident in report.incidents):
-        return ""
-    mine = CLIENT in (what, report.overview.what)
-    return "Possibly a refused client certificate" if mine else "The name may have another cause"
+    some = any(is_apart(incident, report) for incident in report.incidents)
+    return "Possibly a refused client certificate" if some else ""
 
 
 def failed_of(report: Report) -> int:
@@ -234,7 +238,9 @@ def _panel(report: Report, dimension: str, title: str) -> Panel:
 
 
 def value_words(dimension: str, text: str) -> str:
-    """How a value is shown: a keystore without its package, ``null`` as what it means."""
+    """How a value is shown: a keystore without its package, ``null`` and a missing one as what they mean."""
+    if text == "-":
+        return "not logged"
     if dimension not in ("alias", "keystore"):
         return text
     return "none" if text == "null" else text.removeprefix("java.security.")

@@ -3,6 +3,7 @@ const TITLES = Object.fromEntries(D.dimensions);
 const chosen = { values: {}, from: null, to: null, words: "", sort: null, down: true, page: 0, colour: null };
 const byText = new Map(TEXTS.map((value, number) => [value, number]));
 const label = (dimension, number) => {
+  if (number < 0) return "not logged";
   if (dimension !== "alias" && dimension !== "keystore") return text(number);
   return text(number) === "null" ? "none" : text(number).replace(/^java\.security\./, "");
 };
@@ -130,7 +131,7 @@ const showPanel = (section) => {
     const bar = draw("svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none", "aria-hidden": "true" }, draw("rect", { width: Math.floor((failed * 1000) / most), height: 1 }));
     const name = label(dimension, number);
     const title = exact ? name : `${name}: at most, for incidents with several values count for each of them`;
-    const button = make("button", { type: "button", class: "value", "aria-pressed": String(mine === number), title }, bar, make("span", { class: "what" }, name), make("span", { class: "much" }, (exact ? "" : "≤ ") + count(failed)));
+    const button = make("button", { type: "button", class: "value", "aria-pressed": String(mine === number), title }, bar, make("span", { class: "what" }, ...withBreaks(name)), make("span", { class: "much" }, (exact ? "" : "≤ ") + count(failed)));
     button.addEventListener("click", () => toggle(dimension, number));
     return make("li", {}, button);
   }));
