@@ -14,7 +14,7 @@ does not raise: it travels as a :class:`logscan.values.Problem` while the rest g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum, unique
 
@@ -68,6 +68,30 @@ class NoLogsError(InputError):
 
 class OutputError(LogscanError):
     """A result cannot be written; whatever stood there before is unchanged."""
+
+
+def choose_from(value: str, choices: Collection[str]) -> str:
+    """The hint for a value that is none of some choices: what was meant, and what there is.
+
+    Args:
+        value: that was typed.
+        choices: a short list is named in full; of a long one only what is near, if anything is.
+    """
+    import difflib
+
+    small = {choice.lower(): choice for choice in choices}
+    nearest = difflib.get_close_matches(value.lower(), small, 3, 0.65)
+    score = {name: difflib.SequenceMatcher(None, value.lower(), name).ratio() for name in nearest}
+    near = [small[name] for name in nearest if score[name] > score[nearest[0]] - 0.1]
+    near = near or [choice for choice in choices if len(value) > 1 and choice.startswith(value)][:3]
+    meant = f"did you mean {' or '.join(near)}?" if near else ""
+    if near and len(choices) > SHORT_LIST:
+        return meant
+    return f"{meant} choose from {', '.join(choices)}".strip()
+
+
+SHORT_LIST = 16
+"""Choices that a hint names in full beside those that are near."""
 
 
 def first_line(error: BaseException) -> str:

@@ -36,8 +36,8 @@ class Shared:
     """The values that failed handshakes have in one dimension."""
 
     dimension: str
-    """``target``, ``alias``, ``keystore``, ``truststore``, ``host``, ``org``, ``env``, ``proxy``, ``revision``
-    or ``alert``."""
+    """``target``, ``alias``, ``keystore``, ``truststore``, ``host``, ``org``, ``env``, ``proxy``,
+    ``revision`` or ``alert``."""
     values: tuple[tuple[str, int], ...]
     """The most frequent ones with their failures, at most ten; ``null``: none is configured."""
     different: int
@@ -95,7 +95,7 @@ class Overview:
     possible: int = 0
     """Selected failures whose name may have another cause (``handshake_failure``, a reset)."""
     alerts: tuple[tuple[str, int, bool], ...] = ()
-    """Name, failures, and whether the name may have another cause; ``bad_certificate`` first, else by number."""
+    """Name, failures, whether the name may have another cause; ``bad_certificate`` first, else by number."""
     first: datetime | None = None
     last: datetime | None = None
     log_end: datetime | None = None
@@ -113,3 +113,5 @@ class Overview:
     hosts: int = 0
     """Message Processors whose logs were read."""
     onset: Onset | None = None
+    unmatched: tuple[str, ...] = ()
+    """A sentence for each organization, environment and API proxy that was asked for and not seen."""

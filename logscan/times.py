@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 
 EXAMPLES = "2026-11-23, 2026-11-23T05:28, yesterday, 'yesterday 22:00', 14:30, '2 hours ago', -24h"
 
@@ -73,9 +73,24 @@ def zone_named(name: str | None) -> tzinfo | None:
             zone = tz.gettz(name)
     if zone is None or not _usable(zone):
         raise UsageError(
-            f"{name}: no such time zone", "use a name like Europe/Berlin, UTC or +02:00", argument="tz"
+            f"{name}: no such time zone",
+            _near(name) + "use a name like Europe/Berlin, UTC or +02:00",
+            argument="tz",
         )
     return zone
+
+
+LONGEST_ZONE = 40
+"""Characters of a name for which similar ones are looked up."""
+
+
+def _near(name: str) -> str:
+    """The question whether a zone of a similar name was meant; empty if there is none."""
+    from zoneinfo import available_timezones
+
+    zones = available_timezones() if len(name) <= LONGEST_ZONE else ()
+    hint = choose_from(name, sorted(zones)) if zones else ""
+    return f"{hint} " if hint.startswith("did") else ""
 
 
 def _usable(zone: tzinfo) -> bool:
@@ -120,6 +135,30 @@ def time_range(
     if is_empty:
         raise UsageError(f"since {since} is later than until {until}", "swap them, or leave one out")
     return range_
+
+
+def time_range_around(
+    around: str | datetime, within: str, tz_name: str | None = None, now: datetime | None = None
+) -> TimeRange:
+    """Some time before and after a moment.
+
+    Args:
+        around: the moment, as :func:`time_range` reads it.
+        within: how long, on each side: ``5m``, ``90 seconds``.
+        tz_name: the log's zone.
+        now: an aware time, for tests.
+
+    Raises:
+        UsageError: a time that nobody can read, or an unknown zone.
+    """
+    zone = zone_named(tz_name)
+    middle = read_time(around, _local(now or datetime.now(UTC), zone), zone, "around")
+    begin = _before(middle, within.strip().lower().removeprefix("-"), zone, within, "within")
+    try:
+        end = _local(middle.astimezone(UTC) + (middle.astimezone(UTC) - begin.astimezone(UTC)), zone)
+    except (OverflowError, ValueError) as error:
+        raise _unreadable(str(around), "around") from error
+    return time_range(begin, end, tz_name, now)
 
 
 def moved(time: datetime, by: timedelta) -> datetime:

@@ -246,6 +246,8 @@ class Problem:
     hint: str = ""
     fatal: bool = True
     """Whether something was left unread: the run then ends with exit code 2."""
+    is_copy: bool = False
+    """Whether it is only a file that holds the text of another."""
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -307,6 +309,8 @@ class Counters:
     """Failed handshakes, of all alerts."""
     mentions: int = 0
     """``search``: entries that name an id in their text but belong to another message."""
+    left_out: int = 0
+    """``search``: entries of the messages that another condition leaves out."""
     problems: list[Problem] = field(default_factory=list)
 
     def note_not_understood(self, place: Place, error: Exception) -> None:

@@ -13,8 +13,9 @@ import pytest
 from support import oracles, profiles
 from support.command import Run, logscan
 from support.tailing import follow, log
+from support.terminal import screens
 
-__all__ = ["follow", "log"]
+__all__ = ["follow", "log", "screens"]
 
 LEFT_OUT = "the time limit is reached"
 DEADLINE = pytest.StashKey[float]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_absent_oracles_are_named_and_thorough_tests_wait(tmp_path: Path) -> Non
     quick = run_pytest("--collect-only", file, CI="")
     thorough = run_pytest("--collect-only", "--thorough", file, PATH=str(tmp_path), CI="true")
     assert set(thorough) - set(quick) >= {f"{file}::test_the_install_command"}
-    assert "1 deselected" in quick[-1]
+    assert re.search(r"\([1-9] deselected\)", quick[-1])
     (line,) = [line for line in thorough if line.startswith("Absent oracles: ")]
     assert all(f"{oracle.name} ({oracle.checks})" in line for oracle in ORACLES)
     assert any("= absent oracles =" in line for line in thorough)

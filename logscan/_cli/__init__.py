@@ -12,7 +12,7 @@ from typing import Any
 
 from logscan._cli import _configuration as configuration
 from logscan._cli import _process as process
-from logscan._cli._commands import COMMANDS, build, grouped
+from logscan._cli._commands import COMMANDS, grouped
 from logscan._cli._errors import complain, status_of
 from logscan.errors import ExitCode, LogscanError
 
@@ -35,8 +35,16 @@ def main() -> None:
 
 def _run() -> None:
     """Run the command that the arguments name; ends with SystemExit."""
-    if any(name.endswith("_COMPLETE") for name in os.environ):
-        build()()
+    arguments = sys.argv[1:]
+    if shell := os.environ.get("_LOGSCAN_COMPLETE"):
+        from logscan._cli import _completion as completion
+
+        sys.stdout.write(completion.answer(shell, arguments))
+        return
+    if arguments and arguments[0].startswith(("--install-completion", "--show-completion")):
+        from logscan._cli import _completion_scripts as scripts
+
+        scripts.run(arguments)
         return
     group = grouped([name for name in sys.argv[1:2] if name in COMMANDS] or COMMANDS)
     group(default_map=_defaults(group))

@@ -11,6 +11,7 @@ import typer
 
 from logscan import __version__
 from logscan._cli._configuration import variable_of
+from logscan._cli._help import Command, Group
 
 COMMANDS = (
     "report",
@@ -23,6 +24,8 @@ COMMANDS = (
     "cat",
     "sql",
     "index",
+    "alerts",
+    "causes",
     "config",
 )
 """Each is a function in the module of the same name."""
@@ -33,16 +36,18 @@ def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
     """The command line with these commands (help and completion need all of them)."""
     app = typer.Typer(
         name="logscan",
+        cls=Group,
         help="Find and explain TLS handshake failures in Apigee Edge Message Processor logs.",
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
     for name in names:
         command = getattr(import_module(f"logscan._cli.{name}"), name)
-        app.command(name, context_settings=_SETTINGS.get(name))(command)
+        app.command(name, cls=Command, context_settings=_SETTINGS.get(name))(command)
     return app
 
 
@@ -54,7 +59,19 @@ def _print_version(requested: bool) -> None:
 
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        False, "--version", "-V", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+    install_completion: str = typer.Option(
+        "",
+        "--install-completion",
+        metavar="[SHELL]",
+        help="Install completion for bash, zsh or fish. Default: the shell that asks.",
+    ),
+    show_completion: str = typer.Option(
+        "",
+        "--show-completion",
+        metavar="[SHELL]",
+        help="Print the completion script of bash, zsh or fish.",
     ),
 ) -> None:
     """Find and explain TLS handshake failures in Apigee Edge Message Processor logs.

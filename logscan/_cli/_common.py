@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Annotated, Any, ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from logscan import atomic
 from logscan._cli._errors import complain as complain  # noqa: PLC0414 - commands use it by this module
 from logscan._cli._errors import status_of
+from logscan._cli._files import output_file as output_file  # noqa: PLC0414
+from logscan._cli._files import write_atomically as write_atomically  # noqa: PLC0414
+from logscan._cli._progress import progress_line as progress_line  # noqa: PLC0414
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.errors import UsageError
-from logscan.nodes import descriptor_named
+from logscan.errors import UsageError, choose_from
 from logscan.values import Counters
 
 P = ParamSpec("P")
@@ -43,7 +42,10 @@ Stores = Annotated[
     list[str] | None,
     ACTS,
     typer.Option(
-        "--store", metavar="DIR", help="Read the store that logscan ingest wrote there. May be repeated."
+        "--store",
+        metavar="DIR",
+        help="Read the store that logscan ingest wrote there. May be repeated.",
+        rich_help_panel="Select",
     ),
 ]
 Since = Annotated[
@@ -51,15 +53,27 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="TIME",
-        help="Begin of the time range: 2026-11-23, '2026-11-23 02:14', yesterday, '2 hours ago', -24h.",
+        help="Start of the time range: 2026-11-23, '2026-11-23 02:14', yesterday, '2 hours ago', -24h.",
+        rich_help_panel="Time",
     ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="End of the time range (excluded), written like --since."),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="End of the time range (excluded), written like --since.",
+        rich_help_panel="Time",
+    ),
 ]
 Zone = Annotated[
-    str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of the log, if not this machine's.")
+    str | None,
+    typer.Option(
+        "--tz",
+        metavar="ZONE",
+        help="Time zone of the log's times, if not this machine's.",
+        rich_help_panel="Time",
+    ),
 ]
 JoinTime = Annotated[
     float,
@@ -69,6 +83,7 @@ JoinTime = Annotated[
         min=0,
         max=86_400,
         help="Entries of one message that follow each other belong together up to this distance in time.",
+        rich_help_panel="Limits",
     ),
 ]
 JoinBytes = Annotated[
@@ -78,11 +93,17 @@ JoinBytes = Annotated[
         metavar="BYTES",
         min=1,
         help="Entries of one message that follow each other belong together up to this distance in the log.",
+        rich_help_panel="Limits",
     ),
 ]
 MaxEntry = Annotated[
     int,
-    typer.Option("--max-entry-bytes", min=1024, help="Bytes kept of one entry. Further bytes are counted."),
+    typer.Option(
+        "--max-entry-bytes",
+        min=1024,
+        help="Bytes kept of one entry. Further bytes are counted.",
+        rich_help_panel="Limits",
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -91,10 +112,14 @@ Workers = Annotated[
         min=1,
         help="Processes that work at the same time. 1: only this one.",
         show_default="the cores that logscan may use",
+        rich_help_panel="Limits",
     ),
 ]
 Nice = Annotated[
-    bool, typer.Option("--nice", help="Run at low priority and drop read data from the page cache.")
+    bool,
+    typer.Option(
+        "--nice", help="Run at low priority and drop read data from the page cache.", rich_help_panel="Limits"
+    ),
 ]
 Cluster = Annotated[
     str | None,
@@ -104,9 +129,15 @@ Cluster = Annotated[
         metavar="URL",
         help="Let the workers of a Dask cluster read, for example tcp://scheduler:8786."
         " They reach the files by the same paths.",
+        rich_help_panel="Limits",
     ),
 ]
-Stats = Annotated[bool, typer.Option("--stats", help="Print all counters of the run to standard error.")]
+Stats = Annotated[
+    bool,
+    typer.Option(
+        "--stats", help="Print all counters of the run to standard error.", rich_help_panel="Limits"
+    ),
+]
 Hosts = Annotated[
     list[str] | None,
     typer.Option(
@@ -114,6 +145,7 @@ Hosts = Annotated[
         metavar="NAME[=PATTERN]",
         help="Name of the Message Processor that wrote the files, or those whose path matches PATTERN."
         " May be repeated.",
+        rich_help_panel="Select",
     ),
 ]
 Alerts = Annotated[
@@ -121,7 +153,8 @@ Alerts = Annotated[
     typer.Option(
         "--alert",
         metavar="NAME|all",
-        help="Alert or cause to select. May be repeated. Default: bad_certificate.",
+        help="Alerts or causes to select, with commas between them. logscan alerts lists them.",
+        rich_help_panel="Select",
     ),
 ]
 Family = Annotated[
@@ -129,43 +162,79 @@ Family = Annotated[
     typer.Option(
         "--family",
         metavar="FAMILY",
-        help="Select all names of one problem instead: client-certificate, backend-certificate,"
+        help="Select all names of one problem. Default: client-certificate. Others: backend-certificate,"
         " protocol-cipher, connection-cut, timeout, other, not-tls.",
+        rich_help_panel="Select",
     ),
 ]
 Orgs = Annotated[
     list[str] | None,
-    typer.Option("--org", metavar="PATTERN", help="Only organizations that match. May be repeated."),
+    typer.Option(
+        "--org",
+        metavar="PATTERN",
+        help="Only these organizations: names, or patterns such as 'acme*', with commas between them.",
+        rich_help_panel="Select",
+    ),
 ]
 Envs = Annotated[
     list[str] | None,
-    typer.Option("--env", metavar="PATTERN", help="Only environments that match. May be repeated."),
+    typer.Option(
+        "--env",
+        metavar="PATTERN",
+        help="Only these environments: names, or patterns such as 'prod*', with commas between them.",
+        rich_help_panel="Select",
+    ),
 ]
 Proxies = Annotated[
     list[str] | None,
-    typer.Option("--proxy", metavar="PATTERN", help="Only API proxies that match. May be repeated."),
+    typer.Option(
+        "--proxy",
+        metavar="PATTERN",
+        help="Only these API proxies: names, or patterns such as 'pay*', with commas between them.",
+        rich_help_panel="Select",
+    ),
 ]
 NotProxies = Annotated[
     list[str] | None,
-    typer.Option("--not-proxy", metavar="PATTERN", help="Not the API proxies that match. May be repeated."),
+    typer.Option(
+        "--not-proxy",
+        metavar="PATTERN",
+        help="Leave out these API proxies, written like --proxy.",
+        rich_help_panel="Select",
+    ),
 ]
 Side = Annotated[
     str | None,
     typer.Option(
-        "--side", metavar="SIDE", help="Only southbound (to backends) or only northbound (from the router)."
+        "--side",
+        metavar="SIDE",
+        help="Only southbound (to backends) or only northbound (from the router).",
+        rich_help_panel="Select",
     ),
 ]
 Colour = Annotated[
-    str, typer.Option("--color", metavar="WHEN", help="auto, always or never. auto obeys NO_COLOR.")
+    str,
+    typer.Option(
+        "--color",
+        metavar="WHEN",
+        help="auto, always or never. auto obeys NO_COLOR.",
+        rich_help_panel="Output",
+    ),
 ]
 Output = Annotated[
     str | None,
     ACTS,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write to this file: the whole result or, on failure, nothing."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to this file: the whole result or, on failure, nothing.",
+        rich_help_panel="Output",
     ),
 ]
 
+WHEN = ("auto", "always", "never")
+"""What ``--color`` takes."""
 JOIN_SECONDS, JOIN_SIZE = JOIN_TIME.total_seconds(), JOIN_BYTES
 MAX_ENTRY = DEFAULT_MAX_ENTRY
 
@@ -199,10 +268,19 @@ def lower_priority(nice: bool) -> None:
 
 
 class Complaints:
-    """Prints the problems of a run as they appear, each once."""
+    """Prints the problems of a run as they appear, each once; copies of files in one line.
 
-    def __init__(self, counters: Counters) -> None:
+    Args:
+        counters: those of the run.
+        lists_copies: each copy has a line; ``None``: the command has no ``--stats`` for that.
+        hides_copies: copies have none.
+    """
+
+    def __init__(
+        self, counters: Counters, *, lists_copies: bool | None = None, hides_copies: bool = False
+    ) -> None:
         self._counters = counters
+        self._lists_copies, self._hides_copies = lists_copies, hides_copies
         self._printed = 0
         self._paused = False
 
@@ -219,9 +297,23 @@ class Complaints:
         """Print the problems that are new."""
         if self._paused:
             return
-        for problem in self._counters.problems[self._printed :]:
-            self._printed += 1
-            complain(f"{display(problem.path)}: {problem.reason}", problem.hint)
+        new = self._counters.problems[self._printed :]
+        self._printed += len(new)
+        for problem in new:
+            if not problem.is_copy or self._lists_copies:
+                complain(f"{display(problem.path)}: {problem.reason}", problem.hint)
+        if self._lists_copies or self._hides_copies or not any(problem.is_copy for problem in new):
+            return
+        from logscan._render.text import copies_line
+
+        several = sum(problem.is_copy for problem in new) > 1
+        is_named_elsewhere = several and self._lists_copies is not None
+        complain(copies_line(new), "--stats names them" if is_named_elsewhere else "")
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether no input could be read: then there is no result either, and none must look like one."""
+        return self.fatal and not self._counters.bytes
 
     @property
     def fatal(self) -> bool:
@@ -279,7 +371,7 @@ def wants_colour(when: str, stream: Any) -> bool:
     Raises:
         UsageError: another word than auto, always, never.
     """
-    check_choice("--color", when, ("auto", "always", "never"))
+    check_choice("--color", when, WHEN)
     if when == "auto":
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return when == "always"
@@ -292,80 +384,7 @@ def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None
         UsageError: it is not.
     """
     if value is not None and value not in choices:
-        raise UsageError(f"{option} {value}: unknown", "choose from " + ", ".join(choices))
-
-
-def write_atomically(path: str, data: bytes) -> None:
-    """Write a file atomically (:func:`output_file`).
-
-    Raises:
-        OutputError: the file cannot be written; the old one is unchanged.
-    """
-    with output_file(path) as file:
-        file.write(data)
-
-
-@contextlib.contextmanager
-def output_file(path: str, *, private: bool = False) -> Iterator[IO[bytes]]:
-    """A file to write atomically: a reader sees the old or the new one. ``-`` is standard output. A device, a
-    FIFO or a socket is written to.
-
-    Args:
-        path: where to write.
-        private: only its owner may read it.
-
-    Raises:
-        OutputError: the file cannot be written; the old one is unchanged.
-    """
-    if path == "-" or descriptor_named(path) == 1:
-        sys.stdout.flush()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    mode = 0o600 if private else atomic.PUBLIC_FILE
-    with atomic.output_file(path, mode=mode, is_exact=private) as file:
-        yield file
-
-
-@contextlib.contextmanager
-def progress_line(quiet: bool = False) -> Iterator[Callable[[Counters], None] | None]:
-    """A progress bar on standard error, if that is a terminal and the run takes longer than half a second."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    begun = time.monotonic()
-    bar: Any = None
-    task: Any = None
-
-    def show(counters: Counters) -> None:
-        nonlocal bar, task
-        if bar is None:
-            if time.monotonic() - begun < 0.5:
-                return
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
-
-            bar = Progress(
-                TextColumn("scanning"), BarColumn(), DownloadColumn(binary_units=True),
-                TransferSpeedColumn(), TimeRemainingColumn(),
-                console=Console(file=sys.stderr), transient=True,
-            )  # fmt: skip
-            bar.start()
-            task = bar.add_task("", total=None)
-        bar.update(task, completed=counters.bytes, total=counters.planned_bytes or None)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.stop()
+        raise UsageError(f"{option} {value}: unknown", choose_from(value, choices))
 
 
 def print_statistics(counters: Counters, seconds: float) -> None:

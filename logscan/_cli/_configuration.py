@@ -19,6 +19,8 @@ VARIABLE = "LOGSCAN_CONFIG"
 HERE = "logscan.toml"
 PLACES = (HERE, "~/.config/logscan/logscan.toml", "/etc/logscan/logscan.toml")
 """Paths of the configuration file. Only the first that exists, and may be used, is read."""
+ROUTES = "route"
+"""The tables of :mod:`logscan._cli._routes`."""
 MAX_BYTES = 1 << 20
 """Bytes of the file."""
 
@@ -169,6 +171,7 @@ def defaults(
         UsageError: a table without a command, a key without an option, or a value of the wrong type.
     """
     here = path == HERE and VARIABLE not in os.environ
+    tables = _without_routes(group, tables, path, refuse)
     top = {key: value for key, value in tables.items() if not isinstance(value, dict)}
     unused = set(top)
     values: dict[str, dict[str, Any]] = {}
@@ -202,6 +205,21 @@ def defaults(
     if unused and len(group.commands) == len(commands):
         raise UsageError(f"{path}: {min(unused)}: no command has such an option", "check its spelling")
     return values
+
+
+def _without_routes(group: Any, tables: Mapping[str, Any], path: str, refuse: Refuse) -> Mapping[str, Any]:
+    """The tables that set options. Routes are checked for the command that has them.
+
+    Raises:
+        UsageError: a route is wrong.
+    """
+    if ROUTES not in tables:
+        return tables
+    if "report" in group.commands:
+        from logscan._cli import _routes
+
+        _routes.check(tables, path, refuse)
+    return {title: table for title, table in tables.items() if title != ROUTES}
 
 
 def _parts(value: Any) -> list[Any]:

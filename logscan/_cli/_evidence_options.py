@@ -32,22 +32,40 @@ Paths = Annotated[
 ]
 KeystoreFile = Annotated[
     str | None,
-    typer.Option("--keystore", metavar="FILE", help="The keystore that the Message Processor uses."),
+    typer.Option(
+        "--keystore",
+        metavar="FILE",
+        help="The keystore that the Message Processor uses.",
+        rich_help_panel="Evidence",
+    ),
 ]
 Alias = Annotated[
     str | None,
-    typer.Option("--alias", metavar="ALIAS", help="The alias in it, if no log or bundle names it."),
+    typer.Option(
+        "--alias",
+        metavar="ALIAS",
+        help="The alias in it, if no log or bundle names it.",
+        rich_help_panel="Evidence",
+    ),
 ]
 BackendCa = Annotated[
     list[str] | None,
     typer.Option(
-        "--backend-ca", metavar="FILE", help="The authorities that the backend trusts. May be repeated."
+        "--backend-ca",
+        metavar="FILE",
+        help="The authorities that the backend trusts. May be repeated.",
+        rich_help_panel="Evidence",
     ),
 ]
 KeyLogs = Annotated[
     list[str] | None,
     common.ACTS,
-    typer.Option("--keylog", metavar="FILE", help="Secrets of TLS 1.3 (SSLKEYLOGFILE). May be repeated."),
+    typer.Option(
+        "--keylog",
+        metavar="FILE",
+        help="Secrets of TLS 1.3 (SSLKEYLOGFILE). May be repeated.",
+        rich_help_panel="Evidence",
+    ),
 ]
 Mgmt = Annotated[
     str | None,
@@ -57,12 +75,18 @@ Mgmt = Annotated[
         metavar="URL",
         help="Fetch bundle, references and keystores from this management API; only GET is sent. Credentials:"
         " LOGSCAN_MGMT_USER and LOGSCAN_MGMT_PASSWORD, LOGSCAN_MGMT_TOKEN, .netrc, or a prompt.",
+        rich_help_panel="Evidence",
     ),
 ]
 MgmtCa = Annotated[
     str | None,
     common.ACTS,
-    typer.Option("--mgmt-ca", metavar="FILE", help="Authorities for the management API's certificate."),
+    typer.Option(
+        "--mgmt-ca",
+        metavar="FILE",
+        help="Authorities for the management API's certificate.",
+        rich_help_panel="Evidence",
+    ),
 ]
 MgmtTimeout = Annotated[
     float,
@@ -72,17 +96,28 @@ MgmtTimeout = Annotated[
         min=1,
         max=86_400,
         help="Seconds for all requests to the management API together.",
+        rich_help_panel="Limits",
     ),
 ]
 MGMT_SECONDS = 300.0
 """For all requests to the management API."""
 Org = Annotated[
     str | None,
-    typer.Option("--org", metavar="NAME", help="Only this organization; for --mgmt, where no log names it."),
+    typer.Option(
+        "--org",
+        metavar="NAME",
+        help="Only this organization; for --mgmt, where no log names it.",
+        rich_help_panel="Select",
+    ),
 ]
 Env = Annotated[
     str | None,
-    typer.Option("--env", metavar="NAME", help="Only this environment; for --mgmt, where no log names it."),
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Only this environment; for --mgmt, where no log names it.",
+        rich_help_panel="Select",
+    ),
 ]
 
 

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 from logscan._cli import _common as common
 from logscan.atomic import Lock, make_private_folder
 from logscan.errors import OutputError, UsageError, reason_of
-from logscan.values import Incident
+from logscan.values import Report
 
 if TYPE_CHECKING:
     from logscan._failures.history import Comparison, Run
     from logscan._failures.selection import Selection
+
+
+PREVIOUS = "previous"
+"""``--compare`` with the run before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ def fail_threshold(text: str | None, compare: str | None, history: str | None) -
     return Threshold(None, states)
 
 
+def outside_of(report: Report) -> int:
+    """TLS failures in the places that were selected, of kinds that were not."""
+    return sum(report.other_alerts.values())
+
+
 class Keeping:
     """The history as one run uses it: first compared with, then written."""
 
@@ -62,6 +71,8 @@ class Keeping:
     ) -> None:
         self._folder, self._compare, self._by = folder, compare, list(by)
         self._selection, self._what = selection, what
+        self.is_first = False
+        """There is no earlier run to compare with."""
         self._lock: Lock | None = None
         if folder is not None:
             try:
@@ -79,12 +90,15 @@ class Keeping:
         parts = [
             self._what, selection.family or "", ",".join(selection.orgs), ",".join(selection.envs),
             ",".join(selection.proxies), ",".join(selection.not_proxies), selection.side or "",
-            ",".join(self._by),
+            ",".join(self._by), *sorted(selection.messages),
         ]  # fmt: skip
         return Run(selection.times.since, selection.times.until, "|".join(parts), datetime.now())
 
-    def compared(self, incidents: Sequence[Incident]) -> Comparison | None:
-        """The changes since the run of ``--compare``; ``None`` if there is no such run."""
+    def compared(self, report: Report) -> Comparison | None:
+        """The changes since the run of ``--compare``; ``None`` if there is no such run.
+
+        A first run has none before it: that is no fault. A run of a date that is missing is reported.
+        """
         if self._folder is None or self._compare is None:
             return None
         from logscan._failures.history import compare, earlier
@@ -92,20 +106,22 @@ class Keeping:
         run = self._run()
         before = earlier(self._folder, run, self._compare)
         if before is None:
-            common.complain(
-                f"--compare {self._compare}: no such run of this selection in {self._folder}",
-                "nothing is compared; a first run has no earlier one",
-            )
+            self.is_first = self._compare == PREVIOUS
+            if not self.is_first:
+                common.complain(
+                    f"--compare {self._compare}: no such run of this selection in {self._folder}",
+                    "nothing is compared",
+                )
             return None
-        return compare(run, incidents, before)
+        return compare(run, report.incidents, before, outside_of(report))
 
-    def keep(self, incidents: Sequence[Incident], complete: bool) -> None:
+    def keep(self, report: Report, complete: bool) -> None:
         """Write this run, unless it is incomplete: some input could not be read."""
         if self._folder is not None:
             from logscan._failures.history import keep
 
             if complete:
-                keep(self._folder, self._run(), incidents, self._by)
+                keep(self._folder, self._run(), report.incidents, self._by, outside_of(report))
             else:
                 common.complain(
                     f"{self._folder}: this run is not kept, because some inputs could not be read",

@@ -186,6 +186,39 @@ class Entries:
         return b"".join(lines)
 
 
+def printer_for(
+    *,
+    quiet: bool,
+    only_ids: bool,
+    files: bool,
+    count: bool,
+    as_json: bool,
+    names: bool,
+    lines: bool,
+    colour: bool,
+    context: bool,
+) -> Printer:
+    """What prints a search by its options; of several, the one that prints least.
+
+    Args:
+        names: print the names of files.
+        lines: print line numbers.
+        colour: colour what is printed.
+        context: entries of context are among those that match.
+    """
+    if quiet:
+        return Nothing()
+    if only_ids:
+        return MessageIds(colour)
+    if files:
+        return FileNames(colour)
+    if count:
+        return Counts(names, colour)
+    if as_json:
+        return JsonLines(context)
+    return Entries(names=names, lines=lines, colour=colour, context=context)
+
+
 def _print_json(span: Span, **more: object) -> None:
     from logscan._entries.parse import parse
     from logscan._render.data import entry_row, json_line

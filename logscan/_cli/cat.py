@@ -23,15 +23,20 @@ def cat(
             show_default=False,
         ),
     ] = None,
-    store: Annotated[str, common.ACTS, typer.Option("--store", metavar="DIR", help="The store.")],
+    store: Annotated[
+        str, common.ACTS, typer.Option("--store", metavar="DIR", help="The store.", rich_help_panel="Store")
+    ],
     listing: Annotated[
-        bool, typer.Option("--list", "-l", help="List the files instead: host, bytes, name.")
+        bool,
+        typer.Option(
+            "--list", "-l", help="List the files instead: host, bytes, name.", rich_help_panel="Output"
+        ),
     ] = False,
 ) -> None:
-    """Print the logs of a store as they were ingested, byte for byte, one file after the other.
+    """Print the logs of a store, byte for byte as they were ingested.
 
-    The length of each file is compared with its length at ingestion. Exit status: 0 printed, 1 no such file
-    in the store, 2 usage, or a damaged store.
+    The files come one after the other. The length of each is compared with its length at ingestion. Exit
+    status: 0 printed, 1 no such file in the store, 2 usage, or a damaged store.
     """
     from logscan._store.open_store import Store
 

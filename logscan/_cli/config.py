@@ -27,10 +27,13 @@ def config(
         str | None, typer.Argument(metavar="[COMMAND]", help="Show the options of this command only.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also show options that have their built-in default.")
+        bool,
+        typer.Option(
+            "--all", help="Also show options that have their built-in default.", rich_help_panel="Output"
+        ),
     ] = False,
 ) -> None:
-    """Show which options are configured, and where each value comes from.
+    """Show which options are configured, and where values come from.
 
     A value comes from the command line, else from the environment (LOGSCAN_REPORT_TZ for --tz of report),
     else from logscan.toml, else from the program. Exit status: 0 shown, 2 the file cannot be used.
@@ -51,6 +54,22 @@ def config(
             width = max(len(key) for key, _, _ in rows)
             for key, value, source in rows:
                 print(common.shown(f"{key:<{width}} = {value}   # {source}"))
+    if path and command in (None, "report"):
+        _print_routes(tables, path)
+
+
+def _print_routes(tables: dict[str, Any], path: str) -> None:
+    """The routes, as they stand in the file."""
+    from logscan._cli._routes import is_untrusted, routes_of
+
+    routes = routes_of(tables, path)
+    for table, _ in zip(tables.get(configuration.ROUTES, ()), routes, strict=True):
+        source = f"not used: {path} is of the working directory" if is_untrusted(path) else f"file: {path}"
+        print(common.shown(f"\n[[{configuration.ROUTES}]]   # {source}"))
+        width = max(len(key) for key in table)
+        for key, value in table.items():
+            shown = "***" if key in SECRET else json.dumps(_masked(value), ensure_ascii=False)
+            print(common.shown(f"{key:<{width}} = {shown}"))
 
 
 def _ignore(message: str, hint: str) -> None:

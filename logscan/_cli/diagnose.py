@@ -12,8 +12,9 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
+from logscan._cli._arguments import Messages, messages_among
 from logscan._render.text import warnings
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
     from logscan._diagnosis.result import Diagnosis
@@ -29,6 +30,7 @@ Alerts = Annotated[
         metavar="NAME|all",
         help="Failures of the log to diagnose. May be repeated. Default: all that a refused client"
         " certificate can cause, and all that a capture shows to be one.",
+        rich_help_panel="Select",
     ),
 ]
 Simulate = Annotated[
@@ -37,6 +39,7 @@ Simulate = Annotated[
         "--simulate",
         help="Print which certificate of the keystore Java would send to a backend that accepts the"
         " authorities of the evidence or of --accept, and why not the others.",
+        rich_help_panel="Evidence",
     ),
 ]
 Accept = Annotated[
@@ -45,25 +48,49 @@ Accept = Annotated[
         "--accept",
         metavar="NAME",
         help="--simulate: distinguished name of an accepted authority. May be repeated.",
+        rich_help_panel="Evidence",
     ),
 ]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, markdown, json, html.")]
-AllCauses = Annotated[
-    bool, typer.Option("--all-causes", help="Also list the causes that are ruled out, and why.")
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="FORMAT", help="text, markdown, json, html.", rich_help_panel="Output"),
 ]
-NoDiagram = Annotated[bool, typer.Option("--no-diagram", help="Leave out the diagram of the handshake.")]
+AllCauses = Annotated[
+    bool,
+    typer.Option(
+        "--all-causes", help="Also list the causes that are ruled out, and why.", rich_help_panel="Output"
+    ),
+]
+NoDiagram = Annotated[
+    bool,
+    typer.Option("--no-diagram", help="Leave out the diagram of the handshake.", rich_help_panel="Output"),
+]
 FailOn = Annotated[
     str | None,
     typer.Option(
-        "--fail-on", metavar="fault|open", help="Exit with 1 if a fault was found, or a case is not decided."
+        "--fail-on",
+        metavar="fault|open",
+        help="Exit with 1 if a fault was found, or a case is not decided.",
+        rich_help_panel="Night",
     ),
 ]
 MaxConnections = Annotated[
     int,
-    typer.Option("--max-connections", min=1, help="Connections kept of all captures. Others are counted."),
+    typer.Option(
+        "--max-connections",
+        min=1,
+        help="Connections kept of all captures. Others are counted.",
+        rich_help_panel="Limits",
+    ),
 ]
 MaxOpen = Annotated[
-    int, typer.Option("--max-open-connections", min=1, help="Connections followed at once in a capture.")
+    int,
+    typer.Option(
+        "--max-open-connections",
+        min=1,
+        help="Connections followed at once in a capture.",
+        rich_help_panel="Limits",
+    ),
 ]
 
 
@@ -71,7 +98,6 @@ MaxOpen = Annotated[
 def diagnose(
     *,
     paths: options.Paths = None,
-    store: common.Stores = None,
     keystore: options.KeystoreFile = None,
     alias: options.Alias = None,
     backend_ca: options.BackendCa = None,
@@ -86,7 +112,9 @@ def diagnose(
     org: options.Org = None,
     env: options.Env = None,
     proxy: common.Proxies = None,
+    message: Messages = None,
     host: common.Hosts = None,
+    store: common.Stores = None,
     simulate: Simulate = False,
     accept: Accept = None,
     output_format: Format = "text",
@@ -116,9 +144,11 @@ def diagnose(
     if accept and not simulate:
         raise UsageError("--accept belongs to --simulate", "add --simulate")
     common.lower_priority(nice)
+    paths, messages = messages_among(paths, message)
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
-        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
+        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), message=messages,
+        host=host or (),
         join_time=join_time, join_bytes=join_bytes, max_entry_bytes=max_entry_bytes, workers=workers or 0,
         max_connections=max_connections, max_open_connections=max_open_connections,
     )  # fmt: skip
@@ -132,8 +162,15 @@ def diagnose(
     if simulate:
         _put(_simulated(collected, accept, output_format), output)
     diagnosis = judge_collected(collected)
-    complaints = common.Complaints(diagnosis.counters)
+    complaints = common.Complaints(diagnosis.counters, lists_copies=stats)
     complaints.print_new()
+    if (
+        complaints.nothing_read
+        and not diagnosis.evidence.files
+        and not diagnosis.evidence.keystores
+        and not mgmt
+    ):
+        raise InputError("nothing was read, so there is no diagnosis")
     if not simulate:
         _put(
             _rendered(diagnosis, output_format, output, all_causes=all_causes, diagram=not no_diagram), output

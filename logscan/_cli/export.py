@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, InputError, UsageError
 
 
 @common.guarded
@@ -21,7 +21,11 @@ def export(
         str,
         common.ACTS,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="The file to write. - is standard output (needs --format)."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write. - is standard output (needs --format).",
+            rich_help_panel="Output",
         ),
     ],
     output_format: Annotated[
@@ -30,19 +34,23 @@ def export(
             "--format",
             metavar="FORMAT",
             help="parquet, arrow, csv or jsonl. Default: from the name of the file.",
+            rich_help_panel="Output",
         ),
     ] = None,
     since: common.Since = None,
     until: common.Until = None,
     tz: common.Zone = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print how much was written.")] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Do not print how much was written.", rich_help_panel="Output"),
+    ] = False,
     stats: common.Stats = False,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = None,
     cluster: common.Cluster = None,
     nice: common.Nice = False,
 ) -> None:
-    """Write every entry of the logs as typed columns: to Parquet, Arrow, CSV or JSON lines.
+    """Write every entry as typed columns: Parquet, Arrow, CSV, JSON.
 
     Memory does not grow with the logs. The file is written atomically. Exit status: 0 ran, 2 usage, an input
     that could not be read (the others are written) or an output that could not be written.
@@ -66,16 +74,16 @@ def export(
     common.lower_priority(nice)
     counters = Counters()
     limits = Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice)
-    with (
-        common.progress_line(quiet or output == "-") as progress,
-        common.output_file(output) as file,
-    ):
-        batches = entry_batches(
-            names, counters, times=times, limits=limits, progress=progress, cluster=cluster
-        )
-        rows = files.write_entries(batches, file, file_format)
-    complaints = common.Complaints(counters)
-    complaints.print_new()
+    complaints = common.Complaints(counters, lists_copies=stats)
+    with common.output_file(output) as file:
+        with common.progress_line(quiet or output == "-") as progress:
+            batches = entry_batches(
+                names, counters, times=times, limits=limits, progress=progress, cluster=cluster
+            )
+            rows = files.write_entries(batches, file, file_format)
+        complaints.print_new()
+        if complaints.nothing_read:
+            raise InputError("nothing was read, so nothing is written")
     if not quiet and output != "-":
         print(f"{rows:,} entries written to {output}", file=sys.stderr)
     if stats:

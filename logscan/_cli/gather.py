@@ -8,27 +8,44 @@ import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
+from logscan._cli._arguments import Messages, messages_among
 from logscan.errors import ExitCode, UsageError, caught
 
 if TYPE_CHECKING:
     from logscan._diagnosis.result import Diagnosis
 
 Zip = Annotated[
-    str | None, common.ACTS, typer.Option("--output", "-o", metavar="FILE", help="The zip to write.")
+    str | None,
+    common.ACTS,
+    typer.Option("--output", "-o", metavar="FILE", help="The zip to write.", rich_help_panel="Output"),
 ]
 Review = Annotated[
-    bool, typer.Option("--review", help="List what would go in, and what is masked; write nothing.")
+    bool,
+    typer.Option(
+        "--review", help="List what would go in, and what is masked; write nothing.", rich_help_panel="Output"
+    ),
 ]
 Curl = Annotated[
     str | None,
     common.ACTS,
-    typer.Option("--curl", metavar="COMMAND", help="The command that reproduces the failure."),
+    typer.Option(
+        "--curl",
+        metavar="COMMAND",
+        help="The command that reproduces the failure.",
+        rich_help_panel="Evidence",
+    ),
 ]
 Notes = Annotated[
-    list[str] | None, typer.Option("--note", metavar="TEXT", help="What was tried. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--note", metavar="TEXT", help="What was tried. May be repeated.", rich_help_panel="Evidence"
+    ),
 ]
 MaxMessages = Annotated[
-    int, typer.Option("--max-messages", min=1, help="Failing messages whose entries go in.")
+    int,
+    typer.Option(
+        "--max-messages", min=1, help="Failing messages whose entries go in.", rich_help_panel="Limits"
+    ),
 ]
 
 
@@ -36,7 +53,6 @@ MaxMessages = Annotated[
 def gather(
     *,
     paths: options.Paths = None,
-    store: common.Stores = None,
     output: Zip = None,
     review: Review = False,
     curl: Curl = None,
@@ -56,12 +72,14 @@ def gather(
     org: options.Org = None,
     env: options.Env = None,
     proxy: common.Proxies = None,
+    message: Messages = None,
     host: common.Hosts = None,
+    store: common.Stores = None,
 ) -> None:
-    """Gather what support needs into one zip, without private keys and with secrets masked.
+    """Pack what support needs into one zip, with secrets masked.
 
-    Takes the same evidence as diagnose, and adds the diagnosis. Exit status: 0 written, 2 usage or
-    an input that could not be read (the rest is in the zip).
+    No private key goes in. Takes the same evidence as diagnose, and adds the diagnosis. Exit status: 0
+    written, 2 usage or an input that could not be read (the rest is in the zip).
     """
     from logscan._jobs import gather as job
     from logscan._jobs.diagnose import Diagnosing, collect, judge_collected
@@ -72,9 +90,11 @@ def gather(
 
     if output is None and not review:
         raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")
+    paths, messages = messages_among(paths, message)
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
-        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), host=host or (),
+        since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), message=messages,
+        host=host or (),
     )  # fmt: skip
     with options.evidence_request(
         paths, given, store=store, mgmt=mgmt, mgmt_ca=mgmt_ca, mgmt_timeout=mgmt_timeout

@@ -19,18 +19,30 @@ def index(
     folder: Annotated[
         str,
         common.ACTS,
-        typer.Option("--index", metavar="DIR", help="Write the index to DIR. Default: beside the logs."),
+        typer.Option(
+            "--index",
+            metavar="DIR",
+            help="Write the index to DIR. Default: beside the logs.",
+            rich_help_panel="Index",
+        ),
     ] = "",
     listing: Annotated[
         bool,
-        typer.Option("--list", "-l", help="List the files instead: bytes indexed, bytes, state, name."),
+        typer.Option(
+            "--list",
+            "-l",
+            help="List the files instead: bytes indexed, bytes, state, name.",
+            rich_help_panel="Index",
+        ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print what was indexed.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Do not print what was indexed.", rich_help_panel="Output")
+    ] = False,
     stats: common.Stats = False,
     workers: common.Workers = None,
     nice: common.Nice = False,
 ) -> None:
-    """Save where the entries of each message are, so that a search for its id reads only those.
+    """Note where the entries of each message are: searches get quick.
 
     Indexed files are not read again: run it from cron. A search uses the index without an option, and scans
     what the index does not cover: new bytes of a log, and files that have changed. Exit status: 0 ran, 2
@@ -49,7 +61,7 @@ def index(
     common.lower_priority(nice)
     with common.progress_line(quiet) as progress:
         result = run(names, directory=folder, workers=workers or 0, progress=progress)
-    complaints = common.Complaints(result.counters)
+    complaints = common.Complaints(result.counters, lists_copies=stats)
     complaints.print_new()
     if not quiet:
         print(

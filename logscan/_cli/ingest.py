@@ -23,12 +23,22 @@ def ingest(
     store: Annotated[
         str,
         common.ACTS,
-        typer.Option("--store", metavar="DIR", help="The store. It is created if it does not exist."),
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            help="The store. It is created if it does not exist.",
+            rich_help_panel="Store",
+        ),
     ],
     keep: Annotated[
         str | None,
         common.ACTS,
-        typer.Option("--keep", metavar="DAYS", help="Drop older dates: 90d. Default: keep all dates."),
+        typer.Option(
+            "--keep",
+            metavar="DAYS",
+            help="Drop older dates: 90d. Default: keep all dates.",
+            rich_help_panel="Store",
+        ),
     ] = None,
     host: common.Hosts = None,
     repair: Annotated[
@@ -37,15 +47,18 @@ def ingest(
         typer.Option(
             "--repair",
             help="First remove what is missing or damaged in the store, then read it from its logs again.",
+            rich_help_panel="Store",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print what was ingested.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Do not print what was ingested.", rich_help_panel="Output")
+    ] = False,
     stats: common.Stats = False,
     cluster: common.Cluster = None,
     workers: common.Workers = None,
     nice: common.Nice = False,
 ) -> None:
-    """Bring a store up to date: add what is new in these logs, and read nothing twice.
+    """Add what is new in these logs to a store; nothing is read twice.
 
     A file is recognised by its text: it counts once, even if it is renamed, packed or copied. A log that has
     grown is read from its old end. If the run is killed, the store is as it was before or after a file. Exit
@@ -70,7 +83,7 @@ def ingest(
             cluster=cluster,
             progress=progress,
         )
-    complaints = common.Complaints(result.counters)
+    complaints = common.Complaints(result.counters, lists_copies=stats)
     complaints.print_new()
     if not quiet:
         _print_summary(result)

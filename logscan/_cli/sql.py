@@ -21,14 +21,27 @@ def sql(
     ],
     store: common.Stores = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv, json or jsonl.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, markdown, csv, json or jsonl.",
+            rich_help_panel="Output",
+        ),
     ] = "table",
     output: common.Output = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Highest number of rows printed.")] = 10_000,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Highest number of rows printed.", rich_help_panel="Output")
+    ] = 10_000,
     memory: Annotated[
-        str, typer.Option("--memory", metavar="SIZE", help="Memory that the query may use.")
+        str,
+        typer.Option(
+            "--memory", metavar="SIZE", help="Memory that the query may use.", rich_help_panel="Limits"
+        ),
     ] = "1GB",
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads of the query.")] = 2,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Threads of the query.", rich_help_panel="Limits")
+    ] = 2,
 ) -> None:
     """Query a store in SQL (DuckDB), read-only.
 

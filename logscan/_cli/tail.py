@@ -6,32 +6,29 @@ import glob
 import math
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import typer
 
 from logscan._cli import _common as common
 from logscan._cli import _tail_options as options
-from logscan._cli._output import print_entry
+from logscan._cli._following import Following, Signals
 from logscan._outputs import systemd
 from logscan._outputs.fan_out import OutputRequest, Outputs, open_outputs
-from logscan.errors import ExitCode, LogscanError, UsageError
+from logscan.errors import ExitCode, UsageError
 from logscan.values import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
-    from logscan._jobs.tail import Watcher, WatchUpdate
+    from logscan._jobs.tail import Watcher
     from logscan._live import checkpoint as checkpoints
-
-RETRY = 0.5
-"""Seconds between two tries to write what waits for a full disk."""
-CHECKPOINT_EVERY = 1.0
-"""Seconds between two writes of a checkpoint while something happens."""
 
 
 @common.guarded
@@ -42,7 +39,11 @@ def tail(
     alert: common.Alerts = None,
     family: common.Family = None,
     entries: options.Entries = False,
+    since: options.Since = None,
+    last: options.Last = None,
     from_start: options.FromStart = False,
+    tz: common.Zone = None,
+    each: options.Each = False,
     as_json: options.Json = False,
     org: common.Orgs = None,
     env: common.Envs = None,
@@ -72,10 +73,10 @@ def tail(
     join_bytes: common.JoinBytes = common.JOIN_SIZE,
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
 ) -> None:
-    """Follow logs and print each failed handshake as one line as soon as it is complete.
+    """Follow logs and print each failed handshake as it happens.
 
-    Begins at the end of the files, or at the place that --checkpoint saved. Follows rotation and truncation.
-    Ctrl-C or SIGTERM ends it. SIGHUP reopens the output file and looks for new logs.
+    Begins at the end of the files, at the time of --since, or at the place that --checkpoint saved. Follows
+    rotation and truncation. Ctrl-C or SIGTERM ends it. SIGHUP reopens the output file and looks for new logs.
     """
     from logscan._failures.selection import HostNames
     from logscan._jobs._selecting import rule, selection_of
@@ -92,6 +93,29 @@ def tail(
     _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
     _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
+<<<<<<< HEAD
+=======
+    if status and checkpoint:
+        _print_status(checkpoint, rotated or (), as_json)
+        return
+    selection = selection_of({
+        "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
+        "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
+        "since": since, "tz": tz,
+    })  # fmt: skip
+    names = common.paths_or_default(paths)
+>>>>>>> 64324ea3d3f1d852b075f9f73f6ce8520a543434
+    begins = {"--from-start": from_start, "--since": since is not None, "--last": last is not None}
+    asked = [option for option, is_asked in begins.items() if is_asked]
+    _refuse(len(asked) > 1, f"{' and '.join(asked)} exclude each other", "use one of them")
+    for option in set(asked) - {"--from-start"}:
+        _refuse(
+            bool(checkpoint),
+            f"{option} and --checkpoint exclude each other: a checkpoint says where to go on",
+            f"leave out {option}",
+        )
+        _refuse("-" in names, f"{option} looks into files, and standard input is none", f"leave out {option}")
+    _refuse(last is not None and entries, "--last counts failures", "use --since with --entries")
     times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
     for option, seconds in times.items():
         _refuse(not math.isfinite(seconds), f"{option} {seconds}: expected a length of time", "in seconds")
@@ -109,18 +133,21 @@ def tail(
     selection = selection_of({
         "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
         "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
+        "since": since, "tz": tz,
     })  # fmt: skip
     colour = common.wants_colour(color, sys.stdout)
     printed = output is None and not entries and not dashboard
-    outputs = Outputs(common.complain, print if printed else None, as_json=as_json, colour=colour)
-    names = common.paths_or_default(paths)
+    outputs = Outputs(
+        common.complain, print if printed else None, as_json=as_json, each=each or bool(checkpoint),
+        colour=colour, width=_width,
+    )  # fmt: skip
     own = {"--output": output, "--checkpoint": checkpoint, "--metrics-file": metrics_file}
     files = {option: path for option, path in own.items() if path is not None}
     _refuse_conflicts(names, files)
-    signals = _Signals()
+    signals = Signals()
     lock = Lock(checkpoint) if checkpoint else None
     how = FollowOptions(
-        entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
+        entries=entries, from_start=from_start, last=last or 0, poll=poll, poll_interval=poll_interval,
         quiet_time=quiet_time, rotate_wait=rotate_wait, rotated=tuple(rotated or ()),
         exclude=(*(exclude or ()), *(glob.escape(os.path.abspath(path)) for path in files.values())),
         max_entry_bytes=max_entry_bytes,
@@ -132,13 +159,13 @@ def tail(
         open_outputs(
             outputs, request, watcher.counters, lambda: _gauges(watcher), lambda: following.seconds_since_look
         )  # fmt: skip
-        following = _Following(
+        following = Following(
             watcher=watcher, outputs=outputs, signals=signals, checkpoint=checkpoint, as_json=as_json,
             colour=colour,
         )  # fmt: skip
         systemd.send("READY=1")
         if dashboard:
-            _draw(following, names)
+            _draw(following, names, selection.times.zone)
         else:
             following.run()
         systemd.send("STOPPING=1")
@@ -149,100 +176,7 @@ def tail(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-class _Following:
-    """Passes what a watcher finds to the outputs, and does what is due between two looks."""
-
-    def __init__(
-        self,
-        *,
-        watcher: Watcher,
-        outputs: Outputs,
-        signals: _Signals,
-        checkpoint: str | None,
-        as_json: bool,
-        colour: bool,
-    ) -> None:
-        self.watcher = watcher
-        self.outputs = outputs
-        self.signals = signals
-        self.complaints = common.Complaints(watcher.counters)
-        self._as_json = as_json
-        self._colour = colour
-        self._checkpoint = checkpoint
-        self._saved = 0.0
-        self._progress: tuple[int, ...] = ()
-        """That of the run when the checkpoint was written last."""
-        self._looked = time.monotonic()
-        self._watchdog = systemd.watchdog_seconds()
-        self._watchdog_sent = 0.0
-
-    def run(self) -> None:
-        """Follow until a signal comes or all inputs have ended."""
-        for update in self.watcher.run(self.signals):
-            self._looked = time.monotonic()
-            self.complaints.print_new()
-            self._take(update)
-            self._do_what_is_due()
-            if self.signals.hung_up():
-                self.outputs.reopen()
-                self.watcher.search()
-
-    @property
-    def seconds_since_look(self) -> float:
-        """How long ago the run looked at its files."""
-        return time.monotonic() - self._looked
-
-    def end(self) -> None:
-        """Save the checkpoint and close the outputs."""
-        self._save()
-        self.outputs.close()
-
-    def _take(self, update: WatchUpdate) -> None:
-        for failure in update.failures:
-            self.outputs.take(failure)
-        for span in update.spans:
-            print_entry(span, self._as_json, self._colour)
-        if update.failures or update.spans:
-            self._flush()
-        while self.outputs.is_full and not self.signals():  # memory is bounded: reading waits
-            time.sleep(RETRY)
-            self._flush()
-            self._send_sign_of_life()
-
-    def _do_what_is_due(self) -> None:
-        """Save the checkpoint, send the watchdog's signal, look after the outputs."""
-        now = time.monotonic()
-        if self._checkpoint and now - self._saved >= CHECKPOINT_EVERY:
-            self._saved = now
-            progress = self.watcher.progress
-            if progress != self._progress and self._save():
-                self._progress = progress
-        self._send_sign_of_life()
-        self.outputs.look()
-
-    def _send_sign_of_life(self) -> None:
-        now = time.monotonic()
-        if self._watchdog and now - self._watchdog_sent >= self._watchdog:
-            self._watchdog_sent = now
-            systemd.send("WATCHDOG=1")
-
-    def _flush(self) -> bool:
-        sys.stdout.flush()
-        return self.outputs.flush()
-
-    def _save(self) -> bool:
-        """Write the checkpoint once every failure before it is printed and written; whether it was."""
-        if not self._flush() or not self._checkpoint:
-            return False
-        try:
-            self.watcher.save(self._checkpoint)
-        except LogscanError as error:
-            self.outputs.report(str(error), error.hint or "following goes on; logscan tries again")
-            return False
-        return True
-
-
-def _draw(following: _Following, names: list[str]) -> None:
+def _draw(following: Following, names: list[str], zone: tzinfo | None) -> None:
     """Follow in a thread, and draw the live view until that ends or the person quits."""
     try:
         from logscan._cli._dashboard import Dashboard
@@ -258,8 +192,12 @@ def _draw(following: _Following, names: list[str]) -> None:
     following.complaints.pause()
     errors: list[BaseException] = []
 
-    def entries_of(message_id: str) -> list[str]:
-        return [decode(found.span.data) for found in find([message_id], names, Counters())]
+    def entries_of(ids: Sequence[str]) -> list[str]:
+        return [decode(found.span.data) for found in find(ids, names, Counters())]
+
+    def problem() -> str:
+        problems = following.watcher.problems
+        return f"{common.display(problems[-1].path)}: {problems[-1].reason}" if problems else ""
 
     def run() -> None:
         try:
@@ -278,12 +216,20 @@ def _draw(following: _Following, names: list[str]) -> None:
         following.end()
         os._exit(128 + signal.SIGHUP)
 
-    Dashboard(board, lambda: _gauges(following.watcher), entries_of, following.signals, leave).run()
+    Dashboard(
+        board, lambda: _gauges(following.watcher), entries_of, following.signals, leave,
+        problem=problem, now=lambda: datetime.now(zone).replace(tzinfo=None),
+    ).run()  # fmt: skip
     following.signals.stop()
     thread.join(10)
     following.complaints.resume()
     if errors:
         raise errors[0]
+
+
+def _width() -> int | None:
+    """The columns of the terminal; ``None``: standard output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _gauges(watcher: Watcher) -> dict[str, float]:
@@ -351,38 +297,6 @@ def _print_status(checkpoint: str, rotated: Sequence[str], as_json: bool) -> Non
         elif state.read_from != state.path:
             unread += f"; goes on in {safe(state.read_from)}"
         print(f"{safe(state.path)}: byte {state.position:,}; {unread}; saved {state.age:,.0f} s ago")
-
-
-class _Signals:
-    """The requests to end (SIGINT, SIGTERM) and to open files again (SIGHUP). Calling it: whether to end."""
-
-    def __init__(self) -> None:
-        self.interrupted = False
-        """SIGINT (Ctrl-C) came."""
-        self._stop = False
-        self._hung_up = False
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._take)
-
-    def __call__(self) -> bool:
-        return self._stop
-
-    def stop(self) -> None:
-        """Request the end."""
-        self._stop = True
-
-    def hung_up(self) -> bool:
-        """Whether SIGHUP came since the last call."""
-        came, self._hung_up = self._hung_up, False
-        return came
-
-    def _take(self, number: int, _frame: Any) -> None:
-        if hasattr(signal, "SIGHUP") and number == signal.SIGHUP:
-            self._hung_up = True
-            return
-        self._stop = True
-        self.interrupted = number == signal.SIGINT
 
 
 def _start(path: str, *, start_over: bool) -> checkpoints.Checkpoint:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -28,6 +28,7 @@ GROWTH = 1.25
 """An incident grows or shrinks when its failures per hour change by this factor, and by at least one
 failure."""
 
+_MOVE = "move the file away; the run is then compared with the one before it"
 NEW, GROWING, SHRINKING, CONTINUING, RESOLVED = "new", "growing", "shrinking", "continuing", "resolved"
 Key = tuple[str | None, ...]
 
@@ -69,6 +70,8 @@ class Kept:
     label: str
     hours: float | None
     counts: dict[Key, int]
+    outside: int | None = None
+    """TLS failures outside the selection; older files do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,13 @@ class Comparison:
     """Incident → its state, and the change in words."""
     gone: tuple[tuple[Key, int], ...]
     """Resolved incidents of the earlier run, with their failures then."""
+    outside: tuple[int, int] | None = None
+    """TLS failures outside the selection, now and then, if they have grown."""
+
+    def of(self, holds: Callable[[Key], bool]) -> Comparison:
+        """Only the incidents whose key holds; nothing outside the selection."""
+        states = {incident: state for incident, state in self.states.items() if holds(key_of(incident))}
+        return Comparison(self.label, states, tuple(gone for gone in self.gone if holds(gone[0])))
 
     def number(self, *states: str) -> int:
         """The number of incidents in one of these states."""
@@ -93,8 +103,17 @@ def key_of(incident: Incident) -> Key:
     return (incident.org, incident.env, incident.proxy, incident.alert, incident.side, *by)
 
 
-def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]) -> str:
+def keep(
+    folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str], outside: int | None = None
+) -> str:
     """Write the incidents of a run; returns the path of the file.
+
+    Args:
+        folder: the history.
+        run: time range and selection.
+        incidents: of the selection.
+        by: further columns.
+        outside: TLS failures outside the selection.
 
     Raises:
         OutputError: the file cannot be written; an older one is unchanged.
@@ -108,6 +127,7 @@ def keep(folder: str, run: Run, incidents: Sequence[Incident], by: Sequence[str]
         "version": VERSION, "label": run.label, "what": run.what, "hours": run.hours,
         "made": run.created.isoformat(timespec="seconds"),
         "keys": [list(key_of(incident)) for incident in incidents],
+        "outside": outside,
     }  # fmt: skip
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), b"logscan": json.dumps(header).encode()}
@@ -168,16 +188,26 @@ def _read(path: str) -> Kept:
             )
         counts = table.column("failed_handshakes").to_pylist()
         keys = [tuple(key) for key in header["keys"]]
-        return Kept(path, header["label"], header["hours"], dict(zip(keys, counts, strict=True)))
+        outside = header.get("outside")
+        if not isinstance(outside, int | None):
+            raise InputError(f"{path}: not a run of logscan's history: outside is no number", _MOVE)
+        return Kept(path, header["label"], header["hours"], dict(zip(keys, counts, strict=True)), outside)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: not a run of logscan's history: {error}",
-            "move the file away; the run is then compared with the one before it",
+            _MOVE,
         ) from error
 
 
-def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison:
-    """Compare incidents with an earlier run: by failures per hour if both time ranges have a known length."""
+def compare(run: Run, incidents: Iterable[Incident], before: Kept, outside: int | None = None) -> Comparison:
+    """Compare incidents with an earlier run: by failures per hour if both time ranges have a known length.
+
+    Args:
+        run: time range and selection of this run.
+        incidents: of this run.
+        before: the earlier run.
+        outside: TLS failures outside the selection in this run.
+    """
     scale = run.hours / before.hours if run.hours and before.hours else 1.0
     states: dict[Incident, tuple[str, str]] = {}
     for incident in incidents:
@@ -189,7 +219,7 @@ def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison
             continue
         now, expected = incident.failed_handshakes, then * scale
         words = f"{then:,} before"
-        if now >= expected * GROWTH and now - expected >= 1:
+        if _has_grown(now, expected):
             states[incident] = (GROWING, words)
         elif now * GROWTH <= expected and expected - now >= 1:
             states[incident] = (SHRINKING, words)
@@ -199,7 +229,14 @@ def compare(run: Run, incidents: Iterable[Incident], before: Kept) -> Comparison
     gone = tuple(
         (key, count) for key, count in before.counts.items() if key not in present and key[3] != OTHERS
     )
-    return Comparison(before.label, states, gone)
+    rise = None
+    if outside is not None and before.outside is not None and _has_grown(outside, before.outside * scale):
+        rise = outside, before.outside
+    return Comparison(before.label, states, gone, rise)
+
+
+def _has_grown(now: int, expected: float) -> bool:
+    return now >= expected * GROWTH and now - expected >= 1
 
 
 def name_of(key: Key) -> str:

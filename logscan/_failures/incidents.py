@@ -17,7 +17,7 @@ from logscan._failures.hints import NO_KEYSTORE, hint_for
 from logscan._failures.members import EPOCH, MICROSECOND
 from logscan._failures.names import cut
 from logscan._failures.seen import EARLIEST, LATEST, IncidentCount, Seen
-from logscan.errors import UsageError
+from logscan.errors import UsageError, choose_from
 from logscan.values import FailedHandshake, Incident
 
 MOST_INCIDENTS = 50_000
@@ -41,8 +41,19 @@ BY: dict[str, Callable[[FailedHandshake], str | None]] = {
     "reason": lambda f: cut(f.reason),
     "day": lambda f: f.time.date().isoformat() if f.time else None,
     "hour": lambda f: f"{f.time.date().isoformat()} {f.time.hour:02}:00" if f.time else None,
+    "minute": lambda f: f.time.isoformat(" ", "minutes") if f.time else None,
 }
 """What ``--by`` accepts, and where its value comes from."""
+KEY: dict[str, Callable[[FailedHandshake], str | None]] = {
+    "org": lambda f: f.org,
+    "env": lambda f: f.env,
+    "proxy": lambda f: f.proxy,
+    "alert": lambda f: f.alert,
+    "side": lambda f: f.side,
+}
+"""The key of an incident. ``--group`` accepts these and all of :data:`BY`, and replaces the key."""
+PERIODS = {"day": 3_600_000_000, "hour": 3_600_000_000, "minute": 60_000_000}
+"""Columns that ask for the time: failures of so many microseconds have the same value."""
 
 
 class _Key(NamedTuple):
@@ -70,18 +81,24 @@ class Incidents:
     Args:
         by: further columns to group by (:data:`BY`).
         most: incidents that are listed.
+        group: ``by`` replaces the key of incidents; it may name its parts, too.
 
     Raises:
         UsageError: an unknown column.
     """
 
-    def __init__(self, by: Sequence[str] = (), most: int = MOST_INCIDENTS) -> None:
-        unknown = [name for name in by if name not in BY]
-        if unknown:
-            raise UsageError(
-                f"{unknown[0]}: no such column", "choose from " + ", ".join(sorted(BY)), argument="by"
-            )
+    def __init__(self, by: Sequence[str] = (), most: int = MOST_INCIDENTS, *, group: bool = False) -> None:
+        known = {**KEY, **BY} if group else BY
+        for name in by:
+            if name not in known:
+                argument = "group" if group else "by"
+                hint = choose_from(name, known)
+                if not group and name in KEY:
+                    hint = f"it is in the key of every incident; --group {name} makes it the only column"
+                raise UsageError(f"{name}: no such column", hint, argument=argument)
         self._by = tuple(dict.fromkeys(by))
+        self._values = [known[name] for name in self._by]
+        self._group = group
         self._most = most
         self._tallies: dict[_Key, IncidentCount] = {}
         self._others: IncidentCount | None = None
@@ -102,22 +119,19 @@ class Incidents:
     def take(self, failure: FailedHandshake, seen: Seen) -> None:
         """Count what was seen of failures like this one: they differ from it in time and message id only,
         and agree in what ``by`` says of their time."""
-        key = _Key(
-            failure.org, failure.env, failure.proxy, failure.alert, failure.side,
-            tuple(BY[name](failure) for name in self._by),
-        )  # fmt: skip
+        by = tuple(value(failure) for value in self._values)
+        key = (
+            _Key(None, None, None, "", "", by)
+            if self._group
+            else _Key(failure.org, failure.env, failure.proxy, failure.alert, failure.side, by)
+        )
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = IncidentCount()
             tally.is_whole = self._others is None
-        tally.take(failure, seen)
+        tally.take(failure, seen, self._group)
         if len(self._tallies) > SLACK * self._most:
             self._put_together()
-
-    @property
-    def by_time(self) -> bool:
-        """Whether ``by`` asks for the time of failures."""
-        return bool({"day", "hour"} & set(self._by))
 
     def merge(self, other: Incidents) -> None:
         """Add the counts of another part of the input, which is not used any more."""
@@ -157,12 +171,7 @@ class Incidents:
             done.append(self._incident(key, self._tallies[key], same))
             if forget:
                 del self._tallies[key]
-        done.sort(
-            key=lambda i: (
-                -i.failed_handshakes, i.org or "", i.env or "", i.proxy or "", i.alert, i.side,
-                tuple(value or "" for _, value in i.by),
-            )
-        )  # fmt: skip
+        done.sort(key=by_number)
         return done + rest
 
     def _put_together(self) -> None:
@@ -212,9 +221,12 @@ class Incidents:
         if not tally.is_whole:
             approximate = ("failed_handshakes", "messages")
         configured = [name for name in keystores if name != "null"]
+        alert, side = key.alert, key.side
+        if self._group:
+            alert, side = next(iter(lists["alerts"]), OTHERS), next(iter(lists["sides"]), "")
         hint = hint_for(
-            key.alert, families[0], configured[0] if configured else next(iter(keystores), None),
-            targets[0] if targets else None, families=families, side=key.side,
+            alert, families[0], configured[0] if configured else next(iter(keystores), None),
+            targets[0] if targets else None, families=families, side=side,
         )  # fmt: skip
         if configured and "null" in keystores:
             absent = values_of["keystores"].counts["null"]
@@ -223,8 +235,8 @@ class Incidents:
             key.org,
             key.env,
             key.proxy,
-            key.alert,
-            key.side,
+            alert,
+            side,
             tuple(zip(self._by, key.by, strict=True)),
             families[0],
             tally.count,
@@ -243,7 +255,34 @@ class Incidents:
             families,
             tuple((name, number.total) for name, number in numbers.items() if number.total > SHOWN),
             (*approximate, *(name for name, number in numbers.items() if not number.exact)),
+            proxies=lists.get("proxies", ()),
+            envs=lists.get("envs", ()),
+            alerts=lists.get("alerts", ()),
         )
+
+
+def by_number(incident: Incident) -> tuple[object, ...]:
+    """Sorts incidents: most failures first, equal ones by their key."""
+    return (
+        -incident.failed_handshakes, incident.org or "", incident.env or "", incident.proxy or "",
+        incident.alert, incident.side, tuple(value or "" for _, value in incident.by),
+    )  # fmt: skip
+
+
+SORTS: dict[str, Callable[[Incident], Any]] = {
+    "failed": by_number,
+    "messages": lambda i: (-i.messages, *by_number(i)),
+    "first": lambda i: (i.first_time or datetime.max, *by_number(i)),
+    "last": lambda i: (datetime.max - (i.last_time or datetime.min), *by_number(i)),
+    "org": lambda i: (i.org or "", *by_number(i)),
+    "env": lambda i: (i.env or "", *by_number(i)),
+    "proxy": lambda i: (i.proxy or "", *by_number(i)),
+    "alert": lambda i: (i.alert, *by_number(i)),
+    "target": lambda i: (i.targets, *by_number(i)),
+    "alias": lambda i: (i.key_aliases, *by_number(i)),
+    "host": lambda i: (i.hosts, *by_number(i)),
+}
+"""What ``--sort`` accepts: numbers and the last time from the highest on, all else from the lowest on."""
 
 
 def one(same: dict[object, Any], value: T) -> T:

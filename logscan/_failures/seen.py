@@ -18,8 +18,11 @@ MOST_SPANS = 64
 """Spans of time shorter than an hour that are counted one by one of an incident."""
 MOST_KINDS = 8
 """Different combinations of what an incident lists that are counted as such; else each list by itself."""
-LISTED = ("keystores", "key_aliases", "truststores", "targets", "revisions", "hosts")
-"""The columns of an incident that list different values."""
+LISTED = (
+    "keystores", "key_aliases", "truststores", "targets", "revisions", "hosts",
+    "proxies", "envs", "alerts", "sides",
+)  # fmt: skip
+"""The columns of an incident that list different values; the last four where something else is its key."""
 LATEST = 1 << 63
 """The time of nothing; so is its negative."""
 EARLIEST = -LATEST
@@ -116,11 +119,18 @@ class IncidentCount(Seen):
         """Most incidents have one or two, which takes less memory than a count for each list."""
         self.values: dict[str, Values] = {}
 
-    def take(self, failure: FailedHandshake, seen: Seen) -> None:
-        """Count what was seen of failures like this one."""
+    def take(self, failure: FailedHandshake, seen: Seen, has_other_key: bool = False) -> None:
+        """Count what was seen of failures like this one.
+
+        Args:
+            has_other_key: their API proxy, environment, alert and side are counted, too.
+        """
         Seen.merge(self, seen)
         info = failure.ssl_info or (None, None, None)
-        self._count((failure.families, (*info, failure.target, failure.revision, failure.host)), seen.count)
+        values = (*info, failure.target, failure.revision, failure.host)
+        if has_other_key:
+            values += (failure.proxy, failure.env, failure.alert, failure.side)
+        self._count((failure.families, values), seen.count)
 
     def merge(self, other: Seen) -> None:
         """Add what another has counted."""
@@ -134,7 +144,7 @@ class IncidentCount(Seen):
             for families, count in other.families.items():
                 self.families[families] = self.families.get(families, 0) + count
             for name, values in other.values.items():
-                self.values[name].merge(values)
+                self.values.setdefault(name, Values()).merge(values)
 
     def hash_of(self, key: tuple[object, ...]) -> int:
         """A hash of its key."""
@@ -160,10 +170,11 @@ class IncidentCount(Seen):
         """From now on count each list for itself."""
         if self.families is None:
             self.families = {}
-            self.values = {name: Values() for name in LISTED}
+            columns = max((len(values) for _, values in self.kinds), default=0)
+            self.values = {name: Values() for name in LISTED[:columns]}
         for (families, values), count in self.kinds.items():
             self.families[families] = self.families.get(families, 0) + count
-            for name, value in zip(LISTED, values, strict=True):
+            for name, value in zip(LISTED, values, strict=False):
                 if value is not None:
                     self.values[name].add(value, count)
         self.kinds = {}

@@ -16,9 +16,10 @@ from typing import NamedTuple
 from logscan._failures.catalog import known_names
 from logscan._failures.distinct import Distinct, Values, hash_of
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
-from logscan._failures.incidents import MOST_INCIDENTS, Incidents
+from logscan._failures.in_common import MOST_SPANS, InCommon
+from logscan._failures.incidents import MOST_INCIDENTS, PERIODS, Incidents
 from logscan._failures.members import EPOCH, MICROSECOND, Member, Template
-from logscan._failures.names import LONGEST_TEXT, cut
+from logscan._failures.names import LONGEST_TEXT, cut, cut_bytes
 from logscan._failures.seen import Seen
 from logscan._failures.selection import Selection
 from logscan.times import in_zone
@@ -31,9 +32,12 @@ MOST_ALERTS = 100
 OTHER_ALERTS = "other"
 """Stands for all others."""
 _KNOWN = frozenset(known_names())
+MOST_PLACES = 1_000
+"""Organizations, environments and API proxies each that are remembered for who asked for another."""
 MOST_MESSAGES = 65_536
 """Messages of a run that are counted exactly."""
-_HOUR = 3_600_000_000
+MOST_MOMENTS = 250_000
+"""Failures that are counted by kind before they are put under their incidents: it bounds the times kept."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class CountRequest:
 
     selection: Selection
     by: tuple[str, ...]
+    """Further columns of incidents; with ``group`` the only ones."""
     horizon: datetime
     """Later failures are in the future."""
     host_of: Callable[[str], str]
@@ -50,6 +55,8 @@ class CountRequest:
     rule: Rule = DEFAULT_RULE
     max_incidents: int = MOST_INCIDENTS
     """Incidents that are listed; of more the smallest are counted together."""
+    group: bool = False
+    """Whether ``by`` replaces organization, environment, API proxy, alert and side."""
     all_failures: bool = False
     """Count nothing, but keep every failed handshake, selected or not."""
 
@@ -85,6 +92,28 @@ class Alerts:
         return self._known + unknown + Counter({OTHER_ALERTS: rest})
 
 
+class Places:
+    """The organizations, environments and API proxies of all failures, for who asked for another."""
+
+    def __init__(self) -> None:
+        self.values = {name: Values(MOST_PLACES) for name in ("org", "env", "proxy")}
+
+    def take(self, failure: FailedHandshake, number: int) -> None:
+        """Count failures of one place."""
+        for name, value in (("org", failure.org), ("env", failure.env), ("proxy", failure.proxy)):
+            if value is not None:
+                self.values[name].add(cut(value), number)
+
+    def merge(self, other: Places) -> None:
+        """Add what another part has counted."""
+        for name, values in other.values.items():
+            self.values[name].merge(values)
+
+    def seen(self, name: str) -> tuple[str, ...]:
+        """The values of a kind, most failures first."""
+        return self.values[name].most(MOST_PLACES)
+
+
 @dataclass
 class Counted:
     """What a report counts, of all of a log or of a part."""
@@ -93,6 +122,11 @@ class Counted:
     failures: list[FailedHandshake] = field(default_factory=list)
     others: Alerts = field(default_factory=Alerts)
     elsewhere: int = 0
+    certain: InCommon = field(default_factory=InCommon)
+    """Selected failures whose name has one cause."""
+    possible: InCommon = field(default_factory=InCommon)
+    """Selected failures whose name may have another cause than the one that was asked for."""
+    places: Places = field(default_factory=Places)
     counters: Counters = field(default_factory=Counters)
     ids: Distinct = field(default_factory=lambda: Distinct(MOST_MESSAGES))
     """Message ids with a failure."""
@@ -110,6 +144,9 @@ class Counted:
         self.failures += other.failures
         self.others.merge(other.others)
         self.elsewhere += other.elsewhere
+        self.certain.merge(other.certain)
+        self.possible.merge(other.possible)
+        self.places.merge(other.places)
         self.counters.add(other.counters)
         self.ids.merge(other.ids)
         self.unnamed += other.unnamed
@@ -141,13 +178,16 @@ class Tally:
     """
 
     def __init__(self, request: CountRequest) -> None:
-        self.counted = Counted(Incidents(request.by, request.max_incidents))
+        self.counted = Counted(Incidents(request.by, request.max_incidents, group=request.group))
         self._request = request
         self._selection = request.selection
         times = request.selection.times
+        self._messages = {name.encode("utf-8", "surrogateescape") for name in request.selection.messages}
         self._ranged = times.since is not None or times.until is not None
         self._by_reason = "reason" in request.by
-        self._period = 0 if not self.counted.incidents.by_time else _HOUR
+        self._period = min((PERIODS[name] for name in request.by if name in PERIODS), default=0)
+        self._moments = 0
+        """Failures since the kinds were put under their incidents."""
         self._horizon = (request.horizon - EPOCH) // MICROSECOND
         self._cells: dict[tuple[object, ...], _Cell] = {}
         self._hosts: dict[str, str] = {}
@@ -157,6 +197,7 @@ class Tally:
         done = self.counted
         name = members[0].message_id
         number = 0 if name is None else hash_of(name)
+        foreign = bool(self._messages) and (name is None or cut_bytes(name) not in self._messages)
         for template in templates:
             first = members[template.first]
             moment = first.moment
@@ -170,6 +211,9 @@ class Tally:
             if unclear and not self._in_time(first):
                 continue
             info, channel = template.ssl_info, template.channel
+            if foreign:  # message ids are no part of the key
+                done.elsewhere += 1
+                continue
             host = self._hosts.get(first.path) or self._host(first.path)
             key = (
                 first.context, template.meaning, first.zone, host,
@@ -178,6 +222,7 @@ class Tally:
                 None if info is None else members[info].ssl_info,
                 moment // self._period if self._period and moment is not None else None,
             )  # fmt: skip
+            self._moments += 1
             cell = self._cells.get(key)
             if cell is None:
                 cell = self._cell(key, template.failure(members, host, brief=True))
@@ -189,6 +234,8 @@ class Tally:
                 cell.seen.count += 1
         if templates and name is not None:
             done.ids.add(number)
+        if self._moments >= MOST_MOMENTS or len(self._cells) >= MOST_CELLS:
+            self._flush()
 
     def done(self) -> Counted:
         """What was counted."""
@@ -207,22 +254,24 @@ class Tally:
 
     def _cell(self, key: tuple[object, ...], failure: FailedHandshake) -> _Cell:
         """A new kind of failures."""
-        if len(self._cells) >= MOST_CELLS:
-            self._flush()
         selection = self._selection
         if not selection.covers(failure):
             verdict = _ELSEWHERE
         else:
             verdict = _SELECTED if selection.names(failure) else _OTHER
-        cell = self._cells[key] = _Cell(failure, verdict, Seen())
+        cell = self._cells[key] = _Cell(failure, verdict, Seen(MOST_SPANS))
         return cell
 
     def _flush(self) -> None:
         """Put what was counted under its incidents."""
+        done = self.counted
         for failure, verdict, seen in self._cells.values():
+            done.places.take(failure, seen.count)
             if verdict == _SELECTED:
                 try:
-                    self.counted.incidents.take(failure, seen)
+                    done.incidents.take(failure, seen)
+                    group = done.possible if self._selection.doubts(failure) else done.certain
+                    group.take(failure, seen)
                 except Exception as error:  # noqa: BLE001
                     self.counted.counters.note_not_understood(failure.place, error)
             elif verdict == _OTHER:
@@ -230,6 +279,7 @@ class Tally:
             else:
                 self.counted.elsewhere += seen.count
         self._cells.clear()
+        self._moments = 0
 
     def _host(self, path: str) -> str:
         """The Message Processor that wrote a file."""

@@ -13,13 +13,15 @@ from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_co
 from logscan._entries.layouts import PLAIN
 from logscan._entries.learned import learned
 from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount, needles_of
+from logscan._failures.hosts import hosts_of
 from logscan._failures.incidents import Incidents
 from logscan._failures.reader import MemberReader
 from logscan._failures.selection import HostNames
 from logscan._failures.tally import Counted, CountRequest
 from logscan._jobs._spans import streams_of_inputs
 from logscan._scanning.plan import Inputs, Limits, Progress
-from logscan._store.inputs import failing_entries, hosts_of
+from logscan._store.inputs import failing_entries
+from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.values import Counters, FailedHandshake
 
 
@@ -48,8 +50,8 @@ def count(
         UsageError: an unknown column.
         InputError: a store is damaged, or the cluster cannot be used.
     """
-    request = _with_hosts(request, inputs)
-    total = Counted(Incidents(request.by, request.max_incidents))
+    request = with_hosts(request, inputs)
+    total = Counted(Incidents(request.by, request.max_incidents, group=request.group))
     with _executor(inputs, request, limits, lines=lines, cluster=cluster) as executor, less_collection():
         for part in _store_parts(inputs, request, counters, by_rows=not lines):
             total.merge(part)
@@ -81,7 +83,7 @@ def failures_of(
 ) -> Iterator[FailedHandshake]:
     """Every failed handshake as soon as its lines are complete, in bounded memory; also outside the
     selection."""
-    request = replace(_with_hosts(request, inputs), all_failures=True)
+    request = replace(with_hosts(request, inputs), all_failures=True)
     with less_collection():
         total = Counted(Incidents())
         run = _run(Inline(), inputs, request, counters, limits=limits, progress=progress)
@@ -118,11 +120,13 @@ def _sum(stream: StreamRun, request: CountRequest) -> Counted:
     return seams.end()
 
 
-def _with_hosts(request: CountRequest, inputs: Inputs) -> CountRequest:
+def with_hosts(request: CountRequest, inputs: Inputs) -> CountRequest:
+    """The names of all hosts are decided before anything is counted: processes and machines then agree."""
     hosts = request.host_of
-    if inputs.stores and isinstance(hosts, HostNames):
-        return replace(request, host_of=hosts.knowing(hosts_of(inputs.stores)))
-    return request
+    if not isinstance(hosts, HostNames):
+        return request
+    by_place = hosts_of(file.stem for part in inputs.slices for file in part.stream)
+    return replace(request, host_of=hosts.knowing(by_place | hosts_of_stores(inputs.stores)))
 
 
 @contextlib.contextmanager

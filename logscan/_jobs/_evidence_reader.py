@@ -62,7 +62,7 @@ class EvidenceRequest:
     """What to read, and how."""
 
     paths: Sequence[str] = ()
-    selection: Selection = field(default_factory=lambda: Selection(alerts=frozenset()))
+    selection: Selection = field(default_factory=lambda: Selection(family=None))
     """Which failures of logs."""
     families: frozenset[str] | None = frozenset({CLIENT_CERTIFICATE})
     """Failures of these families are cases by themselves; others are only where a capture shows that the

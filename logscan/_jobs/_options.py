@@ -50,6 +50,11 @@ def several(value: Names | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
+def listed(value: Names | None) -> tuple[str, ...]:
+    """One name or several, of which each may be a list with commas."""
+    return tuple(name for text in several(value) for part in text.split(",") if (name := part.strip()))
+
+
 def paths_of(paths: Paths) -> tuple[str, ...]:
     """One path or several, as several strings.
 

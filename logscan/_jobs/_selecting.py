@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from logscan._failures import catalog
 from logscan._failures.handshakes import Rule
+from logscan._failures.names import cut
 from logscan._failures.selection import HostNames, Selection, select_alerts
-from logscan._jobs._options import Names, Reading, Times, several, times_of
-from logscan.errors import UsageError
+from logscan._jobs._options import Names, Reading, Times, listed, several, times_of
+from logscan.errors import UsageError, choose_from
 
 SIDES = ("southbound", "northbound")
 
@@ -15,9 +16,9 @@ class Selecting(Times, total=False):
     """Which failed handshakes are asked for; every name may be a pattern (``payments-*``)."""
 
     alert: Names
-    """Alerts or causes; ``all``: every TLS failure. Default: ``bad_certificate``."""
+    """Alerts or causes; ``all``: every TLS failure. Default: the family ``client-certificate``."""
     family: str | None
-    """All faces of one fault, in place of ``alert``."""
+    """All faces of one fault, in place of ``alert``. Default: those of a refused client certificate."""
     org: Names
     env: Names
     proxy: Names
@@ -25,6 +26,8 @@ class Selecting(Times, total=False):
     """API proxies to leave out."""
     side: str | None
     """``southbound`` or ``northbound``."""
+    message: Names
+    """Message ids, whole; several with commas. Default: any."""
     host: Names
     """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
     join_time: float
@@ -45,22 +48,30 @@ def selection_of(given: Selecting) -> Selection:
         UsageError: an unknown alert, family or side, or a time that cannot be read.
     """
     family, side = given.get("family"), given.get("side")
-    alert = several(given.get("alert"))
+    alert = listed(given.get("alert"))
     if alert and family is not None:
         raise UsageError("alert and family exclude each other", "give one of them")
     for name, value, known in (("family", family, catalog.FAMILIES), ("side", side, SIDES)):
         if value is not None and value not in known:
-            raise UsageError(f"{value}: unknown", "choose from " + ", ".join(known), argument=name)
+            raise UsageError(f"{value}: unknown", choose_from(value, known), argument=name)
+    if not alert and family is None:
+        family = catalog.CLIENT_CERTIFICATE
     return Selection(
-        alerts=select_alerts(alert or ("bad_certificate",)),
+        alerts=select_alerts(alert) if alert else frozenset(),
         family=family,
-        orgs=several(given.get("org")),
-        envs=several(given.get("env")),
-        proxies=several(given.get("proxy")),
-        not_proxies=several(given.get("not_proxy")),
+        orgs=listed(given.get("org")),
+        envs=listed(given.get("env")),
+        proxies=listed(given.get("proxy")),
+        not_proxies=listed(given.get("not_proxy")),
         side=side,
+        messages=messages_of(given.get("message")),
         times=times_of(given),
     )
+
+
+def messages_of(names: Names | None) -> frozenset[str]:
+    """Message ids as failures have them."""
+    return frozenset(cut(name) for name in listed(names))
 
 
 def hosts_of(given: Selecting) -> HostNames:

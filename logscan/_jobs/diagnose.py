@@ -28,11 +28,12 @@ from logscan._jobs._options import (
     Times,
     check_names,
     limits_of,
+    listed,
     paths_of,
     several,
     times_of,
 )
-from logscan._jobs._selecting import rule
+from logscan._jobs._selecting import messages_of, rule
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Progress
 from logscan.errors import REPORT, InputError, NoLogsError, caught
@@ -61,6 +62,8 @@ class Diagnosing(Times, Reading, total=False):
     org: str | None
     env: str | None
     proxy: Names
+    message: Names
+    """Message ids, whole; several with commas. Default: any."""
     host: Names
     """``NAME`` or ``NAME=PATTERN``: what the Message Processors of files are called."""
     join_time: float
@@ -110,12 +113,14 @@ def request_of(
     Raises:
         UsageError: an unknown alert, or a time that cannot be read.
     """
-    alert, org, env = several(given.get("alert")), given.get("org"), given.get("env")
+    alert, org, env = listed(given.get("alert")), given.get("org"), given.get("env")
     selection = Selection(
         alerts=select_alerts(alert) if alert else frozenset(),
-        orgs=several(org),
-        envs=several(env),
-        proxies=several(given.get("proxy")),
+        family=None,
+        orgs=listed(org),
+        envs=listed(env),
+        proxies=listed(given.get("proxy")),
+        messages=messages_of(given.get("message")),
         times=times_of(given),
     )
     return EvidenceRequest(
@@ -169,7 +174,8 @@ def collect(request: EvidenceRequest, progress: Progress | None = None) -> Colle
     if reader.logs:
         _group_failures(reader.logs, request, groups, counters, progress)
     with caught(counters, "debug sessions"):
-        groups.trace(reader.evidence.traces)
+        asked = request.selection.messages
+        groups.trace(t for t in reader.evidence.traces if not asked or t.message_id in asked)
     answers: dict[str, bytes] = {}
     if request.management is not None:
         from logscan._jobs._management import fetch_missing

@@ -16,6 +16,7 @@ from datetime import date
 from logscan._distribute.executors import DEARER, Executor, executor_for, in_order
 from logscan._entries.layouts import PLAIN, layout_named
 from logscan._entries.sample import judge_and_learn, layout_in
+from logscan._failures.hosts import hosts_of
 from logscan._failures.selection import HostNames
 from logscan._jobs._options import Names, Paths, paths_of, several
 from logscan._reading.fingerprint import (
@@ -32,7 +33,7 @@ from logscan._reading.paths import LogFile, Stream, discover
 from logscan._reading.remote import is_remote
 from logscan._reading.unpack import open_bytes
 from logscan._scanning.plan import Progress
-from logscan._store import upkeep
+from logscan._store import ingest_progress, upkeep
 from logscan._store.ingest_task import FILE, LINE, MIDDLE, IngestTask, TaskResult, cut_at, run_task
 from logscan._store.manifest import DataFile, Join, Manifest, Source, is_store, load, save
 from logscan._store.needle_bits import needles_digest
@@ -105,7 +106,7 @@ def ingest(
         workers: number of processes; 0: as many as this process may use cores.
         cluster: address of a Dask scheduler whose workers run the tasks; default: processes of this machine.
         today: the day from which ``keep`` is counted; default: the machine's.
-        progress: called after each task.
+        progress: called a few times a second, from another thread.
 
     Raises:
         NoLogsError: there are no logs at these paths.
@@ -132,13 +133,14 @@ def ingest(
         stack.callback(upkeep.lock(folder).release)
         stack.callback(shutil.rmtree, upkeep.incoming(folder), ignore_errors=True)
         try:
-            run = _Ingest(folder, hosts, progress)
+            run = _Ingest(folder, hosts)
             counters = run.counters
-            streams = (
-                without_copies(discover(names, counters.problems, judge_and_learn), counters) if names else []
-            )
+            found = discover(names, counters.problems, judge_and_learn) if names else []
+            streams = without_copies(found, counters)
+            run.name_hosts(streams)
             plans = [plan for stream in streams for plan in run.plan(stream)]
-            with _executor(executor, plans, workers) as pool:
+            tasks = [task for plan in plans for task in plan.tasks]
+            with _executor(executor, plans, workers) as pool, ingest_progress.shown(tasks, progress):
                 run.read(plans, pool)
             if keep is not None:
                 run.dropped = upkeep.drop(folder, run.manifest, keep, today or date.today())
@@ -157,16 +159,14 @@ class _Ingest:
     Args:
         folder: the store.
         host_of: path → Message Processor.
-        progress: called after each task.
     """
 
-    def __init__(self, folder: str, host_of: HostNames, progress: Progress | None) -> None:
+    def __init__(self, folder: str, host_of: HostNames) -> None:
         self.counters = Counters()
         self.dropped = self.merged = 0
         self._new = self._grown = self._known = self._bytes = self._rows = 0
         self._folder = folder
         self._host_of = host_of
-        self._progress = progress
         self.manifest = load(folder) if is_store(folder) else Manifest(needles=needles_digest())
         if not is_store(folder):
             save(folder, self.manifest)
@@ -185,6 +185,11 @@ class _Ingest:
         )  # fmt: skip
 
     # What must be read.
+
+    def name_hosts(self, streams: Sequence[Stream]) -> None:
+        """Decide what the hosts of logs are called; those that the store knows keep their names."""
+        known = {source.stem: source.host for source in self.manifest.sources}
+        self._host_of = self._host_of.knowing(hosts_of(f.stem for s in streams for f in s) | known)
 
     def plan(self, stream: Stream) -> list[_Plan]:
         """The files of a family that have something new."""
@@ -209,8 +214,7 @@ class _Ingest:
 
     def _note(self, file: LogFile, source: Source) -> None:
         """Note that a file, as it is now, has been read."""
-        stamp = _stamp(file.path)
-        if stamp:
+        if stamp := _stamp(file.path):
             self.manifest.seen[_place(file.path)] = _seen(stamp, source)
 
     def _source_of(self, file: LogFile, before: int | None) -> tuple[Source, bool]:
@@ -308,9 +312,7 @@ class _Ingest:
                     self.counters.problems.append(problem_of(plan.file.path, result))
                 else:
                     done.append(result)
-                self.counters.bytes += done[-1].size if done else 0
-                if self._progress:
-                    self._progress(self.counters)
+                    self.counters.bytes += result.size
             if done:
                 self._commit(plan, done)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from logscan._failures.frames import failures_to_frame, to_frame
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
-from logscan._failures.incidents import MOST_INCIDENTS, OTHERS, Incidents
+from logscan._failures.incidents import MOST_INCIDENTS, OTHERS, PERIODS, Incidents
 from logscan._failures.selection import HostNames, Selection
-from logscan._failures.tally import CountRequest
-from logscan._jobs._counting import count, failures_of
+from logscan._failures.tally import Counted, CountRequest
+from logscan._jobs._counting import count, failures_of, with_hosts
 from logscan._jobs._options import (
     Names,
     Paths,
@@ -21,9 +22,12 @@ from logscan._jobs._options import (
     several,
     with_counters,
 )
+from logscan._jobs._overview import FIRST, overview_of
 from logscan._jobs._selecting import Choosing, hosts_of, rule_of, selection_of
 from logscan._jobs._spans import inputs_of
-from logscan._scanning.plan import Limits, Progress
+from logscan._scanning.plan import Inputs, Limits, Progress
+from logscan.errors import UsageError, caught
+from logscan.overviews import Overview
 from logscan.values import Counters, FailedHandshake, Incident, Report, Results
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ def report(
     paths: Paths,
     *,
     by: Names = (),
+    group: Names = (),
     each: bool = False,
     max_incidents: int = MOST_INCIDENTS,
     now: datetime | None = None,
@@ -47,6 +52,8 @@ def report(
     Args:
         paths: logs, or stores of ``logscan ingest``.
         by: further columns of incidents: ``target``, ``alias``, ``keystore``, ``host``, ``hour`` …
+        group: columns that replace the key of incidents (organization, environment, API proxy, alert, side):
+            ``target``, ``env``, ``minute`` …; incidents with a time in it are in order of time.
         each: also keep every selected failed handshake (memory then grows with their number).
         max_incidents: incidents that are listed; the smallest of more are counted together, in the last one.
         now: wall time of the log's zone, to notice a future clock; the machine's when ``None``.
@@ -60,7 +67,8 @@ def report(
     check_names(choosing, Choosing)
     return report_selected(
         paths_of(paths), selection_of(choosing),
-        by=several(by), each=each, max_incidents=max_incidents, now=now, limits=limits_of(choosing),
+        by=several(by), group=several(group), each=each, max_incidents=max_incidents, now=now,
+        limits=limits_of(choosing),
         rule=rule_of(choosing), host_of=hosts_of(choosing), progress=choosing.get("progress"),
         cluster=choosing.get("cluster"),
     )  # fmt: skip
@@ -124,6 +132,7 @@ def report_selected(
     selection: Selection = Selection(),
     *,
     by: Sequence[str] = (),
+    group: Sequence[str] = (),
     limits: Limits = Limits(),
     rule: Rule = DEFAULT_RULE,
     host_of: Callable[[str], str] | None = None,
@@ -140,24 +149,51 @@ def report_selected(
         rule: which entries of one message belong together.
         count_lines: also count the lines that were read.
     """
+    if by and group:
+        raise UsageError("by and group exclude each other", "group alone names the columns", argument="group")
     horizon = (now or datetime.now(selection.times.zone).replace(tzinfo=None)) + CLOCK_TOLERANCE
-    request = CountRequest(selection, tuple(by), horizon, host_of or HostNames(), each, rule, max_incidents)
-    Incidents(by)  # an unknown column is named before anything is read
+    request = CountRequest(
+        selection, tuple(group or by), horizon, host_of or HostNames(), each, rule, max_incidents, bool(group)
+    )
+    Incidents(request.by, group=request.group)  # an unknown column is named before anything is read
     if cluster is not None:
         from logscan._distribute.dask_executor import check_paths
 
         check_paths(paths)
-    counters = Counters()
-    inputs = inputs_of(paths, counters, selection.times)
-    counted = count(
-        inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster
-    )
+
+    def counted_once() -> tuple[Counted, Inputs]:
+        counters = Counters()
+        inputs = inputs_of(paths, counters, selection.times)
+        return count(
+            inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster
+        ), inputs
+
+    counted, inputs = counted_once()
+    if (folded := selection.folded(counted.places.seen)) is not None:
+        # A name was asked for that is only there in other letters. Which there are is known now.
+        selection, request = folded, replace(request, selection=folded)
+        counted, inputs = counted_once()
     counted.failures.sort(key=_by_time)
-    incidents = counted.incidents.emit(forget=True)
+    overview = Overview(selection.words, counted.certain.count, counted.possible.count)
+    with caught(counted.counters, "the first lines of the report"):
+        overview = overview_of(counted, inputs, selection, with_hosts(request, inputs).host_of)
+    incidents = ranked(counted.incidents.emit(forget=True), selection, request)
     counted.counters.incidents_together = (
         incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0
     )
-    return Report(incidents, counted.failures, counted.others.counter(), counted.elsewhere, counted.counters)
+    return Report(
+        incidents, counted.failures, counted.others.counter(), counted.elsewhere, counted.counters, overview
+    )
+
+
+def ranked(incidents: list[Incident], selection: Selection, request: CountRequest) -> list[Incident]:
+    """Incidents in the order of a report: those whose name may have another cause last; ``bad_certificate``
+    first where a family was asked for; most failures first. Grouped by time they are in its order."""
+    if request.group and set(request.by) & PERIODS.keys():
+        return sorted(incidents, key=lambda each: tuple(value or "" for _, value in each.by))
+    if request.group or selection.alerts or selection.family is None:
+        return incidents
+    return sorted(incidents, key=lambda each: (each.alert == OTHERS, each.is_ambiguous, each.alert != FIRST))
 
 
 def _by_time(failure: FailedHandshake) -> tuple[datetime, str, int]:

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from logscan._distribute.scanned_spans import ScannedSpans
 from logscan._entries.layouts import Layout
 from logscan._entries.parse import header_id, parse
 from logscan._index.lookup import Lookup
-from logscan._jobs._options import Names, Paths, Reading, check_names, limits_of, paths_of, several
+from logscan._jobs._options import (
+    Names,
+    Paths,
+    Reading,
+    Times,
+    check_names,
+    limits_of,
+    listed,
+    paths_of,
+    several,
+    times_of,
+)
 from logscan._jobs._spans import inputs_of, spans_of_inputs
 from logscan._reading.paths import describe
 from logscan._scanning.needles import EveryEntryFinder, Finder, Literals
-from logscan._scanning.plan import Limits, Progress
+from logscan._scanning.plan import Inputs, Limits, Progress
 from logscan._scanning.spans import Scan
 from logscan.errors import UsageError
+from logscan.times import TimeRange, time_range_around
 from logscan.values import Counters, Found, Results, Span
 
 if TYPE_CHECKING:
+    from logscan._scanning.conditions import Conditions
     from logscan._store.open_store import Store
 
 
@@ -27,7 +41,29 @@ MANY = 256
 """Ids from which on scanning all is faster than looking up each in an index."""
 
 
-class Searching(Reading, total=False):
+class Asking(Times, total=False):
+    """What else entries must be; every name may be a pattern (``payments-*``), or several with commas."""
+
+    around: str | None
+    """A time, in place of ``since`` and ``until``."""
+    within: str
+    """How far from it entries may lie, on both sides. Default: ``5m``."""
+    org: Names
+    env: Names
+    proxy: Names
+    revision: Names
+    level: Names
+    """``ERROR``; ``WARN+``: that and worse."""
+    logger: Names
+    text: str
+    """Stands in the entry, its stack trace included."""
+    regex: str
+    """A regular expression (of the package ``regex``) that matches somewhere in the entry."""
+    ignore_case: bool
+    """The case of letters in ``text`` and ``regex`` does not matter."""
+
+
+class Searching(Asking, Reading, total=False):
     """Keywords of :func:`search`."""
 
     prefix: bool
@@ -44,23 +80,27 @@ class Searching(Reading, total=False):
     """The directory of an index; "" for those beside the logs, ``None`` for none."""
 
 
-def search(ids: Names, *, paths: Paths, **searching: Unpack[Searching]) -> Results[Found]:
-    """The entries of some messages, whole, in the order of the log.
+def search(ids: Names = (), *, paths: Paths, **searching: Unpack[Searching]) -> Results[Found]:
+    """The entries of some messages, or those that fulfil some conditions, whole, in the order of the log.
 
     Args:
-        ids: message ids.
+        ids: message ids; none, where another condition is given.
         paths: logs, or stores of ``logscan ingest``.
         **searching: see :class:`logscan.Searching`.
 
     Raises:
         NoLogsError: no path gave anything to read.
-        UsageError: what a cluster cannot do.
+        UsageError: nothing is asked for, a time, level or expression that cannot be read, or what a cluster
+            cannot do.
         InputError: the cluster cannot be used, or was lost.
     """
     check_names(searching, Searching)
     counters = Counters()
+    conditions = conditions_of(searching)
+    if not several(ids) and conditions is None:
+        raise UsageError("nothing is asked for", "give message ids, or a time, text, level, env, proxy …")
     entries = find(
-        several(ids), paths_of(paths), counters,
+        several(ids), paths_of(paths), counters, conditions,
         prefix=searching.get("prefix", False), mentions=searching.get("mentions", False),
         before=searching.get("before", 0), after=searching.get("after", 0),
         limits=limits_of(searching), progress=searching.get("progress"),
@@ -74,6 +114,7 @@ def find(
     ids: Iterable[str],
     paths: Sequence[str],
     counters: Counters,
+    conditions: Conditions | None = None,
     *,
     prefix: bool = False,
     mentions: bool = False,
@@ -85,13 +126,14 @@ def find(
     index: str | None = "",
     cluster: str | None = None,
 ) -> Iterator[Found]:
-    """The entries of these messages, whole, in the order of the log.
+    """The entries of these messages, or all that fulfil some conditions, whole, in the order of the log.
 
     An entry belongs to a message when its header says ``messageid:ID``, or its text begins with
     ``Message id:ID`` (northbound lines).
 
     Args:
-        ids: message ids, or their beginnings with ``prefix``.
+        ids: message ids, or their beginnings with ``prefix``; none, where there are conditions.
+        conditions: what else an entry must be; ``None`` for nothing.
         mentions: also entries that name an id anywhere in their text.
         before: context: entries before each that matches.
         after: context: entries after it.
@@ -108,22 +150,35 @@ def find(
     wanted = tuple(name.encode("utf-8", "surrogateescape") for name in ids)
     belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
-    finder_of: Callable[[Layout], Finder] = EveryEntryFinder if context else Literals(wanted)
+    finder_of: Callable[[Layout], Finder] = Literals(wanted) if wanted and not context else EveryEntryFinder
     scan = Scan(finder_of, counters, limits, progress, lines, is_broad=context or prefix)
+    judge = None
+    if conditions is not None and not context and not wanted:
+        # Judged where they are found.
+        scan = replace(scan, conditions=conditions, is_broad=conditions.only_time)
+    elif conditions is not None:
+        from logscan._scanning.conditions import Judge
+
+        judge = Judge(conditions, counters)
+    times = TimeRange(None, None, None) if conditions is None else conditions.times
     whole_ids = wanted if not (context or prefix or mentions or lines) else ()
     kept: deque[Span] = deque(maxlen=before)
     owed = 0
     path = stem = ""
-    for spans in _spans(paths, scan, whole_ids, index, cluster):
+    for spans in _spans(paths, scan, times, whole_ids, index=index, cluster=cluster):
         for span in spans:
             if context and path != span.place.path:
                 path = span.place.path
                 if stem != (here := describe(path).stem):
                     stem, owed = here, 0  # context does not reach into another log
                     kept.clear()
-            kind = belongs.kind(span, counters)
+            kind = belongs.kind(span, counters) if wanted else _MEMBER
             counters.mentions += kind == _MENTIONED
-            if kind == _MEMBER or (mentions and kind == _MENTIONED):
+            asked = kind == _MEMBER or (mentions and kind == _MENTIONED)
+            if asked and judge is not None and not judge.holds(span):
+                counters.left_out += bool(wanted)
+                asked = False
+            if asked:
                 counters.candidates += 1
                 yield from (Found(earlier, False) for earlier in kept)
                 kept.clear()
@@ -136,15 +191,57 @@ def find(
                 kept.append(span)
 
 
+def conditions_of(given: Asking) -> Conditions | None:
+    """What is asked for beside message ids; ``None`` for nothing.
+
+    Raises:
+        UsageError: a time, zone, level or expression that cannot be read.
+    """
+    names = Asking.__optional_keys__
+    if not any(given.get(name) for name in names - {"tz", "within", "ignore_case"}):
+        for name in ("within", "ignore_case"):
+            if given.get(name):
+                raise UsageError(
+                    "belongs to around" if name == "within" else "belongs to text or regex", argument=name
+                )
+        return None
+    from logscan._scanning.conditions import Conditions, levels_of
+
+    around = given.get("around")
+    if around and (given.get("since") or given.get("until")):
+        raise UsageError(
+            "excludes since and until", "give a time with within, or both ends", argument="around"
+        )
+    if given.get("within") and not around:
+        raise UsageError("belongs to around", argument="within")
+    return Conditions(
+        times=time_range_around(around, given.get("within") or "5m", given.get("tz")) if around
+        else times_of(given),
+        orgs=listed(given.get("org")), envs=listed(given.get("env")),
+        proxies=listed(given.get("proxy")), revisions=listed(given.get("revision")),
+        loggers=listed(given.get("logger")),
+        levels=levels_of(listed(given.get("level"))),
+        text=given.get("text") or "", regex=given.get("regex") or "",
+        ignore_case=given.get("ignore_case", False),
+    )  # fmt: skip
+
+
 def _spans(
-    paths: Sequence[str], scan: Scan, whole_ids: Sequence[bytes], index: str | None, cluster: str | None
+    paths: Sequence[str],
+    scan: Scan,
+    times: TimeRange,
+    whole_ids: Sequence[bytes],
+    *,
+    index: str | None,
+    cluster: str | None,
 ) -> Iterator[list[Span]]:
     """The spans that may belong to the messages, by the shortest way: what knows ids is asked where nothing
     but the entries of whole ids is wanted."""
     if cluster is not None:
-        yield from _spans_on_cluster(paths, scan, cluster)
+        yield from _spans_on_cluster(paths, scan, times, cluster)
         return
-    inputs = inputs_of(paths, scan.counters, learn=False)
+    inputs = inputs_of(paths, scan.counters, times, learn=scan.conditions is not None)
+    scan = _with_needles(scan, inputs)
     if not whole_ids:
         yield from spans_of_inputs(inputs, scan)
         return
@@ -158,15 +255,29 @@ def _spans(
     yield from spans_of_inputs(inputs, scan, of_store=of_store, source=lookup)
 
 
-def _spans_on_cluster(paths: Sequence[str], scan: Scan, address: str) -> Iterator[list[Span]]:
+def _with_needles(scan: Scan, inputs: Inputs) -> Scan:
+    """The same, looking only for the rarest bytes that its conditions need, if there are any."""
+    if scan.conditions is None:
+        return scan
+    from logscan._scanning.conditions import rarest
+    from logscan._scanning.samples import samples_of
+
+    needles = rarest(scan.conditions.needles(), samples_of(inputs.slices))
+    return scan if needles is None else replace(scan, finder_of=needles)
+
+
+def _spans_on_cluster(
+    paths: Sequence[str], scan: Scan, times: TimeRange, address: str
+) -> Iterator[list[Span]]:
     from logscan._distribute.dask_executor import check_paths, on_cluster
 
     check_paths(paths)
     if scan.count_lines:
         raise UsageError("counts no lines", "search without line numbers", argument="cluster")
     with on_cluster(address) as executor:
-        source = ScannedSpans(scan, executor)
-        yield from spans_of_inputs(inputs_of(paths, scan.counters, learn=False), scan, source=source)
+        inputs = inputs_of(paths, scan.counters, times, learn=scan.conditions is not None)
+        scan = _with_needles(scan, inputs)
+        yield from spans_of_inputs(inputs, scan, source=ScannedSpans(scan, executor))
 
 
 _NOT, _MENTIONED, _MEMBER = range(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -16,10 +17,11 @@ from logscan._jobs._selecting import Selecting, hosts_of, rule_of, selection_of
 from logscan._live.checkpoint import Checkpoint, load, save
 from logscan._live.followed_paths import FollowedPaths
 from logscan._live.live_joiner import LiveJoiner, name_of
-from logscan._live.options import POLL_INTERVAL, QUIET_TIME, ROTATE_WAIT, FollowOptions
+from logscan._live.merge import Merge, time_of
+from logscan._live.options import LOOK_BACK, POLL_INTERVAL, QUIET_TIME, ROTATE_WAIT, FollowOptions
 from logscan._live.unread import unread_of
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
-from logscan.errors import InputError
+from logscan.errors import InputError, UsageError
 from logscan.values import Counters, FailedHandshake, Place, Problem, Span
 
 REMEMBERED = 100_000
@@ -39,6 +41,7 @@ def tail(
     *,
     entries: bool = False,
     from_start: bool = False,
+    last: int = 0,
     poll: bool = False,
     poll_interval: float = POLL_INTERVAL,
     quiet_time: float = QUIET_TIME,
@@ -61,6 +64,7 @@ def tail(
         paths: files, folders and patterns, or ``-`` for standard input.
         entries: give every entry instead of failed handshakes.
         from_start: begin with what is in the files already; else at their end.
+        last: begin with so many failures: the last ones in the last 16 MiB of the files.
         poll: look at the files by the clock, for file systems without events (NFS).
         poll_interval: seconds between two such looks.
         quiet_time: seconds without a new line after which a message is complete.
@@ -71,18 +75,24 @@ def tail(
         max_entry_bytes: bytes kept of one entry.
         checkpoint: a file of :meth:`Watcher.save`: begin where that run stopped, and do not give its failures
             again. Without one that exists, begin as usual; save to it.
-        **selecting: which failed handshakes: :class:`logscan.Selecting`.
+        **selecting: which failed handshakes: :class:`logscan.Selecting`. With ``since``, begin with what was
+            logged from then on, rotated files too.
 
     Raises:
         InputError: the checkpoint is damaged or of another version.
-        UsageError: an unknown alert, family or side, or a time that cannot be read.
+        UsageError: an unknown alert, family or side, a time that cannot be read, or several of
+            ``from_start``, ``since``, ``last`` and ``checkpoint``, of which all but the first and the last
+            exclude each other.
     """
     check_names(selecting, Selecting)
     options = FollowOptions(
-        entries=entries, from_start=from_start, poll=poll, poll_interval=poll_interval,
+        entries=entries, from_start=from_start, last=last, poll=poll, poll_interval=poll_interval,
         quiet_time=quiet_time, rotate_wait=rotate_wait, rotated=tuple(rotated), exclude=tuple(exclude),
         max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
+    begins = (from_start, bool(last), selecting.get("since") is not None)
+    if sum(begins) > 1 or (any(begins[1:]) and checkpoint is not None):
+        raise UsageError("from_start, last, since and checkpoint exclude each other", "give one of them")
     state = None if checkpoint is None else load(os.fspath(checkpoint)) or Checkpoint()
     return Watcher(
         paths_of(paths), selection_of(selecting), options,
@@ -149,14 +159,22 @@ class Watcher:
         self.counters = Counters()
         self._gives_entries = options.entries
         self._is_resumable = checkpoint is not None
-        self._selection = selection
+        # Nobody knows which names will come, so that their case decides nothing.
+        self._selection = replace(selection, fold=True)
+        if selection.times.since is not None:
+            options = replace(options, since=selection.times)
+            self._selection = replace(self._selection, times=selection.times._replace(since=None))
         start = checkpoint or Checkpoint()
         self._earlier = Counter(start.given)
         """Ids of failures that an earlier run gave, each as often as it gave it."""
         self._given: dict[tuple[str, int], Place] = {}
         """Id and file of the failures that this run gave, with their places. Where two files have equal
         entries at equal offsets, both count."""
-        options = replace(options, neighbours=selection.neighbours)
+        self._options = options = replace(options, neighbours=selection.neighbours)
+        self._names = paths
+        self._zone = selection.times.zone
+        self._recent: set[str] = set()
+        """The paths of which all that comes was logged since the time with which the run begins."""
         self._joiner = LiveJoiner(self.counters, host_of, rule, options)
         self._paths = FollowedPaths(paths, self.counters, options, start)
 
@@ -166,6 +184,10 @@ class Watcher:
         Gives an update at each look, also when nothing is new, so that the caller can do other work.
         At the end it gives what is left; not with a checkpoint: the next run reads that again, whole.
         """
+        options = self._options
+        is_merged = options.since or options.last or (options.from_start and len(self._paths) > 1)
+        if is_merged and not self._gives_entries and not self._is_resumable:
+            yield from self._begin(stopped)
         while not stopped():
             for followed, spans in self._paths.look():
                 yield self._update(followed, spans)
@@ -242,9 +264,57 @@ class Watcher:
         """
         save(os.fspath(path), self.checkpoint())
 
+    def _begin(self, stopped: Callable[[], bool]) -> Generator[WatchUpdate]:
+        """Follow until what stood in the logs at the beginning is read: its failures in order of time."""
+        options, clock = self._options, self._options.clock
+        merge = Merge(self._zone, options.since, options.last, ends=self._paths.ends())
+        unread = set(self._paths.unread())
+        read = ended = math.inf
+        while not stopped():
+            pending = unread.union(self._paths.unflushed())
+            next_one = {merge.next(unread)} if unread else set()
+            for followed, spans in self._paths.look(next_one | (pending - unread) if unread else None):
+                merge.see(followed, spans)
+                merge.add(self._new(self._joiner.feed(followed, spans)))
+            merge.add(self._new(self._joiner.release()))
+            unread -= {path for path in next_one if not (self._paths.is_busy and self._paths.is_unread(path))}
+            now, open_since = clock.monotonic(), self._joiner.open_since
+            read = min(read, math.inf if unread else now)
+            # In a log that is never quiet the last entry is whole when the next one comes.
+            pending = set() if now - read > 2 * options.quiet_time else unread.union(self._paths.unflushed())
+            ended = min(ended, math.inf if pending else now)
+            yield WatchUpdate(merge.take(now, open_since, pending), [])
+            if ended < math.inf and (open_since is None or open_since > ended):
+                break
+            if not unread:
+                self._paths.wait(has_open_messages=True)
+        if stopped():
+            for followed, spans in self._paths.drain():
+                merge.add(self._new(self._joiner.feed(followed, spans)))
+            merge.add(self._new(self._joiner.drain()))
+        if len(merge) < options.last and not stopped():
+            reason = f"only {len(merge):,} such failures in the last {LOOK_BACK >> 20} MiB of each log"
+            hint = "--since looks further back, and into rotated files"
+            self.counters.problems.append(Problem(self._names[0], reason, hint, fatal=False))
+        yield WatchUpdate(merge.rest(), [])
+
+    def _since(self, followed: str, spans: list[Span]) -> list[Span]:
+        """The entries that were logged since the time with which the run begins."""
+        since = self._options.since and self._options.since.since
+        if since is None or followed in self._recent:
+            return spans
+        for number, span in enumerate(spans):
+            time = time_of(span, self._zone)
+            if time is not None and time >= since:
+                self._recent.add(followed)
+                return spans[number:]
+        if followed not in self._paths.unflushed() and not self._paths.is_unread(followed):
+            self._recent.add(followed)  # what comes from now on is new, whatever its time
+        return []
+
     def _update(self, followed: str, spans: list[Span]) -> WatchUpdate:
         if self._gives_entries:
-            return WatchUpdate([], spans)
+            return WatchUpdate([], self._since(followed, spans))
         return WatchUpdate(self._new(self._joiner.feed(followed, spans)), [])
 
     def _new(self, failures: list[FailedHandshake]) -> list[FailedHandshake]:

@@ -12,12 +12,14 @@ import stat
 import time
 from collections.abc import Sequence
 
+from logscan._live.beginning import Beginning, beginning_in, set_rotated
 from logscan._live.followed_input import FollowedInput, file_numbers
-from logscan._live.open_file import OpenFile, stamp_at
+from logscan._live.open_file import OpenFile, inode_of, stamp_at
+from logscan._live.opened import Opened
 from logscan._live.piece_queue import PieceQueue
 from logscan._live.read_files import ReadFiles
 from logscan._live.renamed_files import RenamedFiles
-from logscan._live.rotation import Opened, RotationSet, inode_of
+from logscan._live.rotation import RotationSet
 from logscan._live.run import Run
 from logscan._reading.fingerprint import SHORTAGE, Identity, Mark, continues, identify
 from logscan.errors import reason_of
@@ -105,8 +107,6 @@ class FollowedFile(FollowedInput):
                     return count
             if self._file is None and not self._open():
                 return 0
-            if self._queue_predecessors():
-                continue
             if count := self._read_file():
                 return count
             if not self._queue and not self._look_around():
@@ -159,8 +159,7 @@ class FollowedFile(FollowedInput):
 
     def forget(self, number: int) -> None:
         """See :meth:`FollowedInput.forget`."""
-        kept = {file.number for file in self._renamed.files} | {self._last_number}
-        self._read.forget(number, kept)
+        self._read.forget(number, {file.number for file in self._renamed.files} | {self._last_number})
 
     @property
     def _open_files(self) -> list[OpenFile]:
@@ -189,6 +188,9 @@ class FollowedFile(FollowedInput):
         new_size = os.fstat(file.descriptor).st_size
         if not is_same or new_size < file.position:
             self._replaced(file, old_size)
+            return 0
+        # Looked at after reading: what is read was written after all that was listed, or is listed with it.
+        if not file.head and self._queue_predecessors():
             return 0
         file.see_size(new_size, self._clock.monotonic())
         count = size - keep
@@ -233,12 +235,10 @@ class FollowedFile(FollowedInput):
         return self._look_at_renamed()
 
     def _queue_predecessors(self) -> bool:
-        """Queue what comes before the open file, of which nothing was read yet: between two looks it may
-        have been filled, copied and truncated, or others may have stood at the path."""
+        """Queue what comes before the open file, of which nothing was read: others stood there."""
         file = self._file
         assert file is not None
-        # Of a file that is gone, what stands at the path came after it.
-        if file.position or not self._rotation.changed() or self._rotation.lacks(file.descriptor):
+        if not self._rotation.changed():
             return False
         unread = self._rotation.open_before(file.descriptor, None, self._open_files)
         if unread.files:
@@ -248,7 +248,7 @@ class FollowedFile(FollowedInput):
 
     def _rotated(self, file: OpenFile) -> None:
         """Another file stands at the path: first those that stood there in between, then that one."""
-        unread = self._rotation.open_unread(file.mark, self._open_files)
+        unread = self._rotation.open_unread(file.mark, self._open_files, is_ended=True)
         if unread.rest is not None:
             unread.rest.stream.close()  # its end has been read through the descriptor that is open
         self._rotation.mark_seen(file.identity)
@@ -264,7 +264,7 @@ class FollowedFile(FollowedInput):
         unread = self._rotation.open_before(file.descriptor, file.mark, self._open_files)
         self._rotation.mark_seen(file.identity)
         if unread.rest is not None:
-            self._queue.add(unread.rest.piece(file.number))
+            self._enqueue([unread.rest], file.number)
         else:
             self._queue.add_break()
             gap = max(0, size - file.position)
@@ -278,10 +278,10 @@ class FollowedFile(FollowedInput):
         file.begin_anew()
         self._number(file)
 
-    def _enqueue(self, files: Sequence[Opened]) -> None:
-        """Queue files that were opened."""
+    def _enqueue(self, files: Sequence[Opened], rest_of: int = 0) -> None:
+        """Queue files that were opened, or the rest of the one with a number, now known by the whole copy."""
         for file in files:
-            number = next(file_numbers)
+            number = rest_of or next(file_numbers)
             self._read.add(number, file.identity)
             self._counters.nul_bytes += file.skipped
             self._queue.add(file.piece(number))
@@ -316,21 +316,22 @@ class FollowedFile(FollowedInput):
             self._run.close(descriptor)
             self._complain("is no regular file")
             return False
-        self._take_up(descriptor, status, 0 if self._from_start else status.st_size)
+        self._take_up(descriptor, status, Beginning(0) if self._from_start else None)
         self._complaint = ""
         return True
 
-    def _take_up(self, descriptor: int, status: os.stat_result, position: int) -> None:
-        """Read on in a file that was opened, at a position."""
+    def _take_up(self, descriptor: int, status: os.stat_result, begin: Beginning | None) -> None:
+        """Read on in a file that was opened; ``None``: from where the options say."""
         try:
+            begin = begin or beginning_in(descriptor, status.st_size, self._run.options, self._report)
             file = OpenFile(descriptor, identify(descriptor, b""), next(file_numbers))
-            if position:
-                file.start_at(position)
-            self.at_line_start = not position or file.tail.endswith(b"\n")
+            if begin.position:
+                file.start_at(begin.position)
+            self.at_line_start = not begin.position or file.tail.endswith(b"\n")
             # What is unread of it is at least as old as its last change.
             file.see_size(status.st_size, self._clock.monotonic() - max(0.0, time.time() - status.st_mtime))
             if not self._rotation.is_initialized:
-                self._rotation.commit(self._rotation.listing())
+                set_rotated(self._rotation, begin, self._report)
         except OSError:
             self._run.close(descriptor)
             raise
@@ -374,12 +375,11 @@ class FollowedFile(FollowedInput):
         if is_same != is_same_inode or not continues(descriptor, mark):
             self._run.close(descriptor)
             return False
-        self._take_up(descriptor, status, mark.position)
+        self._take_up(descriptor, status, Beginning(mark.position))
         return True
 
     def _fault(self, error: OSError) -> None:
-        """No descriptors are left, or a disk or its server fails: it is tried again later. Then the file is
-        opened anew, and read on where it was."""
+        """No descriptors are left, or a disk fails: the file is opened anew later, where it was."""
         if error.errno in SHORTAGE:
             self.lacks_descriptor = True
             return

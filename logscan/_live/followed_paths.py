@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -77,17 +77,23 @@ class FollowedPaths:
         # Reading begins where the files end now, not where they end at the first look.
         for scanner in self._scanners.values():
             scanner.source.begin()
+        if options.from_start and not start.files:
+            self._report_rotated()
         self._report_lacking()
 
     def __len__(self) -> int:
         """Paths that are followed."""
         return len(self._scanners)
 
-    def look(self) -> Iterator[tuple[str, list[Span]]]:
-        """Look at the inputs to which something may have happened: the spans that have become whole."""
+    def look(self, only: Collection[str] | None = None) -> Iterator[tuple[str, list[Span]]]:
+        """Look at the inputs to which something may have happened: the spans that have become whole.
+
+        Args:
+            only: look at these paths alone.
+        """
         self.is_busy = False
         for path, scanner in list(self._scanners.items()):
-            if self._has_news(path, scanner):
+            if (only is None or path in only) and self._has_news(path, scanner):
                 for spans in scanner.look():
                     yield path, spans
                 self.is_busy = self.is_busy or scanner.is_busy
@@ -146,6 +152,26 @@ class FollowedPaths:
         """Bytes that are there and were not read, and for how many seconds the first has been there."""
         lags = [scanner.source.lag for scanner in self._scanners.values()]
         return sum(unread for unread, _ in lags), max((age for _, age in lags), default=0.0)
+
+    def unread(self) -> list[str]:
+        """The paths of which there is more to read than was read."""
+        return [path for path in self._scanners if self.is_unread(path)]
+
+    def is_unread(self, path: str) -> bool:
+        """Whether there is more to read of a path than was read."""
+        return self._scanners[path].source.lag[0] > 0
+
+    def ends(self) -> dict[str, int]:
+        """The sizes of the files that stand at the paths."""
+        sizes: dict[str, int] = {}
+        for path in self._scanners:
+            with contextlib.suppress(OSError):
+                sizes[path] = os.stat(path).st_size
+        return sizes
+
+    def unflushed(self) -> list[str]:
+        """The paths of which not everything that was read was given."""
+        return [path for path, scanner in self._scanners.items() if not scanner.is_flushed]
 
     # Where a run stands
 
@@ -247,10 +273,19 @@ class FollowedPaths:
             self._counters.problems.append(Problem(lacking[0], reason, hint, fatal=False))
         self._lacking = len(lacking)
 
+    def _report_rotated(self) -> None:
+        """Report how many rotated files stand beside those that are read from their start."""
+        rotated = sum(len(scanner.source.beside(None)) for scanner in self._scanners.values())
+        if rotated:
+            what = "rotated file beside the logs is" if rotated == 1 else "rotated files beside the logs are"
+            reason = f"{rotated:,} {what} not read"
+            hint = "logscan report reads them; tail --since TIME those that reach into the time"
+            self._counters.problems.append(Problem(self._paths[0], reason, hint, fatal=False))
+
     def _pause(self, idle: float, has_open_messages: bool) -> float:
         """Seconds until something must be done at the latest."""
         options = self._options
-        if has_open_messages or not all(scanner.is_flushed for scanner in self._scanners.values()):
+        if has_open_messages or self.unflushed():
             return min(options.quiet_time / 4, options.poll_interval)
         if self._waker.events:
             return WAKE_INTERVAL

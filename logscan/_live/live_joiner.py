@@ -93,6 +93,11 @@ class LiveJoiner:
         return len(self._seen)
 
     @property
+    def open_since(self) -> float | None:
+        """When, by the clock, that open message got its newest entry that has waited longest for another."""
+        return next(iter(self._seen.values()), None)
+
+    @property
     def waiting(self) -> int:
         """Messages whose failure was given and that still take entries."""
         return len(self._recent)

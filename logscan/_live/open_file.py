@@ -112,3 +112,12 @@ def stamp_at(path: str) -> tuple[int, ...] | None:
     except OSError:
         return None
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def inode_of(path: str) -> tuple[int, int] | None:
+    """Device and inode of the file that stands at a path now."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

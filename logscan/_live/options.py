@@ -8,10 +8,13 @@ from typing import Protocol
 
 from logscan._reading.buffer import BLOCK
 from logscan._scanning.scanner import DEFAULT_MAX_ENTRY
+from logscan.times import TimeRange
 
 POLL_INTERVAL = 0.1
 QUIET_TIME = 0.2
 ROTATE_WAIT = 5.0
+LOOK_BACK = 16 << 20
+"""Bytes at the end of a file that are looked at for its last failures."""
 
 
 class Clock(Protocol):
@@ -34,6 +37,10 @@ class FollowOptions:
     """Also those of faults next to TLS; the selection decides it."""
     from_start: bool = False
     """Begin with what is in the files already."""
+    since: TimeRange | None = None
+    """Begin with what was logged from its ``since`` on, rotated files too."""
+    last: int = 0
+    """Begin with so many failures, of those in the last :data:`LOOK_BACK` bytes of the files."""
     poll: bool = False
     """Look at the files by the clock; else the kernel's file events save most of the looks."""
     poll_interval: float = POLL_INTERVAL

@@ -14,8 +14,8 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from logscan._live.open_file import OpenFile
-from logscan._live.piece_queue import Piece
+from logscan._live.open_file import OpenFile, inode_of
+from logscan._live.opened import Opened, open_some
 from logscan._live.rotated_files import (
     Inode,
     Listing,
@@ -27,6 +27,7 @@ from logscan._live.rotated_files import (
 )
 from logscan._reading.fingerprint import (
     LEAST,
+    TIME,
     Identity,
     Mark,
     MissingIsFine,
@@ -35,44 +36,18 @@ from logscan._reading.fingerprint import (
     head_of,
     identify,
     open_at,
-    open_text,
+    text_begin,
 )
 from logscan._reading.paths import describe
+from logscan._reading.probe import HEAD
 from logscan._reading.unpack import ByteStream
 
 REMEMBERED = 64
 """Files that are remembered after they have gone."""
 RENAMING = 50
 """How often at most the files are listed anew while they are being renamed."""
-AT_ONCE = 16
-"""Files that are open at once to be read."""
 _TICK = 50_000_000
 """Nanoseconds within which a folder's time may not show a second change."""
-
-
-class Opened(NamedTuple):
-    """A file to read, opened at the place where reading begins."""
-
-    path: str
-    stream: ByteStream
-    identity: Identity
-    offset: int
-    """Of that place."""
-    size: int
-    """Of the file as it lies there."""
-    modified: float
-    """When it was last changed, in seconds since 1970."""
-    skipped: int = 0
-    """NUL bytes before its text, which are not read."""
-    is_whole: bool = True
-    """Whether nothing of it was read before."""
-
-    def piece(self, number: int) -> Piece:
-        """What is to be read of it, under a running number."""
-        return Piece(
-            self.path, self.stream, number, self.offset, is_new=self.is_whole, size=self.size,
-            modified=self.modified,
-        )  # fmt: skip
 
 
 class Unread(NamedTuple):
@@ -148,35 +123,39 @@ class RotationSet:
             self._heads = {inode: known for inode, known in self._heads.items() if inode in listed}
         return Listing(changed, in_order(list(found.values())))
 
-    def commit(self, listing: Listing) -> None:
-        """Mark every listed file as handled: it was read, or existed before following began."""
+    def commit(self, listing: Listing, unread: Collection[Rotated] = ()) -> None:
+        """Mark every listed file as handled: it was read, or existed before following began.
+
+        Args:
+            unread: files that are yet to be read.
+        """
         gone = list(self._seen)[-REMEMBERED:]  # gone from here, or packed
-        listed = dict.fromkeys(file.identity for file in listing.files if file.is_hinted)
+        handled = (file for file in listing.files if file.is_hinted and file not in unread)
+        listed = dict.fromkeys(file.identity for file in handled)
         known = {each[:4] for each in listed}
         self._seen = {**dict.fromkeys(each for each in gone if each[:4] not in known), **listed}
         self.is_initialized = True
         is_fresh = time.time_ns() - max(listing.changed) < _TICK
-        self._changed = () if is_fresh else listing.changed
-
-    def lacks(self, descriptor: int) -> bool:
-        """Whether an open file stands neither at the path nor, packed or not, beside it."""
-        now = identify(descriptor)
-        return inode_of(self._path) != now[:2] and not self.listing().has(now)
+        self._changed = () if is_fresh or unread else listing.changed
 
     def open_before(self, descriptor: int, mark: Mark | None, open_files: Iterable[OpenFile]) -> Unread:
         """Open what comes before the beginning of an open file: see :meth:`open_unread`.
 
-        When it was renamed itself, what came after it is opened when it has been read.
+        When it was renamed itself, what came after it is opened when it has been read. Of a file that is gone
+        and of which nothing was read, what stands there came after it.
         """
-        now = identify(descriptor)
-        is_at_path = inode_of(self._path) == now[:2]
-        unread = self.open_unread(mark, open_files, older_than=None if is_at_path else now)
-        if unread.is_all and (is_at_path or not unread.listing.has(now)):
+        unread = self.open_unread(mark, open_files, before=descriptor)
+        if unread.is_all:
             self.commit(unread.listing)
         return unread
 
     def open_unread(
-        self, mark: Mark | None, open_files: Iterable[OpenFile], *, older_than: Identity | None = None
+        self,
+        mark: Mark | None,
+        open_files: Iterable[OpenFile],
+        *,
+        before: int | None = None,
+        is_ended: bool = False,
     ) -> Unread:
         """Open what is to be read: the rest of the file with the mark, and the files that were not seen.
 
@@ -186,7 +165,9 @@ class RotationSet:
         Args:
             mark: the place up to which was read.
             open_files: files that are being read anyway.
-            older_than: only files older than this one, where it is listed.
+            before: the descriptor of an open file: only what comes before it.
+            is_ended: the file with the mark ends there: a copy that goes on is that of another file, which
+                begins alike.
 
         Raises:
             OSError: no descriptors are left.
@@ -199,16 +180,16 @@ class RotationSet:
             wanted = self._unread(listing, mark, inodes)
             located = None
             if mark is not None and can_locate:
-                located = self._locate(listing, wanted, mark)
+                located = self._locate(listing, wanted, mark, is_ended)
                 if located is None:  # under a name that says nothing?
-                    located = self._locate(self.listing(every=True), [], mark)
+                    located = self._locate(self.listing(every=True), [], mark, is_ended)
             if located is not None:
                 same = located[0]
                 wanted = [file for file in wanted if file.path != same.path and not is_copy(file, same)]
-            if older_than is not None:
-                older = set(listing.files[: listing.find(older_than)])
-                wanted = [file for file in wanted if file in older]
-            opened = _open_some(wanted, located)
+            is_all = True
+            if before is not None:
+                wanted, is_all = self._older(listing, wanted, before, has_mark=mark is not None)
+            opened = open_some(wanted, located)
             is_steady = None not in opened and self._is_steady(listing)
             if is_steady or attempt + 1 == RENAMING:
                 break
@@ -218,7 +199,7 @@ class RotationSet:
             if located is not None:
                 located[1].close()
             time.sleep(0.002)
-        is_all = len(opened) == len(wanted)
+        is_all = is_all and len(opened) == len(wanted)
         files = [each for each in opened if each is not None]
         for each in files:
             self.mark_seen(each.identity)
@@ -226,15 +207,8 @@ class RotationSet:
         if located is not None and mark is not None:
             file, stream = located
             self.mark_seen(file.identity)
-            rest = Opened(
-                file.path,
-                stream,
-                mark.identity,
-                mark.position,
-                file.size,
-                file.changed,
-                is_whole=False,
-            )
+            place = (mark.position, file.size, file.changed)
+            rest = Opened(file.path, stream, file.identity, *place, is_whole=False)
         return Unread(listing, rest, files, is_all)
 
     def _is_steady(self, listing: Listing) -> bool:
@@ -262,8 +236,29 @@ class RotationSet:
                     unread[same] = file
         return unread
 
+    def _older(
+        self, listing: Listing, wanted: list[Rotated], descriptor: int, *, has_mark: bool
+    ) -> tuple[list[Rotated], bool]:
+        """Those files that come before the text of an open file, and whether these are all.
+
+        A copy of that text is not read twice, but it is not handled yet either: when the file is truncated
+        before it is read, the copy is all that is left. The file is looked at after the list was made: if it
+        is listed packed, it had its last size by then.
+        """
+        head = os.pread(descriptor, HEAD, text_begin(descriptor))
+        now = identify(descriptor, head)
+        older = [file for file in wanted if not (head.startswith(file.head) and TIME.search(file.head))]
+        is_all = len(older) == len(wanted)
+        if inode_of(self._path) == now[:2]:
+            return older, is_all
+        place = listing.find(now)
+        if place is None:  # gone
+            return (older, is_all) if has_mark else ([], False)
+        before = set(listing.files[:place])
+        return [file for file in older if file in before], False
+
     def _locate(
-        self, listing: Listing, unread: list[Rotated], mark: Mark
+        self, listing: Listing, unread: list[Rotated], mark: Mark, is_ended: bool
     ) -> tuple[Rotated, ByteStream] | None:
         """The file that holds what was read under the path, opened at the mark.
 
@@ -278,8 +273,12 @@ class RotationSet:
         for file in candidates:
             if len(file.head) >= size and digest(file.head[:size]) == mark.identity.head:
                 stream = open_at(file.path, mark)
-                if stream is not None:
-                    return file, stream
+                if stream is None:
+                    continue
+                if is_ended and file.inode != own and stream.readinto(memoryview(bytearray(1))):
+                    stream.close()
+                    continue
+                return file, stream
         return None
 
     def _look_at(self, path: str, hinted: bool) -> Rotated | None:
@@ -328,48 +327,3 @@ class RotationSet:
             except OSError:
                 times.append(0)
         return tuple(times)
-
-
-def inode_of(path: str) -> Inode | None:
-    """Device and inode of the file that stands at a path now."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _open_some(files: Sequence[Rotated], located: tuple[Rotated, ByteStream] | None) -> list[Opened | None]:
-    """Open the first files, as many as may be open at once.
-
-    Raises:
-        OSError: no descriptors are left, not even for the first.
-    """
-    opened: list[Opened | None] = []
-    try:
-        opened.extend(_open(file) for file in files[:AT_ONCE])
-    except OSError:
-        if not opened:
-            if located is not None:
-                located[1].close()
-            raise
-    return opened
-
-
-def _open(file: Rotated) -> Opened | None:
-    """A whole rotated file, plain or packed; ``None`` when it is not there any more.
-
-    Raises:
-        OSError: no descriptors are left.
-    """
-    with MissingIsFine():
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != file.inode:
-                return None
-            stream, skipped = open_text(f"/dev/fd/{descriptor}")
-            return Opened(file.path, stream, file.identity, skipped, file.size, file.changed, skipped)
-        finally:
-            os.close(descriptor)
-    return None

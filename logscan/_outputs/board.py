@@ -1,4 +1,4 @@
-"""Board: counts of a live run for the live view: by proxy and environment, of the last hour, the latest.
+"""Board: counts of a live run for the live view: by proxy and environment, over time, the latest.
 
 The thread that reads fills it; the thread that draws reads it.
 """
@@ -6,18 +6,21 @@ The thread that reads fills it; the thread that draws reads it.
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter, deque
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from logscan._outputs.curve import Bars, Curve
 from logscan.values import FailedHandshake
 
-MINUTES = 60
 LATEST = 500
 """Failures kept for the list of the latest."""
 GROUPS = 2_000
 """Rows of the incident table. Failures of further groups are counted in one row, "others"."""
+EXAMPLES = 3
+"""Failures kept of each row, whose entries can be opened."""
+SORTS = ("failures", "last", "proxy")
+"""Orders of the incident table."""
 
 Group = tuple[str, str, str, str]
 """Organization, environment, proxy, alert."""
@@ -29,6 +32,7 @@ class Row:
 
     failures: int = 0
     last: datetime | None = None
+    """The latest time of a failure, whichever was read last."""
     target: str = ""
 
 
@@ -38,35 +42,50 @@ class Board:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: dict[Group, Row] = {}
+        self._examples: dict[Group, deque[FailedHandshake]] = {}
         self._latest: deque[FailedHandshake] = deque(maxlen=LATEST)
-        self._minutes: Counter[int] = Counter()
+        self._curve = Curve()
         self.total = 0
         self.note = ""
         """The latest problem."""
 
-    def feed(self, failure: FailedHandshake, now: float | None = None) -> None:
+    def feed(self, failure: FailedHandshake) -> None:
         """Count a failure."""
-        moment = time.time() if now is None else now
         group = (failure.org or "?", failure.env or "?", failure.proxy or "?", failure.alert)
         with self._lock:
             if group not in self._rows and len(self._rows) >= GROUPS:
                 group = ("…", "…", "others", "…")
             row = self._rows.setdefault(group, Row())
             row.failures += 1
-            row.last = failure.time
             row.target = failure.target or row.target
+            self._examples.setdefault(group, deque(maxlen=EXAMPLES)).append(failure)
             self._latest.append(failure)
-            self._minutes[int(moment // 60)] += 1
+            if failure.time is not None:
+                row.last = failure.time if row.last is None else max(row.last, failure.time)
+                self._curve.add(failure.time)
             self.total += 1
-            for minute in [m for m in self._minutes if m <= moment // 60 - MINUTES]:
-                del self._minutes[minute]
 
-    def rows(self, words: str = "") -> list[tuple[Group, Row]]:
-        """The incident table, most failures first; with words: only the rows that contain all of them."""
+    def rows(self, words: str = "", sort: str = SORTS[0]) -> list[tuple[Group, Row]]:
+        """The incident table; with words: only the rows that contain all of them.
+
+        Args:
+            words: parts of any cell, separated by blanks.
+            sort: one of :data:`SORTS`: most failures first, latest first, or by the name of the proxy.
+        """
         with self._lock:
-            rows = [(group, Row(**vars(row))) for group, row in self._rows.items()]
+            rows = [(group, replace(row)) for group, row in self._rows.items()]
         rows = [(group, row) for group, row in rows if _contains((*group, row.target), words)]
-        return sorted(rows, key=lambda pair: (-pair[1].failures, pair[0]))
+        rows.sort(key=lambda pair: (-pair[1].failures, pair[0]))
+        if sort == "last":
+            rows.sort(key=lambda pair: pair[1].last or datetime.min, reverse=True)
+        elif sort == "proxy":
+            rows.sort(key=lambda pair: (pair[0][2], pair[0]))
+        return rows
+
+    def examples(self, group: Group) -> list[FailedHandshake]:
+        """The latest failures of a row, newest first."""
+        with self._lock:
+            return list(reversed(self._examples.get(group, ())))
 
     def latest(self, count: int, words: str = "") -> list[FailedHandshake]:
         """The latest failures, newest first."""
@@ -83,11 +102,10 @@ class Board:
                     break
         return matching
 
-    def minutes(self, now: float | None = None) -> list[int]:
-        """Failures in each of the last minutes, oldest first."""
-        this = int((time.time() if now is None else now) // 60)
+    def bars(self, most: int, now: datetime) -> Bars:
+        """Failures over time, by the times of the log: see :meth:`Curve.bars`."""
         with self._lock:
-            return [self._minutes.get(this - MINUTES + 1 + number, 0) for number in range(MINUTES)]
+            return self._curve.bars(most, now)
 
 
 def _contains(parts: tuple[str, ...], words: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from logscan._outputs.repeats import Repeats
 from logscan.errors import LogscanError, UsageError
 from logscan.nodes import is_stream
 from logscan.values import Counters, FailedHandshake
@@ -61,7 +62,9 @@ class Outputs:
         complain: reports a problem and what to do about it.
         print_line: prints a line; ``None`` to print no failures.
         as_json: print failures as JSON.
+        each: print every failure; else many of one kind are counted (:mod:`logscan._outputs.repeats`).
         colour: colour the alert of a printed failure.
+        width: returns the columns of the terminal; ``None``: lines are printed whole.
     """
 
     def __init__(
@@ -70,12 +73,16 @@ class Outputs:
         print_line: Callable[[str], None] | None = None,
         *,
         as_json: bool = False,
+        each: bool = True,
         colour: bool = False,
+        width: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._complain = complain
         self._print_line = print_line
         self._as_json = as_json
         self._colour = colour
+        self._width = width
+        self._repeats = None if each or as_json else Repeats(self._print)
         self.sink: Sink | None = None
         self.notifiers: list[Notifier] = []
         self.executor: Executor | None = None
@@ -98,8 +105,14 @@ class Outputs:
             line = json_line(row)
             if self.sink and not self.sink.add(str(row["id"]), line):
                 return
-        if self._print_line:
-            self._print_line(line if self._as_json else self._text(failure))
+        if self._print_line is None:
+            pass
+        elif self._as_json:
+            self._print_line(line)
+        elif self._repeats:
+            self._repeats.take(failure)
+        else:
+            self._print(failure)
         for notifier in self.notifiers:
             notifier.feed(failure)
         if self.metrics:
@@ -140,6 +153,8 @@ class Outputs:
     def look(self) -> None:
         """Write the metrics file when it is due, and report the problems of the outputs."""
         now = time.monotonic()
+        if self._repeats:
+            self._repeats.look()
         if self.metrics_file and now - self._metrics_written >= METRICS_EVERY:
             self._metrics_written = now
             self._write_metrics()
@@ -174,6 +189,8 @@ class Outputs:
 
     def close(self) -> None:
         """Finish every output."""
+        if self._repeats:
+            self._repeats.close()
         self.flush()
         self.look()
         for notifier in self.notifiers:
@@ -193,13 +210,17 @@ class Outputs:
             except LogscanError as error:
                 self.report(str(error), error.hint)
 
-    def _text(self, failure: FailedHandshake) -> str:
-        from logscan._render.table import failure_line
+    def _print(self, failure: FailedHandshake, more: int = 0, seconds: float = 0.0) -> None:
+        """Print a failure, or that there are ``more`` like it within some seconds."""
+        from logscan._render.live_lines import failure_line, repeated_line
 
-        line = failure_line(failure)
+        if self._print_line is None:
+            return
+        width = self._width()
+        line = repeated_line(failure, more, seconds, width) if more else failure_line(failure, width)
         if self._colour:
             line = line.replace(failure.alert, f"\x1b[31m{failure.alert}\x1b[0m", 1)
-        return line
+        self._print_line(line)
 
 
 def open_outputs(

@@ -1,4 +1,4 @@
-"""Mail: sends a report by SMTP, as text and as a page."""
+"""Mail: sends a letter by SMTP, with the page of the report as a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from logscan.errors import OutputError, UsageError
 
@@ -21,39 +21,60 @@ TIMEOUT = 30.0
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
-def compose(
-    subject: str, text: str, page: str, receivers: Sequence[str], sender: str | None = None
-) -> EmailMessage:
-    """A mail with the text, the page as its alternative, and the page as an attachment.
+def check(receivers: Sequence[str], server: str | None = None) -> None:
+    """Check the addresses of a mail before there is one.
 
     Raises:
-        UsageError: a receiver is not an address.
+        UsageError: a receiver, the sender or the server cannot be understood.
     """
     for receiver in receivers:
         if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", receiver):
             raise UsageError(f"--email {receiver}: not a mail address", "write name@example.com")
-    sender = sender or os.environ.get(SENDER) or f"logscan@{socket.getfqdn()}"
-    if re.search(r"[\x00-\x1f\x7f]", sender) or "@" not in sender:
-        raise UsageError(f"{SENDER}: not a mail address", "write name@example.com, without line breaks")
+    _sender(None)
+    _server(server)
+
+
+def compose(
+    subject: str, text: str, html: str, receivers: Sequence[str], *, sender: str | None = None, page: str = ""
+) -> EmailMessage:
+    """A mail with the text, its HTML as the alternative, and the page as an attachment.
+
+    Raises:
+        UsageError: a receiver or the sender is not an address.
+    """
+    check(receivers)
     mail = EmailMessage()
     mail["Subject"] = re.sub(r"[\x00-\x1f\x7f]+", " ", subject)[:200]
-    mail["From"] = sender
+    mail["From"] = _sender(sender)
     mail["To"] = ", ".join(receivers)
     mail["Date"] = formatdate(localtime=True)
     mail["Message-ID"] = make_msgid("logscan")
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text)
-    mail.add_alternative(page, subtype="html")
-    mail.add_attachment(page.encode(), maintype="text", subtype="html", filename="report.html")
+    mail.add_alternative(html, subtype="html")
+    if page:
+        data = page.encode("utf-8", "backslashreplace")
+        mail.add_attachment(data, maintype="text", subtype="html", filename="report.html")
     return mail
 
 
-def send(mail: EmailMessage, server: str | None = None) -> None:
-    """Send a mail through the server.
+def _sender(sender: str | None) -> str:
+    """The sender's address.
 
     Raises:
-        UsageError: the server's address cannot be understood.
-        OutputError: the server cannot be reached, or refuses the mail.
+        UsageError: it is none.
+    """
+    sender = sender or os.environ.get(SENDER) or f"logscan@{socket.getfqdn()}"
+    if re.search(r"[\x00-\x1f\x7f]", sender) or "@" not in sender:
+        raise UsageError(f"{SENDER}: not a mail address", "write name@example.com, without line breaks")
+    return sender
+
+
+def _server(server: str | None) -> tuple[SplitResult, int]:
+    """The parts of the server's address, and its port.
+
+    Raises:
+        UsageError: it cannot be understood.
     """
     address = server or os.environ.get(SERVER) or "smtp://localhost:25"
     try:
@@ -65,6 +86,17 @@ def send(mail: EmailMessage, server: str | None = None) -> None:
             f"{SERVER}: expected the address of a mail server",
             "write smtp://host:25 or smtps://user:password@host",
         ) from error
+    return parts, port
+
+
+def send(mail: EmailMessage, server: str | None = None) -> None:
+    """Send a mail through the server.
+
+    Raises:
+        UsageError: the server's address cannot be understood.
+        OutputError: the server cannot be reached, or refuses the mail.
+    """
+    parts, port = _server(server)
     shown = f"{parts.scheme}://{parts.hostname}"
     assert parts.hostname is not None
     context = ssl.create_default_context()

@@ -15,7 +15,7 @@ from typing import Any
 
 from logscan._failures.names import cut
 from logscan._render.safe import chat, to_paste
-from logscan.errors import UsageError
+from logscan.errors import OutputError, UsageError
 from logscan.values import FailedHandshake
 
 GROUPS = 1_000
@@ -51,6 +51,60 @@ class _State:
     seen_at: float = 0.0
 
 
+def _target(url: str) -> tuple[Any, Any, str]:
+    """The library, a target of it, and what the target is called in messages.
+
+    Raises:
+        UsageError: apprise is not installed, or does not understand the target.
+    """
+    try:
+        import apprise
+    except ImportError as error:
+        raise UsageError(
+            "--notify needs the package apprise", "install logscan with it: pip install 'logscan[live]'"
+        ) from error
+    # The address may contain a password, so messages show its scheme only.
+    name = f"--notify {url.partition(':')[0]}://…"
+    target = apprise.Apprise.instantiate(url)
+    if target is None:
+        raise UsageError(
+            f"{name}: apprise does not understand this address",
+            "see https://github.com/caronc/apprise/wiki for the form of addresses",
+        )
+    return apprise, target, name
+
+
+def check(url: str) -> None:
+    """Check a target before there is a notice.
+
+    Raises:
+        UsageError: apprise is not installed, or does not understand the target.
+    """
+    _target(url)
+
+
+def notify(url: str, title: str, body: str) -> None:
+    """Send one notice. What others wrote in it is made harmless.
+
+    Raises:
+        UsageError: see :func:`check`.
+        OutputError: the target does not take it.
+    """
+    apprise, target, name = _target(url)
+    lines = [chat(line) for line in body.splitlines()]
+    try:
+        sent = bool(
+            target.notify(
+                title=chat(title), body="\n".join(lines), notify_type=apprise.NotifyType.FAILURE,
+                body_format=apprise.NotifyFormat.TEXT,
+            )
+        )  # fmt: skip
+    except Exception as error:  # whatever a target's library raises
+        raise OutputError(f"{name}: {error}") from error
+    if not sent:
+        raise OutputError(f"{name}: the target does not accept the notice")
+
+
 class Notifier:
     """Counts failures and sends notices to one target, in a thread.
 
@@ -65,22 +119,9 @@ class Notifier:
     """
 
     def __init__(self, url: str, every: float, recovered: float, step: float = 0.25) -> None:
-        try:
-            import apprise
-        except ImportError as error:
-            raise UsageError(
-                "--notify needs the package apprise", "install logscan with it: pip install 'logscan[live]'"
-            ) from error
+        apprise, self._target, self._name = _target(url)
         self._type: Any = apprise.NotifyType
         self._format: Any = apprise.NotifyFormat.TEXT
-        self._target: Any = apprise.Apprise.instantiate(url)
-        # The address may contain a password, so messages show its scheme only.
-        self._name = f"--notify {url.partition(':')[0]}://…"
-        if self._target is None:
-            raise UsageError(
-                f"{self._name}: apprise does not understand this address",
-                "see https://github.com/caronc/apprise/wiki for the form of addresses",
-            )
         self._every = every
         self._recovered = recovered
         self._step = step

@@ -323,7 +323,8 @@ def without_copies(streams: Sequence[Stream], counters: Counters) -> list[Stream
             copies |= _copies(alike)
     for path, kept in copies.items():
         counters.copies += 1
-        counters.problems.append(Problem(path, f"holds the same text as {kept}: counted once", fatal=False))
+        reason = f"holds the same text as {kept}: counted once"
+        counters.problems.append(Problem(path, reason, fatal=False, is_copy=True))
     left = [tuple(file for file in stream if file.path not in copies) for stream in streams]
     return [stream for stream in left if stream]
 

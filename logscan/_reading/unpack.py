@@ -68,13 +68,14 @@ class RawBytes(io.RawIOBase):
 
     def close(self) -> None:
         """See :class:`ByteStream`."""
-        if not self.closed and self._descriptor != 0:
+        is_closed = self.closed
+        super().close()  # first, so that a signal in between has no descriptor closed twice
+        if not is_closed and self._descriptor != 0:
             if self._forget:
                 # A host that serves traffic wants its page cache for that, not for last night's log.
                 with contextlib.suppress(OSError):
                     os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(self._descriptor)
-        super().close()
 
 
 class Rejoined(io.RawIOBase):
@@ -101,6 +102,8 @@ class Rejoined(io.RawIOBase):
         if not self.closed:
             self._rest.close()
         super().close()
+
+    def __del__(self) -> None: ...  # in the end of an object a signal would be lost
 
 
 class _Transcoded(io.RawIOBase):

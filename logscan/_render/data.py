@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -21,6 +22,7 @@ from logscan._failures.frames import (
 )
 from logscan._render.safe import csv_cell, markdown, safe_json
 from logscan.errors import OutputError
+from logscan.overviews import Overview
 from logscan.values import Counters, Entry, Incident, Report, Span
 
 ROWS = 1_000
@@ -50,6 +52,7 @@ def to_json(report: Report, each: bool) -> Iterator[str]:
     name = "failures" if each else "incidents"
     rows = rows_of(report, each) if each else map(_whole, report.incidents)
     rest = {
+        "overview": _overview(report.overview),
         "outside_selection": {
             "alerts": dict(sorted(report.other_alerts.items())),
             "elsewhere": report.elsewhere,
@@ -65,10 +68,32 @@ def to_json(report: Report, each: bool) -> Iterator[str]:
     yield ("\n  ]" if begin else "]") + "," + _indented(rest)[1:] + "\n"
 
 
+def _overview(overview: Overview) -> dict[str, object]:
+    """What is said first, without what is empty."""
+    whole = asdict(overview)
+    whole["bars"] = [
+        {
+            "alert": alert,
+            "seconds": bars.width.total_seconds(),
+            "failed_handshakes": [[time, number] for time, number in bars.counts],
+        }
+        for alert, bars in overview.bars
+    ]
+    whole["alerts"] = [
+        {"alert": name, "failed_handshakes": number, "possible": doubt}
+        for name, number, doubt in overview.alerts
+    ]
+    return whole
+
+
 def _whole(incident: Incident) -> dict[str, object]:
     """An incident with what JSON alone says of it."""
     return {
         **as_dict(incident),
+        "families": list(incident.families),
+        **({"alerts": list(incident.alerts)} if incident.alerts else {}),
+        **({"envs": list(incident.envs)} if incident.alerts else {}),
+        **({"proxies": list(incident.proxies)} if incident.alerts else {}),
         "different": dict(incident.different),
         "approximate": list(incident.approximate),
     }

@@ -31,13 +31,23 @@ class Shape:
     """Further columns."""
     each: bool = False
     """Failed handshakes instead of incidents."""
-    details: int = 10
-    """Incidents described in detail by the table."""
+    grouped: bool = False
+    """``by`` replaces the key of incidents."""
+    details: int | None = 10
+    """Incidents described in detail by the table; ``None``: those that the terminal has a place for."""
     rows: int | None = None
-    """Incidents in the table; ``None``: all."""
+    """Incidents in the table; ``None``: all, on a terminal as many as its height leaves."""
     colour: bool = False
     terminal: bool = False
     """The table is laid out for this terminal."""
+    width: int = 80
+    """Columns of the terminal."""
+    height: int = 24
+    """Its lines."""
+    wide: bool = False
+    """Every value whole, also on a terminal."""
+    paths: tuple[str, ...] = ()
+    """What was read, for the command to type next."""
     zone: tzinfo | None = None
     """Zone of the log's times; the machine's when ``None``."""
 
@@ -117,10 +127,13 @@ def _texts(
 
 
 def _table(report: Report, shape: Shape) -> Iterator[str]:
-    from logscan._render.table import PlainPage, TerminalPage, write_report
+    from logscan._render.table import PlainPage, write_report
 
+    if shape.terminal and not shape.wide:
+        from logscan._render.screen import screen
+
+        return (f"{line.rstrip()}\n" for line in screen(report, shape))
     text = io.StringIO()
-    page = TerminalPage(text, shape.colour) if shape.terminal else PlainPage(text, shape.colour)
-    write_report(report, page, shape)
+    write_report(report, PlainPage(text, shape.colour), shape)
     text.seek(0)
     return (f"{line.rstrip()}\n" for line in text)

@@ -30,7 +30,7 @@ from logscan._render.page_summary import (
     subtitle,
 )
 from logscan._render.table import footer
-from logscan._render.text import counted, show_time
+from logscan._render.text import copies_line, counted, show_time
 from logscan.shown import safe, safe_lines
 from logscan.values import Incident, Report
 
@@ -141,7 +141,10 @@ def _context(
         "names": names,
         "heat": _trusted(charts.heat_map(hours) if several_days else ""),
         "footer": footer(report),
-        "problems": [str(problem) for problem in report.counters.problems],
+        "problems": [
+            *(str(problem) for problem in report.counters.problems if not problem.is_copy),
+            *filter(None, [copies_line(report.counters.problems)]),
+        ],
         "created": f"{datetime.now():%Y-%m-%d %H:%M}",
         "script": _trusted(script),
         "style": _trusted(style),

@@ -1,13 +1,23 @@
-"""The report for people: a table that fits the terminal, then each incident in a few lines."""
+"""The report for people: what must be known first, a table, each incident in a few lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from logscan._render.text import counted, show_bytes, show_mapping, show_time, warnings
+from logscan._render.live_lines import failure_line
+from logscan._render.summary import (
+    alerts_line,
+    headline,
+    histogram,
+    is_possible,
+    onset_lines,
+    possible_line,
+    state_line,
+)
+from logscan._render.text import counted, show_mapping, show_time, warnings
 from logscan.shown import safe
-from logscan.values import FailedHandshake, Incident, Report
+from logscan.values import Incident, Report
 
 if TYPE_CHECKING:
     from logscan._failures.history import Comparison
@@ -15,7 +25,9 @@ if TYPE_CHECKING:
 
 
 WIDEST = 60
-"""Characters to which the cells of a column are padded."""
+"""Characters to which the cells of a column are padded where nothing is cut."""
+LABEL = 11
+"""Columns of the words before what must be known first."""
 
 
 class Page(Protocol):
@@ -67,47 +79,9 @@ class PlainPage:
         self.line()
 
 
-class TerminalPage:
-    """A terminal, through rich: lines are folded to its width."""
-
-    def __init__(self, file: TextIO, colour: bool) -> None:
-        from rich.console import Console
-
-        self._console: Any = Console(
-            file=file, force_terminal=True, no_color=None if colour else True, emoji=False
-        )
-
-    def line(self, text: str = "", bold: bool = False) -> None:
-        """See :class:`Page`."""
-        self._console.print(text, markup=False, highlight=False, style="bold" if bold else None)
-
-    def hanging(self, label: str, text: str) -> None:
-        """See :class:`Page`."""
-        from rich.text import Text
-
-        width = max(20, self._console.width - len(label))
-        for number, line in enumerate(Text(text, overflow="fold").wrap(self._console, width)):
-            self._console.print(Text((" " * len(label) if number else label) + line.plain))
-
-    def table(self, headers: Sequence[str], numbers: frozenset[str], rows: Sequence[Sequence[str]]) -> None:
-        """See :class:`Page`."""
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for name in headers:
-            table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self._console.print(table)
-
-
 def write_report(report: Report, page: Page, shape: Shape) -> None:
-    """Write the whole report to a page."""
-    page.line(headline(report, shape.what), bold=bool(report.incidents))
-    if shape.terminal and (spark := sparkline(report.incidents)):
-        page.line(spark)
+    """Write the whole report to a page that cuts nothing."""
+    write_top(report, page, shape, width=0)
     if shape.each:
         page.line()
         for failure in report.failures:
@@ -115,60 +89,55 @@ def write_report(report: Report, page: Page, shape: Shape) -> None:
         page.line()
     elif report.incidents:
         shown = report.incidents[: shape.rows]
-        _incidents(page, shown, shape.by)
+        doubted = [at for at, incident in enumerate(shown) if is_possible(incident, report.overview)]
+        first = doubted[0] if doubted and doubted == list(range(doubted[0], len(shown))) else len(shown)
+        if first:
+            _incidents(page, shown[:first], shape)
+        if first < len(shown):
+            page.line("Possibly, since these names may have another cause:")
+            _incidents(page, shown[first:], shape, first)
         if len(shown) < len(report.incidents):
             page.line(f"{len(report.incidents) - len(shown):,} more incidents are not listed.")
-        for number, incident in enumerate(report.incidents[: shape.details], 1):
-            _details(page, number, incident)
-        if 0 < shape.details < len(report.incidents):
-            more = f"Details of the first {shape.details} of {len(report.incidents):,} incidents"
+        details = shape.details or 0
+        for number, incident in enumerate(report.incidents[:details], 1):
+            write_details(page, number, incident)
+        if 0 < details < len(report.incidents):
+            more = f"Details of the first {details} of {len(report.incidents):,} incidents"
             page.line(f"{more} (--details N shows more).")
     for line in footer(report):
         page.line(line)
 
 
-def headline(report: Report, what: str) -> str:
-    """The number of failures and incidents in one sentence."""
-    incidents = report.incidents
-    counters = report.counters
-    read = f"{counted(counters.files, 'file')}, {show_bytes(counters.bytes)}"
-    if not incidents:
-        return f"No {what} failures in {read}."
-    handshakes = sum(incident.failed_handshakes for incident in incidents)
-    times = [t for i in incidents for t in (i.first_time, i.last_time) if t is not None]
-    span = f", {show_time(min(times))} to {show_time(max(times))}" if times else ""
-    number = sum(incident.together for incident in incidents)
-    amount = f"{counted(handshakes, 'failed handshake')} in {counted(number, 'incident')}"
-    return f"{what}: {amount} ({read}){span}"
+def write_top(report: Report, page: Page, shape: Shape, width: int) -> None:
+    """What must be known first."""
+    overview = report.overview
+    head = headline(report, shape.what, brief=bool(width))
+    page.line(head, bold=bool(report.incidents))
+    lines = [
+        ("alerts", alerts_line(overview, possible=False) if not overview.what.startswith("TLS") else ""),
+        ("possibly", possible_line(overview)),
+        ("when", state_line(overview, brief=bool(width)) if report.incidents else ""),
+        ("course", histogram(overview, width - LABEL) if width else ""),
+        *(("in common" if not at else "", safe(text)) for at, text in enumerate(overview.findings)),
+        *(("at onset" if not at else "", text) for at, text in enumerate(onset_lines(overview))),
+        *(("note" if not at else "", safe(text)) for at, text in enumerate(overview.unmatched)),
+    ]
+    for label, text in lines:
+        if text:
+            page.hanging(f"{label:<{LABEL}}", text)
 
 
-BLOCKS = "▁▂▃▄▅▆▇█"
+def footer(report: Report, *, brief: bool = False) -> list[str]:
+    """The failures outside the selection, and the warnings of the run.
 
-
-def sparkline(incidents: Sequence[Incident]) -> str:
-    """Failures over time on one line of 80 columns; empty if all of them are in one hour."""
-    from logscan._render.charts import bins_for
-
-    points = [point for incident in incidents for point in incident.hours]
-    if not points:
-        return ""
-    times = [time for time, _ in points]
-    bins = bins_for(min(times), max(times), most=48)
-    if bins.number < 2:
-        return ""
-    counts = [0] * bins.number
-    for time, number in points:
-        counts[bins.at(time)] += number
-    most = max(counts)
-    bars = "".join(BLOCKS[-(-count * len(BLOCKS) // most) - 1] if count else " " for count in counts)
-    return f"{bars}  at most {most:,} in {bins.words}"
-
-
-def footer(report: Report) -> list[str]:
-    """The failures outside the selection, and the warnings of the run."""
+    Args:
+        brief: the number of other failures without their kinds.
+    """
     lines: list[str] = []
     if report.other_alerts:
-        lines.append(f"Outside this selection: {show_mapping(report.other_alerts)} (--alert all shows them).")
+        others = report.other_alerts
+        named = "" if brief else f"{show_mapping(others)}; "
+        lines.append(f"Other TLS failures: {others.total():,} ({named}--alert all shows them).")
     if report.elsewhere:
         lines.append(
             f"Elsewhere: {counted(report.elsewhere, 'TLS failure')} in organizations, environments,"
@@ -194,62 +163,60 @@ def comparison_lines(changes: Comparison) -> Iterator[str]:
             yield f"  {state:<10}  {safe(name)}"
     if not states:
         yield "  no incident then, no incident now"
+    if changes.outside:
+        yield rise_line(changes)
 
 
-def failure_line(failure: FailedHandshake) -> str:
-    """One failed handshake on one line, for ``tail``."""
-    where = "/".join(part or "-" for part in (failure.org, failure.env, failure.proxy))
-    parts = [show_time(failure.time, milliseconds=True), failure.alert, where]
-    if failure.revision:
-        parts.append(f"rev:{failure.revision}")
-    if failure.target:
-        parts.append(f"{'from' if failure.side == 'northbound' else 'to'} {failure.target}")
-    if failure.side == "northbound":
-        parts.append("northbound")
-    info = failure.ssl_info
-    if info is not None:
-        parts.append(
-            "no keystore"
-            if info.keystore == "null"
-            else f"keystore {info.keystore.removeprefix('java.security.')} alias {info.key_alias}"
-        )
-    if failure.alert not in failure.reason:
-        parts.append(f"“{failure.reason}”")
-    parts.append(f"messageid:{failure.message_id or '-'}")
-    return safe("  ".join(parts))
+def rise_line(changes: Comparison) -> str:
+    """That the TLS failures outside the selection have grown; empty if they have not."""
+    if changes.outside is None:
+        return ""
+    now, before = changes.outside
+    return f"TLS failures outside the selection rose: {now:,}, {before:,} before (--alert all shows them)."
 
 
-def _incidents(page: Page, incidents: Sequence[Incident], by: Sequence[str]) -> None:
+def _incidents(page: Page, incidents: Sequence[Incident], shape: Shape, before: int = 0) -> None:
+    """A table of incidents, after so many others."""
+    by = shape.by
     several = len({incident.alert for incident in incidents}) > 1
     north = any(incident.side == "northbound" for incident in incidents)
+    key = [] if shape.grouped else ["org", "env", "API proxy"]
     headers = [
-        "#", "org", "env", "API proxy", *(["alert"] if several else []), *(["side"] if north else []), *by,
-        "failed", "messages", "first", "last",
+        "#", *key, *(["alert"] if several else []), *(["side"] if north else []), *by,
+        *(["API proxies"] if shape.grouped else []), "failed", "messages", "first", "last",
     ]  # fmt: skip
     rows = [
         [
             str(number),
-            *(_cell(value) for value in (incident.org, incident.env, incident.proxy)),
-            *([_cell(incident.alert)] if several else []),
+            *([] if shape.grouped else map(cell_of, (incident.org, incident.env, incident.proxy))),
+            *([cell_of(incident.alert)] if several else []),
             *([incident.side] if north else []),
-            *(_cell(value) for _, value in incident.by),
-            _number(incident, "failed_handshakes", incident.failed_handshakes),
-            _number(incident, "messages", incident.messages),
+            *(cell_of(value) for _, value in incident.by),
+            *([", ".join(map(safe, incident.proxies))] if shape.grouped else []),
+            number_of(incident, "failed_handshakes", incident.failed_handshakes),
+            number_of(incident, "messages", incident.messages),
             show_time(incident.first_time),
             show_time(incident.last_time),
         ]
-        for number, incident in enumerate(incidents, 1)
+        for number, incident in enumerate(incidents, before + 1)
     ]
     page.table(headers, frozenset(("#", "failed", "messages")), rows)
 
 
-def _details(page: Page, number: int, incident: Incident) -> None:
+def write_details(page: Page, number: int, incident: Incident, *, brief: bool = False) -> None:
+    """An incident in a few lines; brief: without identity hashes that tell nothing."""
     where = " / ".join(safe(part or "-") for part in (incident.org, incident.env, incident.proxy))
+    if incident.proxies:
+        where = " / ".join(safe(value or "-") for _, value in incident.by)
     page.line(f"{number}  {where}: {safe(incident.alert)}", bold=True)
     facts = (
-        ("keystore", "keystores", incident.keystores),
+        ("keystore", "keystores", _objects(incident, incident.keystores) if brief else incident.keystores),
         ("alias", "key_aliases", incident.key_aliases),
-        ("truststore", "truststores", incident.truststores),
+        (
+            "truststore",
+            "truststores",
+            _objects(incident, incident.truststores) if brief else incident.truststores,
+        ),
         ("target" if incident.side == "southbound" else "router", "targets", incident.targets),
         ("revision", "revisions", incident.revisions),
         ("logged by", "hosts", incident.hosts),
@@ -260,15 +227,27 @@ def _details(page: Page, number: int, incident: Incident) -> None:
     for name, field, values in facts:
         text = ", ".join(safe(value) for value in values) if values else "not logged"
         if field in different:
-            text += f", … of {_number(incident, field, different[field])}"
+            text += f", … of {number_of(incident, field, different[field])}"
         page.hanging(f"   {name:<11}", text)
     page.line()
 
 
-def _number(incident: Incident, field: str, number: int) -> str:
+def _objects(incident: Incident, names: Sequence[str]) -> tuple[str, ...]:
+    """Keystore objects without their identity hashes, unless one host had several: it was loaded anew."""
+    objects = [name for name in names if name != "null"]
+    if len(objects) > max(1, len(incident.hosts)):
+        return tuple(names)
+    known = ("configured",) if objects else ()
+    return (
+        *known,
+        *(["null (none) in some"] if known and "null" in names else ["null (none)"] * ("null" in names)),
+    )
+
+
+def number_of(incident: Incident, field: str, number: int) -> str:
     """A number of an incident; an estimate says so."""
     return f"about {number:,}" if field in incident.approximate else f"{number:,}"
 
 
-def _cell(value: str | None) -> str:
+def cell_of(value: str | None) -> str:
     return safe(value) if value is not None else "-"

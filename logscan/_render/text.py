@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from logscan.shown import safe
-from logscan.values import Counters
+from logscan.values import Counters, Problem
+
+FIRST_RUN = "First run: nothing to compare with."
+"""Said of ``--compare previous`` where there is no earlier run."""
 
 
 def show_time(time: datetime | None, milliseconds: bool = False) -> str:
@@ -36,6 +39,14 @@ def show_mapping(counts: Mapping[str, int]) -> str:
     """``12 handshake_failure, 3 unknown_ca``, the highest number first."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{number:,} {safe(name)}" for name, number in ranked)
+
+
+def copies_line(problems: Sequence[Problem]) -> str:
+    """The files among some problems that are copies of others, in one line; empty if there are none."""
+    copies = [problem for problem in problems if problem.is_copy]
+    if len(copies) > 1:
+        return f"{len(copies):,} files are copies of others: counted once"
+    return f"{copies[0].path}: {copies[0].reason}" if copies else ""
 
 
 def warnings(counters: Counters) -> list[str]:
@@ -99,11 +110,13 @@ def statistics(counters: Counters, seconds: float) -> list[tuple[str, str]]:
         ("failures in the future", counters.future_times),
         ("failures without a time, left out", counters.untimed),
         ("failures counted before complete", counters.early_failures),
+        ("entries left out by other conditions", counters.left_out),
         ("entries cut at --max-entry-bytes", counters.cut_entries),
         ("bytes cut off them", counters.cut_bytes),
         ("NUL bytes skipped", counters.nul_bytes),
         ("inputs with a problem", len(counters.problems)),
     ]
-    uncounted = {"lines"} if not counters.lines else set()
+    unless = {"lines": counters.lines, "entries left out by other conditions": counters.left_out}
+    uncounted = {name for name, number in unless.items() if not number}
     rows = [(name, f"{number:,}") for name, number in numbers if name not in uncounted]
     return [*rows, ("seconds", f"{seconds:.2f}"), ("speed", f"{show_bytes(int(rate))}/s")]

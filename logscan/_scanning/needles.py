@@ -56,7 +56,7 @@ class AhoCorasickFinder:
 class HyperscanFinder:
     """Literals through hyperscan in block mode. Not for use by two threads at once."""
 
-    def __init__(self, needles: Sequence[bytes]) -> None:
+    def __init__(self, needles: Sequence[bytes], caseless: bool = False) -> None:
         import hyperscan
 
         self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
@@ -64,7 +64,7 @@ class HyperscanFinder:
             expressions=list(needles),
             ids=list(range(len(needles))),
             elements=len(needles),
-            flags=0,
+            flags=hyperscan.HS_FLAG_CASELESS if caseless else 0,
             literal=True,
         )
         self._scratch: Any = hyperscan.Scratch(self._database)
@@ -97,13 +97,14 @@ class PlainFinder:
     MANY = 24
     """From here on one pass of a compiled set is faster than a pass a needle (measured)."""
 
-    def __init__(self, needles: Sequence[bytes]) -> None:
+    def __init__(self, needles: Sequence[bytes], caseless: bool = False) -> None:
         self._needles = tuple(dict.fromkeys(needles))
         self._set: Any = None
-        if len(self._needles) > self.MANY:
+        if len(self._needles) > self.MANY or caseless:
             import regex
 
-            self._set = regex.compile(rb"\L<needles>", needles=list(self._needles))
+            flags = regex.IGNORECASE if caseless else 0
+            self._set = regex.compile(rb"\L<needles>", flags, needles=list(self._needles))
 
     def twin(self) -> PlainFinder:
         """See :class:`Finder`: it keeps nothing while it searches."""
@@ -112,7 +113,7 @@ class PlainFinder:
     def find(self, buffer: bytearray, start: int, end: int) -> list[int]:
         """See :class:`Finder`."""
         if self._set is not None:
-            return [found.end() for found in self._set.finditer(buffer, start, end, overlapped=True)]
+            return sorted(found.end() for found in self._set.finditer(buffer, start, end, overlapped=True))
         ends: list[int] = []
         for needle in self._needles:
             at = buffer.find(needle, start, end)
@@ -150,14 +151,20 @@ class EverythingFinder:
         return [end] if end > start else []
 
 
-def finder_for(needles: Iterable[bytes], rare: bool = False) -> Finder:
+def finder_for(needles: Iterable[bytes], rare: bool = False, caseless: bool = False) -> Finder:
     """The fastest finder that this machine has for these needles.
 
     Args:
         needles: literals, none empty, without line breaks.
         rare: their first bytes are rare in logs.
+        caseless: the case of ASCII letters does not matter.
     """
     wanted = tuple(dict.fromkeys(needles))
+    if caseless:
+        try:
+            return HyperscanFinder(wanted, caseless)
+        except ImportError:
+            return PlainFinder(wanted, caseless)
     kinds: list[type[AhoCorasickFinder | HyperscanFinder]] = [HyperscanFinder, AhoCorasickFinder]
     if rare or len(wanted) == 1:
         kinds.reverse()
@@ -179,6 +186,8 @@ class Literals:
     needles: tuple[bytes, ...]
     rare: bool = False
     """Their first bytes are."""
+    caseless: bool = False
+    """The case of their letters does not matter."""
 
     def __call__(self, layout: Layout) -> Finder:  # noqa: ARG002 - the same for all
         """The finder."""
@@ -187,4 +196,4 @@ class Literals:
 
 @lru_cache(maxsize=16)
 def _literals(wanted: Literals) -> Finder:
-    return finder_for(wanted.needles, wanted.rare)
+    return finder_for(wanted.needles, wanted.rare, wanted.caseless)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from logscan._entries.layouts import Layout
 from logscan._scanning.needles import Finder
 from logscan._scanning.plan import Limits, Progress
 from logscan._scanning.time_slices import StreamSlice
 from logscan.values import Counters, Span
+
+if TYPE_CHECKING:  # a search by message ids alone does without
+    from logscan._scanning.conditions import Conditions
 
 
 class SpanSource(Protocol):
@@ -34,3 +37,5 @@ class Scan:
     """Give each span its line number, and count lines."""
     is_broad: bool = False
     """Whether most entries may matter: to pass them between processes would cost more than to find them."""
+    conditions: Conditions | None = None
+    """What each entry must fulfil; it is judged where it is found."""

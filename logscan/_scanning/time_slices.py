@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
 from logscan._entries.layouts import PLAIN, Layout
+from logscan._entries.openers import Openers
 from logscan._entries.sample import Printed, layout_in, printed_times
 from logscan._reading.paths import LogFile, Stream
 from logscan._reading.unpack import open_at_offsets, read_at
@@ -33,6 +34,8 @@ CLOSE = 1 << 20
 """Bytes to which a bound is narrowed down."""
 _LOOK = 1 << 16
 """Bytes looked at for a time."""
+_MESSAGE = timedelta(minutes=1)
+"""How long before a moment the message of a failure may have begun."""
 
 
 class StreamSlice(NamedTuple):
@@ -130,12 +133,8 @@ def _bounds(
         sampled = [(offset, time) for offset in offsets if (time := time_at(offset)) is not None]
         if not _ascending([time for _, time in sampled]):
             return 0, None
-        begin = 0
+        begin = 0 if low is None else _begin(sampled, size, low, time_at)
         end: int | None = None
-        if low is not None:
-            begin = max((o for o, t in sampled if t < low), default=0)
-            later = [o for o, t in sampled if t >= low and o > begin]
-            begin, _ = _narrow(begin, later[0] if later else size, low, time_at)
         if high is not None:
             before = max((o for o, t in sampled if t < high), default=0)
             later = [o for o, t in sampled if t >= high and o >= before]
@@ -143,6 +142,58 @@ def _bounds(
                 _, end = _narrow(before, later[0], high, time_at)
         return begin, end
     return 0, None
+
+
+def begin_in(
+    look: Callable[[int, int], bytes], size: int, layout: Layout, moment: datetime, zone: tzinfo | None
+) -> int:
+    """Offset of an entry in a plain text that is growing: none before it is as late as a moment.
+
+    The order of times is believed as far as samples show it.
+
+    Args:
+        look: returns some bytes at an offset.
+        size: bytes of the text.
+        layout: how its entries stand in it.
+        moment: wall time of the log.
+        zone: that of the log; ``None``: this machine's.
+    """
+    if size < WORTH_WHILE:
+        return 0
+
+    def time_at(offset: int) -> datetime | None:
+        data = look(offset, _LOOK)
+        printed = next(printed_times(data[data.find(b"\n") + 1 :] if offset else data, layout), None)
+        return None if printed is None else in_zone(*printed, zone)
+
+    offsets = [size * number // SAMPLES for number in range(SAMPLES)]
+    sampled = [(offset, time) for offset in offsets if (time := time_at(offset)) is not None]
+    times = [time for _, time in sampled]
+    if not _ascending(times):
+        return 0
+    falls = (earlier - later for earlier, later in pairwise(times))
+    low = moved(moment, -max(_MESSAGE, *falls, timedelta()))
+    return entry_from(look, _begin(sampled, size, low, time_at), layout)
+
+
+def entry_from(look: Callable[[int, int], bytes], offset: int, layout: Layout) -> int:
+    """Offset of the first entry after an offset, if one opens soon; else the offset itself. 0 stays 0."""
+    data = look(offset, _LOOK) if offset else b""
+    line = data.find(b"\n") + 1
+    found = Openers(layout).next(data, line, len(data)) if line else None
+    return offset if found is None else offset + found
+
+
+def _begin(
+    sampled: Sequence[tuple[int, datetime]],
+    size: int,
+    low: datetime,
+    time_at: Callable[[int], datetime | None],
+) -> int:
+    """Offset before which no entry is as late as ``low``, by the times at some offsets."""
+    begin = max((offset for offset, time in sampled if time < low), default=0)
+    later = [offset for offset, time in sampled if time >= low and offset > begin]
+    return _narrow(begin, later[0] if later else size, low, time_at)[0]
 
 
 def _narrow(

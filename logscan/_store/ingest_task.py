@@ -20,6 +20,7 @@ from logscan._entries.openers import Openers
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.fingerprint import TAIL
 from logscan._reading.unpack import open_bytes, read_at
+from logscan._store.ingest_progress import ReadMark
 from logscan._store.layout_bits import PIECE
 from logscan._store.manifest import ENTRIES, FAILURES, DataFile
 from logscan._store.needle_bits import Needles
@@ -234,6 +235,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
     offset = task.begin
     is_first = True
     block = memoryview(bytearray(CHUNK_BYTES))
+    mark = ReadMark(task.target)
     try:
         while left is None or left > 0:
             try:
@@ -244,6 +246,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
             if not count:
                 break
             result.size += count
+            mark.move(result.size)
             result.tail = (result.tail + bytes(block[max(0, count - TAIL) : count]))[-TAIL:]
             left = None if left is None else left - count
             unused += block[:count]
@@ -260,6 +263,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
         if unused:
             yield _Chunk(offset, bytes(unused), is_first)
     finally:
+        mark.close()
         stream.close()
 
 

@@ -71,8 +71,9 @@ def test_damaged_archives(run: Run, tmp_path: Path, pack: str, damage: str) -> N
 def test_five_bytes_of_a_gzip_header(run: Run, tmp_path: Path) -> None:
     """Not even a header."""
     (tmp_path / "a.log.gz").write_bytes(gzip.compress(ONE.encode())[:5])
-    _, stderr = found(run, tmp_path / "a.log.gz", status=2)
-    assert "damaged after byte 0" in stderr
+    done = run("report", tmp_path / "a.log.gz")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"damaged after byte 0" in done.stderr
 
 
 def test_what_continues_a_damaged_file_is_not_joined_to_it(run: Run, tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_a_long_entry_is_cut_and_told(run: Run, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_text(thrown(JAVA + "\n" + "\tat a.b.C(D.java:1)\n" * 500) + TWO)
     done = run("report", "--details", "0", "--max-entry-bytes", "2048", log)
-    assert b"bad_certificate: 2 failed handshakes" in done.stdout
+    assert b"client-certificate: 2 failed handshakes" in done.stdout
     assert b"1 entry longer than --max-entry-bytes" in done.stdout
     done = run("search", "--max-entry-bytes", "2048", "m-1", log)
     assert len(done.stdout) <= 2049
@@ -283,23 +284,31 @@ def test_control_characters_never_reach_a_terminal_raw(tmp_path: Path) -> None:
     """A report and a search print them as text."""
     log = tmp_path / "a.log"
     log.write_text(EVIL)
-    for arguments in (("report", str(log)), ("search", "m\u202e1", str(log)), ("report", "--each", str(log))):
+    for arguments in (
+        ("report", "--details", "1", str(log)),
+        ("search", "m\u202e1", str(log)),
+        ("report", "--each", str(log)),
+    ):
         shown = on_terminal(*arguments)
-        own = re.sub(r"\x1b\[[0-9;]*m", "", shown)  # without logscan's own colours
+        own = re.sub(
+            r"\x1b\[[0-9;?]*[A-Za-z]", "", shown
+        )  # without logscan's own colours, and its progress bar
         for raw in ("\x1b", "\x07", "\x9b", "\u202e", "\x08"):
             assert raw not in own, (arguments, raw)
         for text in (r"\x1b]0;evil\x07\x9b31m", r"m\u202e1", r"a\x0db\x08c"):
-            assert text in own, (arguments, text)
+            # A failure on one line keeps what finds its message, and leaves out what has no place.
+            assert text in own or ("--each" in arguments and text != r"m\u202e1"), (arguments, text)
 
 
 def test_the_day_on_one_line() -> None:
-    """On a terminal, failures over time; not where they are all in one hour, and not in a pipe."""
+    """On a terminal, failures over time; not where they are all in one span, and not in a pipe."""
     shown = on_terminal("report", "sample_logs", "--since", "2026-11-24")
     (line,) = [line for line in shown.splitlines() if "at most" in line]
-    assert line.rstrip().endswith("at most 2 in an hour")
-    assert set(line.split("  ")[0]) <= set(" ▁▂▃▄▅▆▇█")
-    assert "█" in line
-    assert "at most" not in on_terminal("report", "sample_logs/no-keystore")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    assert re.fullmatch(
+        r"course     00:47 [ ▁▂▃▄▅▆▇█]+ 01:01  at most 3 in a minute; 2 earlier", plain.rstrip()
+    )
+    assert "at most" not in on_terminal("report", "sample_logs/ca-mismatch")
 
 
 def test_colours_on_a_terminal_only(run: Run) -> None:
@@ -316,8 +325,9 @@ def test_colours_on_a_terminal_only(run: Run) -> None:
 
 def test_the_table_fits_the_terminal() -> None:
     """No line of the report is wider than the window."""
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal("report", "sample_logs"))
-    assert max(len(line) for line in shown.replace("\r", "").split("\n")) <= 80
+    # On a busy machine there may be a progress bar, too, which moves the cursor.
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_terminal("report", "sample_logs"))
+    assert max(len(line) for line in shown.replace("\r", "\n").split("\n")) <= 80
 
 
 def test_byte_exact_into_a_pipe(run: Run, tmp_path: Path) -> None:

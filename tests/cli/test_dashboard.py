@@ -3,99 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
-import sys
-import termios
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import pyte
 import pytest
 
 from logscan._outputs.board import Board
-from support.command import ROOT, environment
 from support.lines import ONE, failure
 from support.tailing import append
-
-COLUMNS, LINES = 150, 40
-
-
-class Terminal:
-    """``logscan tail --dashboard`` on a terminal whose screen can be read."""
-
-    def __init__(self, *arguments: str | Path) -> None:
-        self.screen = pyte.Screen(COLUMNS, LINES)
-        self._stream = pyte.ByteStream(self.screen)
-        self.pid, self._terminal = pty.fork()
-        if not self.pid:
-            os.chdir(ROOT)
-            command = [sys.executable, "-m", "logscan", "tail", "--dashboard", *map(str, arguments)]
-            os.execve(sys.executable, command, environment(TERM="xterm-256color", COLORTERM="truecolor"))
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-
-    def read(self, seconds: float = 0.2) -> str:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if select.select([self._terminal], [], [], 0.05)[0]:
-                try:
-                    self._stream.feed(os.read(self._terminal, 1 << 16))
-                except OSError:
-                    break
-        return "\n".join(self.screen.display)
-
-    def until(self, words: str, seconds: float = 25) -> str:
-        deadline = time.monotonic() + seconds
-        while words not in (shown := self.read()):
-            assert time.monotonic() < deadline, shown
-        return shown
-
-    def gone(self, words: str, seconds: float = 25) -> None:
-        deadline = time.monotonic() + seconds
-        while words in (shown := self.read()):
-            assert time.monotonic() < deadline, shown
-
-    def press(self, keys: str) -> None:
-        os.write(self._terminal, keys.encode())
-
-    def hang_up(self) -> None:
-        """Close the window."""
-        os.close(self._terminal)
-
-    def end(self) -> int:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            self.read(0.1)
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                os.close(self._terminal)
-                return os.waitstatus_to_exitcode(status)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        raise AssertionError("it does not end")
-
-
-@pytest.fixture
-def screens() -> Iterator[list[Terminal]]:
-    made: list[Terminal] = []
-    yield made
-    for one in made:
-        try:
-            os.kill(one.pid, signal.SIGKILL)
-            os.waitpid(one.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
+from support.terminal import Terminal
 
 
 def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     """Incidents, the latest, a filter, a message's entries, a pause, and the end."""
-    terminal = Terminal("--all", "--from-start", log)
+    terminal = Terminal("tail", "--dashboard", "--all", "--from-start", log)
     screens.append(terminal)
     terminal.until("bad_certificate")
     for part in (
@@ -126,6 +50,18 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     terminal.until("message m-2")
     terminal.press("\x1b")
     terminal.gone("message m-2")
+    terminal.press("?")
+    terminal.until("Keys of the live view")
+    terminal.press("\x1b")
+    terminal.gone("Keys of the live view")
+    terminal.until("Incidents, by failures")
+    terminal.press("s")
+    terminal.until("Incidents, by last")
+    terminal.press("\t\r")
+    terminal.until("o/e/a  the latest")
+    terminal.until("handshakeFailed()")
+    terminal.press("\x1b")
+    terminal.gone("the latest")
     terminal.press("p")
     terminal.until("PAUSED")
     append(log, ONE.replace("m-1", "m-9"))
@@ -137,9 +73,26 @@ def test_what_it_shows_and_its_keys(screens: list[Terminal], log: Path) -> None:
     assert terminal.end() == 0
 
 
+def test_the_time_of_the_log(screens: list[Terminal], log: Path) -> None:
+    """Dates where they differ, the organization where there are several, the latest time, rotated files."""
+    log.write_text(ONE.replace("2026", "2027") + ONE.replace("m-1", "m-2") + ONE.replace("org:o ", "org:o2 "))
+    log.with_name("system.log.1").write_text(ONE.replace("m-1", "m-0"))
+    terminal = Terminal("tail", "--dashboard", "--all", "--from-start", log)
+    screens.append(terminal)
+    terminal.until("3 failed handshakes")
+    shown = terminal.until("all: env e, alert bad_certificate")
+    shown = terminal.until("1 rotated file beside the logs is not read")
+    first = next(line for line in shown.splitlines() if line.split()[1:3] == ["2", "a"])
+    assert "2027-11-23 00:00:01" in first
+    assert " o2 " in shown
+    assert "failures per 1 s" in shown
+    terminal.press("q")
+    assert terminal.end() == 0
+
+
 def test_a_signal_ends_it(screens: list[Terminal], log: Path) -> None:
     """With the checkpoint written."""
-    terminal = Terminal("--from-start", "--checkpoint", log.with_name("state"), log)
+    terminal = Terminal("tail", "--dashboard", "--from-start", "--checkpoint", log.with_name("state"), log)
     screens.append(terminal)
     terminal.until("1 failed handshake ")
     os.kill(terminal.pid, signal.SIGTERM)
@@ -170,14 +123,22 @@ def test_as_a_picture(tmp_path: Path) -> None:
 
 
 def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By minute, by kind, bounded."""
+    """By kind, bounded; the latest time is not the one that was read last; three orders."""
     board = Board()
-    for minute in range(100):
-        board.feed(failure(number=minute), now=60.0 * minute)
+    for number in range(100):
+        time = datetime(2026, 11, 23) if number == 50 else datetime(2017, 1, 23)
+        board.feed(failure(number=number)._replace(time=time))
     assert board.total == 100
-    assert board.minutes(now=60.0 * 99) == [1] * 60
-    assert board.minutes(now=60.0 * 130) == [1] * 29 + [0] * 31
-    assert [row.failures for _, row in board.rows()] == [100]
+    ((group, row),) = board.rows()
+    assert (row.failures, row.last) == (100, datetime(2026, 11, 23))
+    assert [each.message_id for each in board.examples(group)] == ["m-99", "m-98", "m-97"]
+    board.feed(failure("A", number=100)._replace(time=datetime(2027, 1, 1)))
+    assert [group[2] for group, _ in board.rows(sort="failures")] == ["a", "A"]
+    assert [group[2] for group, _ in board.rows(sort="last")] == ["A", "a"]
+    assert [group[2] for group, _ in board.rows(sort="proxy")] == ["A", "a"]
+    board = Board()
+    for number in range(100):
+        board.feed(failure(number=number))
     assert [one.message_id for one in board.latest(2)] == ["m-99", "m-98"]
     assert board.rows("o BAD_cert") == board.rows()
     assert board.rows("nothing") == []
@@ -191,7 +152,7 @@ def test_the_board_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_window_is_closed(screens: list[Terminal], log: Path) -> None:
     """Nobody reads it any more: it ends, and does not go on at full speed."""
-    terminal = Terminal("--all", "--from-start", log)
+    terminal = Terminal("tail", "--dashboard", "--all", "--from-start", log)
     screens.append(terminal)
     terminal.until("bad_certificate")
     terminal.hang_up()

@@ -125,7 +125,7 @@ def test_store_history_and_reports_hold_none(tmp_path: Path) -> None:
     try:
         for number, arguments in enumerate(
             [
-                ("report", path, "--history", "kept", "--by", "host", "--format", "json"),
+                ("report", path, "--history", "kept", "--each", "--format", "json"),
                 ("ingest", path, "--store", "st"),
                 ("ingest", path, "--store", "st"),
                 ("search", "-H", "--prefix", "router01", path),

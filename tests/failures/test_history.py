@@ -49,7 +49,8 @@ def test_what_has_changed(tmp_path: Path) -> None:
     log = tmp_path / "system.log"
     log.write_text(night(1, a=10, b=10, c=10, d=3) + night(2, a=20, b=11, c=2, n=1))
     done = report(tmp_path, 1, "--compare", "previous", "--fail-on", "new")
-    assert (done.returncode, b"no such run" in done.stderr) == (0, True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"First run: nothing to compare with.\n")
     done = report(tmp_path, 2, "--compare", "previous", "--details", "0")
     text = done.stdout.decode()
     assert "Since 2026-11-01T0000_2026-11-02T0000:" in text
@@ -63,6 +64,36 @@ def test_what_has_changed(tmp_path: Path) -> None:
     log.write_text(night(1, a=10) + night(2, a=10))
     report(tmp_path, 1)
     assert report(tmp_path, 2, "--compare", "previous", "--fail-on", "growing").returncode == 0
+
+
+def test_other_failures_rise(tmp_path: Path) -> None:
+    """One line says so, also where nothing was selected; older files, which lack the number, are read."""
+    other = "bad_certificate", "unknown_ca"
+    log = tmp_path / "system.log"
+    log.write_text(
+        night(1, a=2, b=2).replace(*other) + night(2, a=9).replace(*other) + night(3, a=9).replace(*other)
+    )
+    quiet = ("--compare", "previous", "--quiet", "--alert", "bad_certificate")
+    done = report(tmp_path, 1, *quiet)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    done = report(tmp_path, 2, *quiet)
+    line = b"TLS failures outside the selection rose: 9, 4 before (--alert all shows them).\n"
+    assert (done.stdout, done.stderr) == (line, b"")
+    assert report(tmp_path, 3, *quiet).stdout == b""  # as many as in the night before
+    first = min(kept(tmp_path))
+    table = pq.read_table(tmp_path / "kept" / first)
+    header = json.loads(table.schema.metadata[b"logscan"])
+    assert header.pop("outside") == 4
+    table = table.replace_schema_metadata({b"logscan": json.dumps(header).encode()})
+    pq.write_table(table, tmp_path / "kept" / first)
+    assert report(tmp_path, 2, *quiet).stdout == b""
+
+
+def test_a_date_without_a_run(tmp_path: Path) -> None:
+    """A date that is named and has no run is a mistake; a first night is none."""
+    (tmp_path / "system.log").write_text(night(1, a=3))
+    done = report(tmp_path, 1, "--compare", "2025-01-01")
+    assert (done.returncode, b"--compare 2025-01-01: no such run" in done.stderr) == (0, True)
 
 
 def test_a_night_is_replaced(tmp_path: Path) -> None:
@@ -168,7 +199,7 @@ def test_the_same_text_is_counted_once(tmp_path: Path) -> None:
     (tmp_path / "system.log").write_text(night(2, a=2))
     number, messages = count(tmp_path, ".")
     assert number == 42
-    assert messages.count("holds the same text as ./system.log.1: counted once") == 2
+    assert messages == "logscan: 2 files are copies of others: counted once\n  --stats names them\n"
     done = logscan("search", "-c", "m-1-3-a-7", ".", cwd=tmp_path)
     assert done.stdout.splitlines() == [b"./system.log.1:1"]
     # Two packed forms.

@@ -57,7 +57,7 @@ def test_every_column_of_by() -> None:
     assert values == {
         "revision": "0", "target": "10.0.0.3:443", "alias": "alias", "keystore": "null", "truststore": "ts",
         "host": "host", "family": "client-certificate", "refused_by": "peer", "reason": "r",
-        "day": "2026-11-23", "hour": "2026-11-23 00:00",
+        "day": "2026-11-23", "hour": "2026-11-23 00:00", "minute": "2026-11-23 00:00",
     }  # fmt: skip
     given = {column for column, value in BY.items() if value(bare) is not None}
     assert given == {"host", "family", "refused_by", "reason"}
@@ -113,7 +113,7 @@ def test_read_incidents_has_documented_columns_and_dtypes() -> None:
     assert dtypes["failed_handshakes"] == "int64"
     assert dtypes["first_time"] == "datetime64[ms]"
     assert dtypes["org"] == "str"
-    assert frame["failed_handshakes"].sum() == 11
+    assert frame["failed_handshakes"].sum() == 20
     assert frame.attrs["problems"] == []
 
 

@@ -55,7 +55,8 @@ def counts(counted: Counted) -> object:
 def test_each_failure_is_in_one_count() -> None:
     """Selected, of another alert, elsewhere, outside of the time range, or without a time in one."""
     times = TimeRange(NIGHT, NIGHT + timedelta(hours=1), None)
-    selection = Selection(proxies=("pay*",), not_proxies=("pay-test",), times=times)
+    alerts = frozenset({"bad_certificate"})
+    selection = Selection(alerts=alerts, proxies=("pay*",), not_proxies=("pay-test",), times=times)
     selected = failure("payments", number=1)
     late = failure("payments", number=2)._replace(time=NIGHT + timedelta(hours=2))
     untimed = failure("payments", number=3)._replace(time=None)
@@ -105,10 +106,11 @@ def test_parts_add_up(kinds: list[tuple[str, str]], cut: int) -> None:
 
 
 def test_names_of_hosts() -> None:
-    """A rule first, then what a store knows, then the file's own name."""
+    """A rule first, then what is known of the file or of its log, then its place."""
     names = HostNames(["mp01=logs/mp01/*", "mp02=*/two.log"], {"kept.log": "mp03"})
-    paths = ("logs/mp01/x.log", "logs/two.log", "kept.log", "logs/system.log.3.gz", "-")
-    assert [names(path) for path in paths] == ["mp01", "mp02", "mp03", "logs/system.log", "standard input"]
+    paths = ("logs/mp01/x.log", "logs/two.log", "kept.log", "logs/mp05/system.log.3.gz", "-")
+    assert [names(path) for path in paths] == ["mp01", "mp02", "mp03", "mp05", "standard input"]
     assert HostNames(["mp09"])("any.log") == "mp09"
+    assert HostNames(known={"a/system.log": "mp06"})("a/system.log.2.gz") == "mp06"
     assert names.knowing({"new.log": "mp04"})("new.log") == "mp04"
     assert names.knowing({"new.log": "mp04"})("kept.log") == "mp03"

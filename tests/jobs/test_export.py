@@ -203,7 +203,7 @@ def test_a_time_range(run: Run, tmp_path: Path) -> None:
         (["-o", "x.txt"], "cannot infer the format"),
         (["-o", "missing/x.csv"], "cannot be written"),
         (["-o", "x.csv", "--format", "xml"], "unknown"),
-        ([], "Missing option"),
+        ([], "--output is missing"),
     ],
 )
 def test_what_cannot_be_done(run: Run, tmp_path: Path, arguments: Sequence[str], words: str) -> None:

@@ -18,6 +18,8 @@ from logscan._failures.selection import HostNames, Selection
 from logscan._jobs.tail import Watcher
 from logscan._live import checkpoint
 from logscan._live.options import FollowOptions
+from logscan._live.rotated_files import Listing
+from logscan._live.rotation import RotationSet
 from support.lines import ONE
 
 QUIET_TIME = 0.02
@@ -338,6 +340,46 @@ def test_truncated_and_then_renamed(tmp_path: Path) -> None:
     run.kill()
 
 
+def test_copied_and_not_truncated_yet(tmp_path: Path) -> None:
+    """The copy of a file of which nothing was read holds nothing new; once it was truncated, all that is left."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    log.touch()
+    run = Run(log, given, tmp_path, clock)
+    log.write_text(ONE)
+    log.with_name("system.log.1").write_text(ONE)
+    run.settle()
+    assert list(given.values()) == ["m-1"]
+    os.truncate(log, 0)
+    run.settle()
+    log.write_text(ONE.replace("m-1", "m-2"))
+    run.settle()
+    assert list(given.values()) == ["m-1", "m-2"]
+    run.kill()
+
+
+class Growing(RotationSet):
+    """Writes to the log, renames and packs it while the files beside it are being listed."""
+
+    def listing(self, *, every: bool = False) -> Listing:
+        log = Path(self._path)
+        if log.stat().st_size < len(ONE):
+            log.write_text(ONE)
+            log.with_name("system.log.2.gz").write_bytes(gzip.compress(ONE.encode()))
+            log.unlink()
+            log.with_name("system.log.1").write_text(ONE.replace("m-1", "m-2"))
+            log.write_text(ONE.replace("m-1", "m-3"))
+        return super().listing(every=every)
+
+
+def test_packed_while_the_files_are_listed(tmp_path: Path) -> None:
+    """An open file that grew, was renamed and packed before the list was made is the one that is listed."""
+    log = tmp_path / "system.log"
+    log.write_text(ONE[:100])
+    with log.open("rb") as file:
+        unread = Growing(str(log), ()).open_before(file.fileno(), None, ())
+    assert (unread.files, unread.is_all) == ([], False)
+
+
 def resume_after_a_kill(run: Run, log: Path, given: dict[str, str], clock: FakeClock) -> None:
     """Save, kill, and read all with a new run."""
     run.save()
@@ -392,6 +434,24 @@ def test_killed_while_the_rest_of_a_copy_is_read(tmp_path: Path) -> None:
     run.pump(1)
     resume_after_a_kill(run, log, given, clock)
     assert list(given.values()) == ["m-0", "m-1"]
+
+
+def test_killed_after_the_rest_of_a_copy_was_read(tmp_path: Path) -> None:
+    """A checkpoint stands before the file of which a copy holds the end: the whole copy is read again."""
+    log, clock, given = tmp_path / "system.log", FakeClock(), dict[str, str]()
+    other = ONE.replace("m-1", "m-2")
+    second = ONE[500:] + other[:500]
+    log.write_text(ONE[:500])
+    run = Run(log, given, tmp_path, clock)
+    run.pump(1)
+    log.rename(log.with_name("system.log.2"))
+    log.write_text(second)
+    run.pump(3)
+    log.with_name("system.log.1").write_text(second + other[500:])
+    os.truncate(log, 0)
+    run.pump(2)
+    resume_after_a_kill(run, log, given, clock)
+    assert list(given.values()) == ["m-1", "m-2"]
 
 
 TestFollowing = Following.TestCase

@@ -116,9 +116,9 @@ def test_selection_and_json(follow: list[Tail], log: Path) -> None:
 
 
 def test_other_alerts_are_left_out(follow: list[Tail], log: Path) -> None:
-    """By default bad_certificate alone."""
+    """By default what is no face of a refused client certificate."""
     tail = started(follow, log)
-    append(log, ONE.replace("bad_certificate", "unknown_ca"))
+    append(log, ONE.replace("bad_certificate", "protocol_version"))
     assert tail.prints_no_more(log)
 
 
@@ -261,7 +261,7 @@ def test_hundreds_of_files(follow: list[Tail], tmp_path: Path) -> None:
 def test_a_reader_that_does_not_read(follow: list[Tail], log: Path) -> None:
     """Output that nobody takes stops the reading; when it is taken, all of it is there."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "logscan", "tail", "--from-start", str(log)],
+        [sys.executable, "-m", "logscan", "tail", "--each", "--from-start", str(log)],
         stdout=subprocess.PIPE, cwd=ROOT, env=environment(),
     )  # fmt: skip
     assert process.stdout

@@ -34,7 +34,7 @@ def test_the_selection_is_applied(log: Path) -> None:
     """By kind, by place and by time; the counters and problems come with it."""
     texts = [
         ONE,
-        ONE.replace("bad_certificate", "unknown_ca").replace("m-1", "m-2"),
+        ONE.replace("bad_certificate", "protocol_version").replace("m-1", "m-2"),
         ONE.replace("env:e", "env:f").replace("m-1", "m-3"),
         ONE.replace("2026-11-23", "2026-11-25").replace("m-1", "m-4"),
         ONE.replace("m-1", "last"),

@@ -64,7 +64,10 @@ def test_a_file_is_opened_twice(tmp_path: Path, command: tuple[str, ...]) -> Non
     older.write_bytes(log(2000).replace(b"m-1 ", b"m-2 "))
     packed.write_bytes(gzip.compress(log(1000).replace(b"m-1 ", b"m-3 ")))
     found = opens([plain, older, packed], *command, tmp_path)
-    assert found == {str(plain): 2, str(older): 2, str(packed): 2}
+    more = (
+        command[0] == "report"
+    )  # a plain file once more, to see how the log ends and what was before the onset
+    assert found == {str(plain): 2 + more, str(older): 2 + more, str(packed): 2}
 
 
 @pytest.mark.parametrize(

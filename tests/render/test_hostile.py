@@ -23,9 +23,12 @@ import logscan
 from logscan._failures.names import LONGEST_NAME
 from logscan._outputs import mail
 from logscan._render.formats import FORMATS, Shape, render
+from logscan._render.letter import letter
+from logscan._render.subject import Sender
 from support import hostile
 from support.command import ROOT, environment
 from support.command import logscan as command
+from support.mails import MAIL_ELEMENTS
 from support.profiles import sampled
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -150,10 +153,16 @@ def check_workbook(data: bytes, rows: int) -> None:
 
 
 def test_mail(case: Case) -> None:
-    """Subject and text; the page is that of the report."""
-    shape = Shape(format="table", what="bad_certificate")
-    text, page = render(case.report, shape).decode(), case.formatted("html").decode()
-    made = mail.compose("bad\r\nBcc: x\x1b\u202e", text, page, ["a@example.com"], "b@example.com")
+    """Subject, text and HTML; the page is that of the report."""
+    written = letter(case.report, Sender(what="bad_certificate", host="mp01"))
+    page = case.formatted("html").decode()
+    assert hostile.unsafe(written.subject) == set()
+    assert hostile.unsafe(written.html, "\n") == set()
+    assert hostile.elements(written.html) <= MAIL_ELEMENTS
+    subject = written.subject + "\r\nBcc: x\x1b\u202e"
+    made = mail.compose(
+        subject, written.text, written.html, ["a@example.com"], sender="b@example.com", page=page
+    )
     body = made.get_body(("plain",))
     assert body is not None
     hostile.check_terminal(body.get_content().encode())

@@ -16,7 +16,8 @@ from logscan._render import page_data, timeaxis
 from logscan._render.page import keystore_words, to_html
 from logscan.overviews import Overview
 from logscan.values import Report
-from support import hostile, storms
+from support import hostile
+from support import storm_reports as storms
 from support.browser_pages import open_page, serious
 from support.oracles import CHROMIUM, needs
 

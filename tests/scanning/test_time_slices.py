@@ -49,9 +49,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(paths: list[str], times: TimeRange, workers: int) -> tuple[list[Any], Counters]:
-    done = report(
-        paths, Selection(alerts=frozenset(), times=times), limits=Limits(workers=workers), each=True
-    )
+    done = report(paths, Selection(family=None, times=times), limits=Limits(workers=workers), each=True)
     return [done.incidents, done.failures, done.other_alerts, done.elsewhere], done.counters
 
 

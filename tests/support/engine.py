@@ -16,7 +16,7 @@ from logscan._scanning.plan import Limits
 from logscan._scanning.spans import Scan
 from logscan.values import Counters, FailedHandshake, Span
 
-EVERY_ALERT = Selection(alerts=frozenset())
+EVERY_ALERT = Selection(family=None)
 
 
 def scan(

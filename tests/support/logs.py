@@ -17,7 +17,7 @@ from logscan._distribute import run_units, scanned_spans
 from logscan._failures.selection import Selection
 from logscan._jobs import _counting, export
 
-ALL = Selection(alerts=frozenset())
+ALL = Selection(family=None)
 
 HEAD = "2026-11-23 00:00:0{s},{ms:03d} org:o env:e api:p{a} rev:1 messageid:m-{m} NIOThread@{t} "
 CHANNEL = (

@@ -16,6 +16,7 @@ from logscan._failures import (
     count_unit,
     groups,
     handshakes,
+    in_common,
     incidents,
     members,
     reader,
@@ -46,6 +47,7 @@ REPORT: dict[str, tuple[Any, str]] = {
     "failure": (members.Template, "failure"),
     "selection": (selection.Selection, "covers"),
     "incidents": (incidents.Incidents, "take"),
+    "common": (in_common.InCommon, "take"),
 }
 """Stages of a report, by where they are looked up."""
 TAIL = {

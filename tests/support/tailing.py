@@ -21,10 +21,20 @@ from support.lines import ONE
 
 
 class Tail:
-    """A running ``logscan tail`` whose lines, and looks at its files, can be waited for."""
+    """A running ``logscan tail`` whose lines, and looks at its files, can be waited for.
+
+    Args:
+        stdin: its standard input.
+        before: a command that runs it.
+        each: print each failure, however many there are of a kind.
+    """
 
     def __init__(
-        self, *arguments: str | Path, stdin: int = subprocess.DEVNULL, before: Sequence[str] = ()
+        self,
+        *arguments: str | Path,
+        stdin: int = subprocess.DEVNULL,
+        before: Sequence[str] = (),
+        each: bool = True,
     ) -> None:
         self._service = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._address = f"logscan-{uuid.uuid4()}"
@@ -32,7 +42,7 @@ class Tail:
         env = {"NOTIFY_SOCKET": "@" + self._address, "WATCHDOG_USEC": "20000", **environment()}
         self.process = subprocess.Popen(
             [*before, sys.executable, "-m", "logscan", "tail", "--poll-interval", "0.02", "--quiet-time", "0.1",
-             *map(str, arguments)],
+             *(["--each"] if each else []), *map(str, arguments)],
             stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=env,
         )  # fmt: skip
         assert self.process.stdout
