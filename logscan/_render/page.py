@@ -21,7 +21,6 @@ from logscan._render.page_summary import (
     DIMENSIONS,
     figures,
     is_apart,
-    main_title,
     next_steps,
     panels,
     possible_title,
@@ -29,6 +28,7 @@ from logscan._render.page_summary import (
     series_by,
     subtitle,
 )
+from logscan._render.summary import headline, onset_lines
 from logscan._render.table import footer
 from logscan._render.text import copies_line, counted, show_time
 from logscan.shown import safe, safe_lines
@@ -85,7 +85,11 @@ def to_html(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"line": safe, "lines": safe_lines, "time": show_time, "path": _with_breaks}
+    environment.filters |= {
+        "line": safe,
+        "lines": safe_lines,
+        "time": show_time,
+    }
     template = environment.from_string(_read("report.html"))
     incidents = sorted(report.incidents, key=lambda each: is_apart(each, report))
     report = report._replace(incidents=incidents)
@@ -118,7 +122,7 @@ def _context(
     several_days = len({time.date() for time, _ in hours}) > 1
     rows = _rows(report, entries, changes, axis)
     return {
-        "title": main_title(report, what),
+        "title": headline(report, what, brief=True),
         "subtitle": subtitle(report),
         "figures": figures(report),
         "panels": panels(report),
@@ -126,6 +130,7 @@ def _context(
         "steps": next_steps(report),
         "overview": report.overview,
         "onset": onset_words(report),
+        "events": onset_lines(report.overview),
         "rows": rows,
         "first_apart": next((row.number for row in rows if is_apart(row.incident, report)), 0),
         "possible": possible_title(report),
@@ -279,13 +284,6 @@ def store_words(stores: Sequence[str], kind: str) -> str:
     if len(stores) == 1:
         return "none is configured" if stores[0] == "null" else f"one {kind}"
     return ", ".join("none" if store == "null" else store.removeprefix("java.security.") for store in stores)
-
-
-def _with_breaks(text: str) -> Any:
-    """A value that may be a path: it is folded after a slash only."""
-    from markupsafe import Markup, escape
-
-    return escape(safe(text)).replace("/", Markup("/<wbr>"))
 
 
 def _digest(text: str) -> str:

@@ -85,8 +85,6 @@ const make = (name, attributes, ...children) => {
   element.append(...children);
   return element;
 };
-// A value that may be a path: it is folded after a slash only.
-const withBreaks = (value) => value.split(/(?<=\/)/).flatMap((part) => (part.endsWith("/") ? [part, make("wbr")] : [part]));
 const draw = (name, attributes, ...children) => {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);

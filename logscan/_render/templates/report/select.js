@@ -131,7 +131,7 @@ const showPanel = (section) => {
     const bar = draw("svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none", "aria-hidden": "true" }, draw("rect", { width: Math.floor((failed * 1000) / most), height: 1 }));
     const name = label(dimension, number);
     const title = exact ? name : `${name}: at most, for incidents with several values count for each of them`;
-    const button = make("button", { type: "button", class: "value", "aria-pressed": String(mine === number), title }, bar, make("span", { class: "what" }, ...withBreaks(name)), make("span", { class: "much" }, (exact ? "" : "≤ ") + count(failed)));
+    const button = make("button", { type: "button", class: "value", "aria-pressed": String(mine === number), title }, bar, make("span", { class: "what" }, name), make("span", { class: "much" }, (exact ? "" : "≤ ") + count(failed)));
     button.addEventListener("click", () => toggle(dimension, number));
     return make("li", {}, button);
   }));
@@ -152,7 +152,7 @@ const seriesOf = (some) => {
   const dimension = chosen.colour ?? colours[0] ?? "alert";
   const series = new Map();
   if (dimension === "alert" && D.bars.length && !chosen.words && !Object.keys(chosen.values).length) {
-    for (const [alert, bars] of D.bars) series.set(text(alert), within(pointsOf(bars)));
+    for (const [alert, bars] of D.bars) series.set(text(alert), [...(series.get(text(alert)) ?? []), ...within(pointsOf(bars))]);
   } else {
     for (const incident of some) {
       const name = label(dimension, incident.values[dimension][0] ?? -1);
