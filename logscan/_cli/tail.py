@@ -93,8 +93,6 @@ def tail(
     _refuse(sum(ways) > 1, "--all, --alert, --family and --entries exclude each other", "use one of them")
     _refuse(start_over and not checkpoint, "--start-over needs a checkpoint", "add --checkpoint FILE")
     _refuse(status and not checkpoint, "--status needs a checkpoint", "add --checkpoint FILE")
-<<<<<<< HEAD
-=======
     if status and checkpoint:
         _print_status(checkpoint, rotated or (), as_json)
         return
@@ -104,7 +102,6 @@ def tail(
         "since": since, "tz": tz,
     })  # fmt: skip
     names = common.paths_or_default(paths)
->>>>>>> 64324ea3d3f1d852b075f9f73f6ce8520a543434
     begins = {"--from-start": from_start, "--since": since is not None, "--last": last is not None}
     asked = [option for option, is_asked in begins.items() if is_asked]
     _refuse(len(asked) > 1, f"{' and '.join(asked)} exclude each other", "use one of them")
@@ -119,9 +116,6 @@ def tail(
     times = {"--quiet-time": quiet_time, "--poll-interval": poll_interval, "--rotate-wait": rotate_wait}
     for option, seconds in times.items():
         _refuse(not math.isfinite(seconds), f"{option} {seconds}: expected a length of time", "in seconds")
-    if status and checkpoint:
-        _print_status(checkpoint, rotated or (), as_json)
-        return
     drawable = sys.stdout.isatty() and not as_json
     _refuse(
         dashboard and not drawable,
@@ -130,11 +124,6 @@ def tail(
     )
     beside = bool(checkpoint or dashboard or not request.is_empty)
     _refuse(entries and beside, "--entries only prints", "leave out the options that need failures")
-    selection = selection_of({
-        "alert": ("all",) if show_all else alert or (), "family": family, "org": org or (),
-        "env": env or (), "proxy": proxy or (), "not_proxy": not_proxy or (), "side": side,
-        "since": since, "tz": tz,
-    })  # fmt: skip
     colour = common.wants_colour(color, sys.stdout)
     printed = output is None and not entries and not dashboard
     outputs = Outputs(
