@@ -21,7 +21,6 @@ from logscan._render.page_summary import (
     DIMENSIONS,
     figures,
     is_apart,
-    main_title,
     next_steps,
     panels,
     possible_title,
@@ -29,6 +28,7 @@ from logscan._render.page_summary import (
     series_by,
     subtitle,
 )
+from logscan._render.summary import headline, onset_lines
 from logscan._render.table import footer
 from logscan._render.text import copies_line, counted, show_time
 from logscan.shown import safe, safe_lines
@@ -85,7 +85,11 @@ def to_html(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"line": safe, "lines": safe_lines, "time": show_time}
+    environment.filters |= {
+        "line": safe,
+        "lines": safe_lines,
+        "time": show_time,
+    }
     template = environment.from_string(_read("report.html"))
     incidents = sorted(report.incidents, key=lambda each: is_apart(each, report))
     report = report._replace(incidents=incidents)
@@ -118,7 +122,7 @@ def _context(
     several_days = len({time.date() for time, _ in hours}) > 1
     rows = _rows(report, entries, changes, axis)
     return {
-        "title": main_title(report, what),
+        "title": headline(report, what, brief=True),
         "subtitle": subtitle(report),
         "figures": figures(report),
         "panels": panels(report),
@@ -126,9 +130,10 @@ def _context(
         "steps": next_steps(report),
         "overview": report.overview,
         "onset": onset_words(report),
+        "events": onset_lines(report.overview),
         "rows": rows,
         "first_apart": next((row.number for row in rows if is_apart(row.incident, report)), 0),
-        "possible": possible_title(report, what),
+        "possible": possible_title(report),
         "by": [name for name, _ in report.incidents[0].by] if report.incidents else [],
         "marks": Counter(row.mark for row in rows if row.mark),
         "gone": [f"{name_of(key)} ({count:,} then)" for key, count in changes.gone] if changes else [],
@@ -180,7 +185,7 @@ def _facts(report: Report, what: str, changes: Comparison | None) -> dict[str, A
         "what": safe(what),
         "form": timeaxis.form_for(first, last),
         "marks": marks_of(report),
-        "possible": possible_title(report, what),
+        "possible": possible_title(report),
         "by": [name for name, _ in report.incidents[0].by] if report.incidents else [],
         "page": ROWS,
         "dimensions": DIMENSIONS,

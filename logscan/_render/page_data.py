@@ -16,7 +16,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
-from logscan._render import timeaxis
+from logscan._render import summary, timeaxis
 from logscan._render.safe import safe_json
 from logscan.shown import safe
 from logscan.values import Incident, Report
@@ -34,8 +34,6 @@ PLAIN = 700_000
 """Bytes of data up to which it stands in the page as it is: to be read without a script, too."""
 WHOLE = 500
 """Incidents that give up nothing."""
-LEAST_GAP, LONGEST_GAP = timedelta(minutes=5), timedelta(hours=1)
-"""A pause after which an incident counts as over: three times its usual one, but within these."""
 STILL, OVER, UNKNOWN = "still", "over", ""
 
 
@@ -99,11 +97,7 @@ def row_id(incident: Incident) -> str:
 
 def state_of(incident: Incident, report: Report) -> str:
     """Whether it still failed at the end of the logs."""
-    end = report.overview.log_end
-    if end is None or incident.last_time is None or incident.first_time is None:
-        return UNKNOWN
-    usual = (incident.last_time - incident.first_time) / max(1, incident.failed_handshakes - 1)
-    return STILL if end - incident.last_time <= min(LONGEST_GAP, max(LEAST_GAP, 3 * usual)) else OVER
+    return {"goes on": STILL, "over": OVER}.get(summary.state_of(incident, report.overview), UNKNOWN)
 
 
 def hint_of(incident: Incident) -> str:
@@ -175,9 +169,9 @@ def _text(
             )]
             for alert, bars in overview.bars
         ],
-        "shared": {
+        "shared": {} if overview.possible else {
             each.dimension: [each.different, [[texts.number(text), count] for text, count in each.values]]
-            for each in overview.shared
+            for each in overview.shared if each.dimension in ("target", "host", "alias", "keystore")
         },
         "texts": list(texts.numbers),
     }  # fmt: skip

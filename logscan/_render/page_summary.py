@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from logscan._render import timeaxis
 from logscan._render.page_data import BACKEND, hint_of
-from logscan._render.text import counted, show_bytes, show_time
+from logscan._render.summary import is_possible
+from logscan._render.text import show_time
 from logscan._render.timeaxis import Counted
 from logscan.overviews import Shared
 from logscan.values import Incident, Report
@@ -20,11 +21,14 @@ DIMENSIONS = (
     ("org", "Organization"),
 )  # fmt: skip
 """Panels, in this order."""
+LISTED = ("target", "host", "alias", "keystore")
+"""Dimensions in which an incident may have several values."""
 SHOWN = 6
 """Values of a panel; further ones are counted."""
 STEPS = 4
 """Hints above the table."""
 CLIENT = "client-certificate"
+"""The selection of all faces of a refused client certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +75,15 @@ class Step:
 
 def is_apart(incident: Incident, report: Report) -> bool:
     """Whether it stands in the group of those whose name may have another cause, below the others."""
-    return incident.is_ambiguous and not all(each.is_ambiguous for each in report.incidents)
+    return is_possible(incident, report.overview)
 
 
-def possible_title(report: Report, what: str) -> str:
+def possible_title(report: Report) -> str:
     """The heading of that group; empty without one."""
     if not any(is_apart(incident, report) for incident in report.incidents):
         return ""
-    mine = CLIENT in (what, report.overview.what)
-    return "Possibly a refused client certificate" if mine else "The name may have another cause"
+    is_client = report.overview.what == CLIENT
+    return "Possibly a refused client certificate" if is_client else "The name may have another cause"
 
 
 def failed_of(report: Report) -> int:
@@ -94,17 +98,8 @@ def possible_of(report: Report) -> int:
     return sum(each.failed_handshakes for each in report.incidents if is_apart(each, report))
 
 
-def main_title(report: Report, what: str) -> str:
-    """The headline."""
-    if not report.incidents:
-        read = f"{counted(report.counters.files, 'file')}, {show_bytes(report.counters.bytes)}"
-        return f"No {what} failures in {read}"
-    number = sum(each.together for each in report.incidents if not is_apart(each, report))
-    return f"{what}: {counted(failed_of(report), 'failed handshake')} in {counted(number, 'incident')}"
-
-
 def subtitle(report: Report) -> str:
-    """When, in which zone, and what was read."""
+    """When, and in which zone."""
     overview = report.overview
     times = [t for i in report.incidents for t in (i.first_time, i.last_time) if t is not None]
     parts = []
@@ -121,7 +116,6 @@ def subtitle(report: Report) -> str:
             else f"over since {show_time(max(times))}; the log goes on until {ends}" if overview.is_over
             else f"the log ends at {ends}"
         )  # fmt: skip
-    parts.append(f"{counted(report.counters.files, 'file')}, {show_bytes(report.counters.bytes)} read")
     return " · ".join(parts)
 
 
@@ -147,6 +141,9 @@ def values_of(incident: Incident, dimension: str) -> Sequence[str | None]:
 
 
 def _shared(report: Report, dimension: str) -> Shared | None:
+    """Exact numbers where an incident may have several values; ``None`` where they lack the possible ones."""
+    if dimension not in LISTED or report.overview.possible:
+        return None
     return next((each for each in report.overview.shared if each.dimension == dimension), None)
 
 
@@ -234,7 +231,9 @@ def _panel(report: Report, dimension: str, title: str) -> Panel:
 
 
 def value_words(dimension: str, text: str) -> str:
-    """How a value is shown: a keystore without its package, ``null`` as what it means."""
+    """How a value is shown: a keystore without its package, ``null`` and a missing one as what they mean."""
+    if text == "-":
+        return "not logged"
     if dimension not in ("alias", "keystore"):
         return text
     return "none" if text == "null" else text.removeprefix("java.security.")

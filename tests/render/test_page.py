@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from logscan._render.diagnosis.page import common_beginning
 from support import hostile
 from support.browser_pages import open_page, serious
 from support.command import ROOT, logscan
@@ -221,3 +222,19 @@ def test_a_report_of_nothing(browser: Any, tmp_path: Path) -> None:
     assert "Nothing failed" in page.locator("main").inner_text()
     page.close()
     assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "beginning"),
+    [
+        (("/srv/case/mp1/a.log", "/srv/case/mp2/b.log"), "/srv/case/"),
+        (("evidence/a.log", "evidence/b.pcap"), "evidence/"),
+        (("/srv/a.log", "/srv/b.log"), ""),
+        (("/srv/case/a.log", "case/b.log"), ""),
+        (("/srv/case/a.log",), ""),
+        (("https://mgmt.example/v1/o/a", "/srv/case/a.log"), ""),
+    ],
+)
+def test_a_common_beginning_is_named_once(paths: tuple[str, ...], beginning: str) -> None:
+    """Only where that saves something."""
+    assert common_beginning(paths) == beginning

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
@@ -34,9 +35,10 @@ def as_html(diagnosis: Diagnosis) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     beginning = common_beginning(diagnosis.evidence.files)
+    begins = re.compile(r"(?<![\w./-])" + re.escape(beginning))
 
     def short(text: str) -> str:
-        return safe(text.replace(beginning, "") if beginning else text)
+        return safe(begins.sub("", text) if beginning else text)
 
     environment.filters |= {"safe_text": safe, "short": short}
     verdicts = sorted(diagnosis.verdicts, key=lambda verdict: ORDER.index(verdict.certainty))

@@ -3,6 +3,7 @@ const TITLES = Object.fromEntries(D.dimensions);
 const chosen = { values: {}, from: null, to: null, words: "", sort: null, down: true, page: 0, colour: null };
 const byText = new Map(TEXTS.map((value, number) => [value, number]));
 const label = (dimension, number) => {
+  if (number < 0) return "not logged";
   if (dimension !== "alias" && dimension !== "keystore") return text(number);
   return text(number) === "null" ? "none" : text(number).replace(/^java\.security\./, "");
 };
@@ -151,7 +152,7 @@ const seriesOf = (some) => {
   const dimension = chosen.colour ?? colours[0] ?? "alert";
   const series = new Map();
   if (dimension === "alert" && D.bars.length && !chosen.words && !Object.keys(chosen.values).length) {
-    for (const [alert, bars] of D.bars) series.set(text(alert), within(pointsOf(bars)));
+    for (const [alert, bars] of D.bars) series.set(text(alert), [...(series.get(text(alert)) ?? []), ...within(pointsOf(bars))]);
   } else {
     for (const incident of some) {
       const name = label(dimension, incident.values[dimension][0] ?? -1);

@@ -42,6 +42,7 @@ const fromAddress = () => {
 };
 
 document.documentElement.classList.add("js");
+document.querySelector(".unlisted")?.remove();
 document.querySelectorAll(".tools").forEach((tools) => { tools.hidden = false; });
 const points = allPoints();
 fullAxis = points.length ? axisFor(points, MOMENTS, 120) : null;
