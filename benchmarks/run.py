@@ -84,7 +84,8 @@ def tailing(jobs: Comparisons) -> Iterator[str]:
         expected = truths(log)
         cells = []
         for tool in jobs.tools:
-            argv = [tool.path, "tail", "--alert", "all", "--from-start", *more, log]
+            # As JSON: a line for each failure, in every version.
+            argv = [tool.path, "tail", "--json", "--alert", "all", "--from-start", *more, log]
             caught = following.catch_up(argv, expected)
             if caught.printed != expected and tool is jobs.tools[0] and not caught.ended:
                 raise SystemExit(f"tail, {name}: {caught.printed:,} of {expected:,} failures")
@@ -103,7 +104,7 @@ def lagging(jobs: Comparisons) -> Iterator[str]:
     cells = []
     for tool in jobs.tools:
         live = jobs.folder / "live.log"
-        lag = following.keep_up([tool.path, "tail", "--alert", "all", live], log, live, RATE)
+        lag = following.keep_up([tool.path, "tail", "--json", "--alert", "all", live], log, live, RATE)
         text = (
             f"median {lag.median:.2f} s, longest {lag.most:.2f} s at {lag.rate / 1e6:.0f} MB/s,"
             f" {lag.printed:,} of {lag.expected:,} failures"
