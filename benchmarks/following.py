@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 TICKS = os.sysconf("SC_CLK_TCK")
 ID = re.compile(rb"messageid:(\S+)")
+PRINTED = re.compile(rb'"message_id": ?"([^"]+)"')
 CATCH_UP_LIMIT = 150.0
 """Seconds after which a run that does not catch up is ended; its rate is that of what it printed."""
 
@@ -142,7 +143,7 @@ def keep_up(argv: Sequence[str | Path], source: Path, live: Path, rate: float) -
     _stop(process, printed)
     lags: dict[bytes, float] = {}
     for when, line in printed.lines():
-        named = ID.search(line)
+        named = PRINTED.search(line)
         if named and named[1] in ends:
             lags[named[1]] = when - times[bisect_left(places, ends[named[1]])]
     live.unlink()
