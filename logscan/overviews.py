@@ -6,6 +6,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+QUIET, LONGEST_QUIET = timedelta(minutes=1), timedelta(hours=1)
+"""Without a failure for so long before the logs end they are over: ten times their distance, within these
+bounds."""
+
+
+def have_stopped(last: datetime, log_end: datetime, usual: timedelta) -> bool:
+    """Whether failures had stopped before the logs end.
+
+    Args:
+        last: the last of them.
+        log_end: time of the last entry of the logs.
+        usual: how far they are apart.
+    """
+    return log_end - last > min(LONGEST_QUIET, max(QUIET, 10 * usual))
+
 
 @dataclass(frozen=True, slots=True)
 class Bars:

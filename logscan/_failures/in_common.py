@@ -5,26 +5,19 @@ Counted beside incidents, for the first lines of a report. All is bounded, and p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from logscan._failures.distinct import Number, Values
+from logscan._failures.incidents import BY, KEY
 from logscan._failures.seen import Seen
 from logscan._failures.timeline import Timeline
 from logscan.overviews import Bars, Shared
 from logscan.values import FailedHandshake
 
-DIMENSIONS: dict[str, Callable[[FailedHandshake], str | None]] = {
-    "target": lambda f: f.target,
-    "alias": lambda f: f.ssl_info.key_alias if f.ssl_info else None,
-    "keystore": lambda f: f.ssl_info.keystore if f.ssl_info else None,
-    "truststore": lambda f: f.ssl_info.truststore if f.ssl_info else None,
-    "host": lambda f: f.host,
-    "org": lambda f: f.org,
-    "env": lambda f: f.env,
-    "proxy": lambda f: f.proxy,
-    "revision": lambda f: f.revision,
-    "alert": lambda f: f.alert,
-}
+DIMENSIONS = {
+    name: {**KEY, **BY}[name]
+    for name in (
+        "target", "alias", "keystore", "truststore", "host", "org", "env", "proxy", "revision", "alert",
+    )
+}  # fmt: skip
 """What failures may have in common."""
 MOST_SPANS = 2_000
 """Spans of time shorter than an hour that are counted one by one of an alert."""

@@ -22,7 +22,7 @@ from logscan._failures.tally import Counted, Places
 from logscan._scanning.moments import end_of, text_before
 from logscan._scanning.plan import Inputs
 from logscan._store.inputs import hosts_of
-from logscan.overviews import Onset, Overview
+from logscan.overviews import Onset, Overview, have_stopped
 from logscan.times import TimeRange, in_zone
 from logscan.values import Place
 
@@ -30,9 +30,6 @@ LOOK_BACK = 16 << 20
 """Bytes of all logs before the onset that are looked at, at most."""
 MOST_STREAMS = 32
 """Logs that are looked at before the onset."""
-QUIET, LONGEST_QUIET = timedelta(minutes=1), timedelta(hours=1)
-"""Without a failure for so long before the logs end they may be over: ten times their usual distance, within
-these bounds."""
 FIRST = "bad_certificate"
 """The alert that is named first."""
 
@@ -112,7 +109,7 @@ def _is_over(common: InCommon, last: datetime | None, log_end: datetime | None) 
     usual = timedelta(0)
     if episode is not None and common.count > 1:
         usual = (episode[1] - episode[0]) / common.count
-    return log_end - last > min(LONGEST_QUIET, max(QUIET, 10 * usual))
+    return have_stopped(last, log_end, usual)
 
 
 def _onset(common: InCommon, inputs: Inputs, times: TimeRange, host_of: Callable[[str], str]) -> Onset | None:

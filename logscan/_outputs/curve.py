@@ -15,7 +15,7 @@ GAP = 3_600
 AHEAD = timedelta(days=1)
 """A failure so far beyond this machine's clock has a wrong time, and draws no curve if others do."""
 _COARSE = 900
-"""The width by which episodes are told apart."""
+"""The width that separates episodes."""
 
 
 class Bars(NamedTuple):

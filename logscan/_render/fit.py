@@ -101,13 +101,13 @@ def wrapped(text: str, width: int, first: int = 0) -> list[str]:
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
-        room = width - (first if not lines else 0)
+        left = width - (first if not lines else 0)
         joined = f"{line} {word}" if line else word
-        if width_of(joined) <= room:
+        if width_of(joined) <= left:
             line = joined
             continue
         if line:
             lines.append(line)
-            room = width
-        line = cut_to(word, room)
+            left = width
+        line = cut_to(word, left)
     return [*lines, line]

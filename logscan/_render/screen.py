@@ -107,8 +107,8 @@ def _rows(report: Report, page: ScreenPage, shape: Shape, free: int) -> None:
     head = 1 + (len(wrapped(layout.constants, shape.width - LABEL)) if layout.constants else 0)
     number = shape.rows
     if number is None:
-        room = (free - head - (1 if len(incidents) * layout.lines > free - head else 0)) // layout.lines
-        number = max(LEAST_ROWS, room)
+        fitting = (free - head - (1 if len(incidents) * layout.lines > free - head else 0)) // layout.lines
+        number = max(LEAST_ROWS, fitting)
     shown = incidents[:number]
     layout = _layout(shown, report, shape)
     if layout.constants:

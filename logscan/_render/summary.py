@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from logscan._render.text import counted, show_bytes, show_time
-from logscan.overviews import Bars, Overview
+from logscan.overviews import Bars, Overview, have_stopped
 from logscan.shown import safe
 from logscan.times import moved
 from logscan.values import Incident, Report
@@ -85,8 +85,7 @@ def state_of(incident: Incident, overview: Overview) -> str:
     usual = timedelta(0)
     if incident.first_time is not None and incident.failed_handshakes > 1:
         usual = (incident.last_time - incident.first_time) / incident.failed_handshakes
-    quiet = min(timedelta(hours=1), max(timedelta(minutes=1), 10 * usual))
-    return "over" if overview.log_end - incident.last_time > quiet else "goes on"
+    return "over" if have_stopped(incident.last_time, overview.log_end, usual) else "goes on"
 
 
 def onset_lines(overview: Overview) -> list[str]:
@@ -128,18 +127,18 @@ def histogram(overview: Overview, width: int) -> str:
     onset = overview.onset.time if overview.onset is not None else points[0][0]
     shown = [point for point in points if moved(point[0], finest) > onset]
     begin, end = shown[0][0], shown[-1][0]
-    room = max(20, width - 46)
+    places = max(20, width - 46)
     seconds = next(
         (
             span
             for span in _SPANS
-            if span >= finest.total_seconds() and (end - begin).total_seconds() < span * room
+            if span >= finest.total_seconds() and (end - begin).total_seconds() < span * places
         ),
         _SPANS[-1],
     )
     span = timedelta(seconds=seconds)
     start = _floor(begin, span)
-    number = min(room, (end - start) // span + 1)
+    number = min(places, (end - start) // span + 1)
     if number < 2:
         return ""
     counts = [0] * number
