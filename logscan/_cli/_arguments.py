@@ -21,13 +21,17 @@ Messages = Annotated[
     ),
 ]
 _PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
-_ID = re.compile(r"\S+-\d+(?:-\d+)+")
-"""A message id as Routers make them: ``router01.example.com-4321-5562-1``."""
+_ID = re.compile(r"\S-\d++-\d++\Z")
+"""The end of a message id as Routers make them: ``router01.example.com-4321-5562-1``."""
 
 
 def is_path(argument: str) -> bool:
     """Whether an argument exists as a path, or looks like one."""
     return bool(_PATH_LIKE.search(argument)) or os.path.exists(argument)
+
+
+def _is_id(argument: str) -> bool:
+    return _ID.search(argument) is not None and len(argument.split()) == 1
 
 
 def messages_among(
@@ -36,7 +40,7 @@ def messages_among(
     """The paths, and the message ids: an argument that is no path, but is built as an id, is one."""
     named = list(messages or ())
     given = list(paths or ())
-    ids = [text for text in given if _ID.fullmatch(text) and not is_path(text)]
+    ids = [text for text in given if _is_id(text) and not is_path(text)]
     return [text for text in given if text not in ids], [*named, *ids]
 
 

@@ -84,10 +84,14 @@ def explained(error: Any, command: Any) -> UsageError:
         parameter = next((one for one in command.params if found[1] in one.opts), None)
         value = getattr(parameter, "metavar", None) or "VALUE"
         return UsageError(f"{found[1]} needs a value", f"{program} {found[1]} {value}")
-    if found := re.fullmatch(
-        r"Invalid value for '(.*?)'(?: \(env var: '(.*)'\))?: '?(.*?)'? is not (?:a valid|in).*", message
+    text = str(getattr(error, "message", ""))
+    if message.startswith("Invalid value for '") and (
+        found := re.match(r"'?(.*?)'? is not (?:a valid|in)", text)
     ):
-        place = f"{found[2]}={found[3]}" if found[2] else f"{found[1]} {found[3]}"
+        hint = error.format_message().removesuffix(text)
+        variable = re.search(r"\(env var: '([^']*+)'", hint)
+        name = hint.split("'")[1]
+        place = f"{variable[1]}={found[1]}" if variable else f"{name} {found[1]}"
         return UsageError(f"{place}: expected {_number(error)}", lists)
     if found := re.fullmatch(r"Missing (argument|option) '(.*?)'", message):
         missing = found[2].split("' / '")[0]
