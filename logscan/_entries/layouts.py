@@ -26,6 +26,7 @@ KNOWN_ZONE = (
     r"(?:Z|UTC|GMT|[ECMP][SD]T|[CEW]ES?T|BST|MSK|IST|SGT|HKT|[JK]ST|A[CEW][SD]T|NZ[SD]T|[+-]\d\d:?\d\d)"
 )
 KEY = f"(?:{'|'.join(KEYS.values())})"
+INDENT = r"[ \t]{1,8}+"
 ANY = r"[^\n]"
 NO_TIME = r"(?:(?!\d{4}-\d\d-\d\d[ T])[^\n])"
 _TAIL = rf"{ANY}{{0,300}}?[ \t]{LEVEL}[ \t]++\S++[ \t]++-(?=\s|\Z)"
@@ -43,12 +44,13 @@ _OPENER = rf"""
     (?: {STRICT}
       | org:\S*+[ \t]++(?!org:){KEY}                             # printed without its time
       | org:\S*+{_TAIL}
+      | {INDENT}org:\S*+[ \t]++(?!org:){KEY}{_TAIL}              # so a document sets it in
       | (?=\d)[^\n]{{0,40}}?\d:\d\d\S*+{_TAIL}                    # a time that nobody can read
       | \S[^\n]{{0,40}}?[ \t]org:\S*+[ \t]++env:\S*+{_TAIL}
     )
 """
 
-_BELOW = rf"(?:\s|{'|'.join(map(re.escape, NEVER_OPENS))})"
+_BELOW = rf"(?:\s(?![ \t]{{0,7}}+org:)|{'|'.join(map(re.escape, NEVER_OPENS))})"
 
 
 GROUPS = (

@@ -23,6 +23,7 @@ from datetime import datetime
 from logscan._entries.layouts import (
     ANY,
     ID_IN_TEXT,
+    INDENT,
     KEY,
     KEYS,
     KNOWN_ZONE,
@@ -51,7 +52,7 @@ _USUAL = re.compile(
 :data:`HEADER` does and gives the same fields (a test holds them together)."""
 HEADER = re.compile(
     rf"""
-    [\0\ufeff]*+
+    [\0\ufeff]*+ (?:{INDENT}(?=org:))?+
     (?: (?P<time>{TIME}) (?:\s?(?P<zone>{ZONE}(?=\s++{KEY})|{KNOWN_ZONE}(?=\s)))? \s++
       | (?P<odd>(?!org:)\S[^\n]{{0,60}}?)(?<!\s)\s++(?=org:)
       | (?P<odder>\d[^\n]{{0,40}}?\d:\d\d\S*+)\s++
@@ -69,7 +70,7 @@ _KEY_WITHIN = re.compile(rf"(?<=\s){KEY}")
 _IN_TEXT = re.compile(rf"{ID_IN_TEXT}\s?(\S++)")
 _OWN = STRICT.replace(ANY, NO_TIME)  # an earlier time may be a shipper's: the last one counts
 PREFIX = re.compile(rf"[^\n]{{1,200}}?(?<!\w)(?={_OWN})", re.VERBOSE)
-STARTS = re.compile(rf"[\0\ufeff]*+(?:org:|{_OWN})", re.VERBOSE)
+STARTS = re.compile(rf"[\0\ufeff]*+(?:(?:{INDENT})?+org:|{_OWN})", re.VERBOSE)
 _PROSE_ENDS = re.compile(
     r"\s*+(?:at\s|Caused by:|Suppressed:|Wrapped by:|\.\.\.|(?:[\w$]++\.)+[\w$]*(?:Exception|Error)\b|\Z)"
 )

@@ -16,26 +16,34 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from logscan._failures.names import LONGEST_ALERT, cut
+from logscan._failures.reasons import (
+    BACKEND_CERTIFICATE,
+    CLIENT_CERTIFICATE,
+    CONNECTION_CUT,
+    FAMILIES,
+    NEIGHBOURS,
+    NOBODY,
+    NORTHBOUND,
+    NOT_TLS,
+    OF_TLS_ONLY,
+    OTHER,
+    PEER,
+    PROTOCOL,
+    RAISED,
+    REASONS,
+    TIMEOUT,
+    UNKNOWN,
+    US,
+    Reason,
+)
 
-CLIENT_CERTIFICATE = "client-certificate"
-"""The client certificate was refused, or was missing where one was demanded."""
-BACKEND_CERTIFICATE = "backend-certificate"
-"""We refused the backend's certificate."""
-PROTOCOL = "protocol-cipher"
-"""No common protocol version, cipher or extension."""
-CONNECTION_CUT = "connection-cut"
-"""The connection ended without an alert."""
-TIMEOUT = "timeout"
-"""No answer in time."""
-OTHER = "other"
-NOT_TLS = "not-tls"
-"""A fault of the connection next to TLS: looked for only when asked."""
-
-FAMILIES = (
-    CLIENT_CERTIFICATE, BACKEND_CERTIFICATE, PROTOCOL, CONNECTION_CUT, TIMEOUT, OTHER, NOT_TLS,
-)  # fmt: skip
-
-PEER, US, NOBODY, UNKNOWN = "peer", "us", "nobody", "unknown"
+__all__ = [
+    "ALERTS", "ALERT_NAMES", "BACKEND_CERTIFICATE", "CLIENT_CERTIFICATE", "CONNECTION_CUT", "FAMILIES",
+    "MAX_DIGITS", "NEEDLES", "NEIGHBOURS", "NEIGHBOUR_NEEDLES", "NOBODY", "NOT_TLS", "OF_TLS_ONLY", "OTHER",
+    "OTHER_SSL", "PEER", "PROTOCOL", "REASONS", "TIMEOUT", "UNKNOWN", "UNKNOWN_ALERT", "US", "Alert",
+    "Naming", "Reason", "for_side", "known_names", "name_failure", "name_neighbour", "received_alert",
+    "without_prefix",
+]  # fmt: skip
 
 
 class Alert(NamedTuple):
@@ -72,7 +80,7 @@ ALERTS: dict[str, Alert] = {
     "internal_error": Alert(80, (OTHER,)),
     "inappropriate_fallback": Alert(86, (PROTOCOL,)),
     "user_canceled": Alert(90, (OTHER,)),
-    "no_renegotiation": Alert(100, (OTHER,)),
+    "no_renegotiation": Alert(100, (CLIENT_CERTIFICATE, PROTOCOL)),  # IIS, Apache: they ask late
     "missing_extension": Alert(109, (PROTOCOL,)),
     "unsupported_extension": Alert(110, (PROTOCOL,)),
     "certificate_unobtainable": Alert(111, (CLIENT_CERTIFICATE,)),
@@ -86,133 +94,21 @@ ALERTS: dict[str, Alert] = {
 ALERT_NAMES = {alert.number: name for name, alert in ALERTS.items()}
 
 
-class Reason(NamedTuple):
-    """A failure that Java names in words, without an alert that was received."""
-
-    name: str
-    families: tuple[str, ...]
-    refused_by: str
-    pattern: str
-    """Searched in each text of the exception chain, innermost first."""
-
-
-REASONS = (
-    # Specific before general: the first that matches any text of the chain names the failure.
-    Reason(
-        "certificate_past_validity", (BACKEND_CERTIFICATE,), US,
-        r"CertificateExpiredException|NotAfter:",
-    ),
-    Reason(
-        "certificate_not_yet_valid", (BACKEND_CERTIFICATE,), US,
-        r"CertificateNotYetValidException|NotBefore:",
-    ),
-    Reason(
-        "hostname_mismatch", (BACKEND_CERTIFICATE,), US,
-        r"No subject alternative (?:DNS )?names? |No subject alternative names present"
-        r"|No name matching .{0,300}? found|Certificate for <[^>\n]{0,300}+> doesn't match",
-    ),
-    Reason(
-        "wrong_extended_key_usage", (BACKEND_CERTIFICATE,), US,
-        r"Extended key usage does not permit|KeyUsage does not allow",
-    ),
-    Reason(
-        "certificate_revoked_locally", (BACKEND_CERTIFICATE,), US,
-        r"CertificateRevokedException|Certificate has been revoked|revocation",
-    ),
-    Reason(
-        "weak_algorithm", (BACKEND_CERTIFICATE,), US,
-        r"Algorithm constraints check failed|does not conform to algorithm constraints"
-        r"|[Cc]ertificates do not conform",
-    ),
-    Reason("signature_invalid", (BACKEND_CERTIFICATE,), US, r"signature check failed"),
-    Reason(
-        "empty_truststore", (BACKEND_CERTIFICATE,), US,
-        r"trustAnchors parameter must be non-empty",
-    ),
-    Reason(
-        "untrusted_certificate", (BACKEND_CERTIFICATE,), US,
-        r"unable to find valid certification path|PKIX path building failed"
-        r"|Path does not chain with any of the trust anchors|No trusted certificate found",
-    ),
-    Reason(
-        "path_validation_failed", (BACKEND_CERTIFICATE,), US,
-        r"PKIX path validation failed|validity check failed",
-    ),
-    Reason(
-        "no_client_certificate_received", (CLIENT_CERTIFICATE,), US,
-        r"Empty (?:client|server) certificate chain|null cert chain",
-    ),
-    Reason(
-        "no_appropriate_protocol", (PROTOCOL,), US,
-        r"No appropriate protocol|No usable protocol|No negotiable cipher suite",
-    ),
-    Reason("no_cipher_suites_in_common", (PROTOCOL,), US, r"no cipher suites in common"),
-    Reason(
-        "no_authentication_scheme", (PROTOCOL,), US,
-        r"No available authentication scheme|No supported CertificateVerify signature algorithm"
-        r"|No preferred signature algorithm",
-    ),
-    Reason(
-        "protocol_not_accepted", (PROTOCOL,), US,
-        r"Server chose \S{1,300}, but that protocol version is not enabled"
-        r"|server selected protocol version \S{1,300}+ is not accepted"
-        r"|Client requested protocol \S{1,300}+ (?:is )?not (?:enabled|supported)"
-        r"|client supported protocol versions .{0,300}? are not accepted",
-    ),
-    Reason(
-        "weak_dh_key", (PROTOCOL,), US,
-        r"Could not generate DH keypair|Prime size must be multiple of 64|DH (?:ServerKeyExchange|key)",
-    ),
-    Reason("server_name_not_recognized", (OTHER,), US, r"Unrecognized server name indication"),
-    Reason(
-        "not_tls_on_this_port", (OTHER,), US,
-        r"plaintext connection\?|Unsupported or unrecognized SSL message|Unknown handshake type"
-        r"|Unsupported record version|Unsupported SSL v2",
-    ),
-    Reason("record_corrupt", (OTHER,), US, r"Tag mismatch|bad record MAC"),
-    Reason(
-        "closed_in_handshake", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN,
-        r"(?i:closing inbound before receiving peer's close_notify"
-        r"|inbound closed before receiving peer's close_notify)"
-        r"|Remote host (?:closed connection during|terminated the) handshake"
-        r"|Received close_notify during handshake|SSL peer shut down incorrectly",
-    ),
-    Reason("broken_pipe", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN, r"Broken pipe"),
-    Reason(
-        "connection_reset", (CONNECTION_CUT, CLIENT_CERTIFICATE), UNKNOWN,
-        r"Connection reset|forcibly closed by the remote host",
-    ),
-    Reason("handshake_timeout", (TIMEOUT,), NOBODY, r"handshake timeout"),
-    Reason("ssl_engine_problem", (BACKEND_CERTIFICATE, OTHER), US, r"General SSLEngine problem"),
-)  # fmt: skip
-
-NEIGHBOURS = (
-    Reason("eof_unexpected", (NOT_TLS,), UNKNOWN, r"eof unexpected|EOFException"),
-    Reason("connection_refused", (NOT_TLS,), PEER, r"Connection refused"),
-    Reason("connect_timeout", (NOT_TLS,), NOBODY, r"Connection timed out|connect timed out|onConnectTimeout"),
-    Reason("io_timeout", (NOT_TLS,), NOBODY, r"\.onTimeout\b"),
-    Reason("unknown_host", (NOT_TLS,), UNKNOWN, r"Unable to resolve host|UnknownHostException"),
-    Reason(
-        "keystore_conflict", (NOT_TLS,), US,
-        r"Cannot overwrite (?:own certificate|secret key)|Unknown resource type cert\b",
-    ),
-    Reason("broken_pipe", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Broken pipe"),
-    Reason("connection_reset", (NOT_TLS, CONNECTION_CUT), UNKNOWN, r"Connection reset"),
-)  # fmt: skip
-"""Faults of the connection that are no failed handshake but are asked for by the same people."""
-
 OTHER_SSL = "other_tls_failure"
 """A TLS exception whose text the catalogue does not know: kept under its own words."""
 
 NEEDLES: tuple[bytes, ...] = (
     b"handshakeF", b"handshakeT", b"ssl.SSLE", b"ssl.SSLH", b"ssl.SSLP", b"ssl.SSLK", b"fatal al",
-    b"PKIX", b"PathBuilderE", b"trustAnch", b"Broken p", b"reset by p",
+    b"PKIX", b"PathBuilderE", b"trustAnch", b"Broken p", b"reset by p", b"TlsFatalA",
 )  # fmt: skip
-"""At least one stands in every line of every TLS failure. Trimmed so that they end in rare bytes, and
-no more than twelve: both were measured (one more of the wrong kind costs 40 % of the scanning speed)."""
+"""At least one stands in every line of every TLS failure. Trimmed so that they end in rare bytes, and few:
+both were measured (one more of the wrong kind costs 40 % of the scanning speed; the last one, for
+BouncyCastle's exceptions, 2 %)."""
 NEIGHBOUR_NEEDLES: tuple[bytes, ...] = (
     b"eof unex", b"EOFExc", b"n refused", b"timed out", b".onTime", b"onConnectTime", b"resolve host",
-    b"UnknownHostE", b"annot overwrite", b"resource type cert", b"n reset",
+    b"UnknownHostE", b"annot overwrite", b"resource type cert", b"n reset", b"Get Key f", b"annot recover k",
+    b"UnrecoverableK", b"accompanied by cert", b"tampered w", b"incrementFailureC", b"Max failure c",
+    b"NoActiveT", b"SSL certificate",
 )  # fmt: skip
 
 
@@ -232,12 +128,19 @@ UNKNOWN_ALERT = "alert_unknown"
 """The name of an alert whose number cannot be one."""
 _RECEIVED = re.compile(
     r"(?:Received fatal alert: |[Rr]eceived handshake warning: |\bhandshake alert:? ++)"
-    r"(?:<UNKNOWN ALERT: (?P<old>[^>\s]++)>|Unknown alert description \((?P<new>[^)\s]++)\)"
-    r"|(?P<name>[a-z_]++))",
+    r"(?:<UNKNOWN ALERT: (?P<old>[^>\s]++)>|(?P<name>[a-z_]++))"
+    r"|Unknown alert description \((?P<new>[^)\s]++)\)"
+    r"|\bTlsFatalAlertReceived: \w++\((?P<castle>[^)\s]++)\)"
+    rf"|\b(?:sslv3|tlsv1|tlsv13) alert (?P<openssl>{'|'.join(name.replace('_', ' ') for name in ALERTS)})\b",
+    re.ASCII,
+)
+_RAISED = re.compile(
+    r"\A(?:javax\.net\.ssl\.SSL\w++: )?\((?P<java>[a-z_]++)\) |\bTlsFatalAlert: (?P<castle>[a-z_]++)\(",
     re.ASCII,
 )
 _SENT_PREFIX = re.compile(r"^(?:javax\.net\.ssl\.SSL\w++: )?(?:\([a-z_]++\) )?")
 _COMPILED = tuple((reason, re.compile(reason.pattern)) for reason in REASONS)
+_BY_NAME = {reason.name: reason for reason in REASONS}
 _NEIGHBOURS = tuple((reason, re.compile(reason.pattern)) for reason in NEIGHBOURS)
 
 
@@ -246,9 +149,11 @@ def received_alert(text: str) -> str | None:
     found = _RECEIVED.search(text)
     if found is None:
         return None
-    number = found["old"] or found["new"]
+    number = found["old"] or found["new"] or found["castle"]
     if number is None:
-        return cut(found["name"], LONGEST_ALERT)
+        return cut((found["name"] or found["openssl"]).replace(" ", "_"), LONGEST_ALERT)
+    if number.startswith("-") and number[1:].isdecimal() and len(number) <= MAX_DIGITS + 1:
+        number = str(256 + int(number))  # a byte, which Java prints with its sign
     if len(number) > MAX_DIGITS or not (number.isascii() and number.isdigit()):
         return UNKNOWN_ALERT
     return ALERT_NAMES.get(int(number), f"alert_{number}")
@@ -262,7 +167,25 @@ def name_failure(texts: Iterable[str]) -> Naming | None:
         if alert is not None:
             families = ALERTS[alert].families if alert in ALERTS else (OTHER,)
             return Naming(alert, families, PEER, without_prefix(text))
-    return _first(_COMPILED, chain)
+    return _first(_COMPILED, chain) or _raised(chain)
+
+
+def for_side(naming: Naming, side: str) -> Naming:
+    """The same for one side of the Message Processor: as a server, it means another thing by some words."""
+    meant = _BY_NAME.get(NORTHBOUND.get(naming.name, "")) if side == "northbound" else None
+    if meant is None:
+        return naming
+    return Naming(meant.name, meant.families, meant.refused_by, naming.reason)
+
+
+def _raised(chain: list[str]) -> Naming | None:
+    """What is meant by the alert that this Java raised, where its words are not known."""
+    for text in reversed(chain):
+        found = _RAISED.search(text)
+        reason = found and _BY_NAME.get(RAISED.get(found["java"] or found["castle"], ""))
+        if reason:
+            return Naming(reason.name, reason.families, reason.refused_by, without_prefix(text))
+    return None
 
 
 def name_neighbour(texts: Iterable[str]) -> Naming | None:

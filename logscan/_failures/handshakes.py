@@ -16,13 +16,15 @@ its last line and that one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
 from logscan._failures import catalog
 from logscan._failures.log_lines import Line, chain_of, named
-from logscan._failures.members import Member, Template
+from logscan._failures.members import Context, Member, Template
+from logscan._failures.names import cut
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
 from logscan.values import SslInfo
 
@@ -32,6 +34,12 @@ MOST_RECORDS = 32
 """Failed handshakes of one message that may take further lines; with more, the oldest counts as complete."""
 MOST_LINES = 16
 """Lines of one failed handshake whose texts name it."""
+
+
+_IN_TEXT = re.compile(
+    r"\{Environment=((?:(?!__)[^,{}\n]){1,300}+)__([^,{}\n]{1,300}+),"
+    r"Application=((?:(?!__[^_,]*+,)[^,{}\n]){1,300}+)__([^,{}\n]{1,300}+),"
+)
 
 
 class Rule(NamedTuple):
@@ -229,13 +237,14 @@ class Records:
                 continue
             northbound = any(line.side == "northbound" for line in record.lines)
             side = "northbound" if northbound else "southbound"
+            naming = catalog.for_side(naming, side)
             thrown = record.exception
             families = _families(naming, record.ssl_info, side)
             yield Template(
                 record.numbers[0], record.channel, record.info,
                 naming.name, families, side, naming.refused_by, naming.reason,
                 None if thrown is None else record.numbers[record.lines.index(thrown)],
-                (naming.name, families, side, naming.refused_by),
+                (naming.name, families, side, naming.refused_by), _context(naming),
             )  # fmt: skip
 
 
@@ -265,6 +274,15 @@ def _repeats(record: _Record, member: Member) -> bool:
     naming = record.naming()
     # Prose opens no second record of what its message holds already.
     return naming is not None and naming.name == line.naming.name
+
+
+def _context(naming: catalog.Naming) -> Context | None:
+    """Where a target belongs that was taken out of rotation: a timer logs it, and no header says it."""
+    found = _IN_TEXT.search(naming.reason) if naming.name == "target_out_of_rotation" else None
+    if found is None:
+        return None
+    org, env, proxy, revision = (cut(value) for value in found.groups())
+    return Context(org, env, proxy, revision)
 
 
 def _families(naming: catalog.Naming, info: SslInfo | None, side: str) -> tuple[str, ...]:

@@ -58,10 +58,51 @@ _BY_CAUSE = {
     "unknown_host": "the host name cannot be resolved: check the target's URL and DNS",
     "keystore_conflict": "a certificate alias clashes in a keystore, and its environment may not load: the"
     " entry names both",
+    "no_server_certificate": "the backend sent no certificate: look at its TLS settings"
+    " (openssl s_client -connect {target})",
+    "server_chain_too_long": "the backend sends more certificates than Java takes: have it send its own and"
+    " the intermediates only, or raise jdk.tls.maxCertificateChainLength",
+    "server_certificate_unreadable": "Java cannot read the backend's certificate: look at it"
+    " (openssl s_client -connect {target} -showcerts)",
+    "server_certificate_changed": "the backend showed another certificate in a second handshake: have all"
+    " its nodes use one",
+    "not_a_certificate_authority": "a certificate that issued another one is no CA: have the backend's chain"
+    " corrected (openssl s_client -connect {target} -showcerts)",
+    "handshake_signature_invalid": "the backend's key does not match its certificate, or something between"
+    " changed the handshake",
+    "protocol_downgraded": "something between lowered the TLS version: look for a proxy before {target}",
+    "cipher_not_accepted": "the backend chose a cipher that was not offered: compare the target's Ciphers",
+    "extended_master_secret_refused": "one end demands the extended master secret (FIPS mode does), and the"
+    " other does not have it: upgrade the older one",
+    "no_common_group": "no common group for the key exchange: compare jdk.tls.namedGroups with the backend's",
+    "alpn_not_accepted": "no common application protocol (ALPN): compare what both ends offer",
+    "peer_message_invalid": "Java does not accept a message of the other end: look for a proxy before"
+    " {target}; a capture shows the message",
+    "alert_unreadable": "the backend's alert came in clear and TLS 1.3 cannot read it: a capture on {target}"
+    " shows it",
+    "keystore_unusable": "a key cannot be read from its keystore: upload it again, with its password and"
+    " whole chain",
+    "target_out_of_rotation": "the failures before it are the cause: logscan report --alert all",
+    "certificate_refused_by_http": "nginx accepted TLS and answered 400: the client certificate is missing,"
+    " expired, or not trusted there",
     "broken_pipe": "the other end closed while we were still writing: its alert may be lost; a capture"
     " shows it",
     "connection_reset": "the connection was reset: the other end's alert may be lost; a capture shows it",
 }
+
+_DECISIVE = {
+    "ca_list_too_long": "the list of authorities that the backend accepts is longer than Java takes: have it"
+    " shortened, or raise jdk.tls.maxHandshakeMessageSize",
+    "certificate_request_unreadable": "Java cannot read the backend's request for a certificate: a capture"
+    " on {target} shows it",
+    "renegotiation_refused": "the backend asks for the certificate only after the request: have it ask in"
+    " the first handshake",
+    "no_renegotiation": "the backend refused a second handshake: have it ask for the certificate in the"
+    " first one",
+    "client_key_cannot_sign": "the key of the client certificate cannot sign as the backend asks: check its"
+    " type and size",
+}
+"""What is the cause with and without a keystore."""
 
 
 def hint_for(
@@ -86,6 +127,8 @@ def hint_for(
     where = shlex.quote(target) if target else "BACKEND:PORT"  # the log says it: in a shell it is a name only
     if side == "northbound":
         return "between Router and Message Processor: compare their TLS settings and certificates"
+    if alert in _DECISIVE:
+        return _DECISIVE[alert].format(target=where)
     if keystore == "null" and catalog.CLIENT_CERTIFICATE in (family, *families):
         if family == catalog.CLIENT_CERTIFICATE:
             return (

@@ -46,16 +46,21 @@ _MESSAGE = re.compile(r"handshake\s++failed,\s++message:\s*+(.*+)")
 _OBJECT = re.compile(r"\b(HTTPRe(?:quest|sponse))@(\w{1,64}+)")
 _TYPE = r"(?:[a-zA-Z_$][\w$]*+\.)++[\w$]++"
 _EXCEPTION = re.compile(
-    rf"^[ \t]*+(?:Exception in thread \"[^\"\n]*+\" )?+({_TYPE})(?::[ \t]?+(.*+)|[ \t]*+)$", re.MULTILINE
+    rf"^[ \t]*+(?:Exception in thread \"[^\"\n]*+\" |(?:Caused|Wrapped) by: )?+({_TYPE})"
+    r"(?::[ \t]?+(.*+)|[ \t]*+)$",
+    re.MULTILINE,
 )
 _INLINE = re.compile(
     # It begins where names begin: a name of many parts is not looked at again from each of them.
-    rf"(?:(?<![\w$.])|(?<=\.\.))({_TYPE}(?:(?<=[\w$]Exception)|(?<=[\w$]Error))):?\s(.*+)"
+    rf"(?:(?<![\w$.])|(?<=\.\.))({_TYPE}(?:(?<=[\w$]Exception)|(?<=[\w$]Error)|(?<=TlsFatalAlert)|(?<=TlsFatalAlertReceived)))"
+    r":?\s(.*+)"
 )
 _CAUSE = re.compile(r"^([ \t]*+)(Caused by|Wrapped by|Suppressed): *+(.*+)$", re.MULTILINE)
 _FRAME = re.compile(r"^[ \t]*+at ([^\s(]++\([^)\n]*+\))", re.MULTILINE)
 _FRAME_BELOW = re.compile(r"\n*+[^\S\n]*+at ")
-_TLS_TYPE = re.compile(r"\bjavax\.net\.ssl\.SSL\w*+(?:(?<=Exception)|(?<=Error))")
+_TLS_TYPE = re.compile(
+    r"\bjavax\.net\.ssl\.SSL\w*+(?:(?<=Exception)|(?<=Error))|\borg\.bouncycastle\.(?:crypto\.)?+tls\.TlsFatalAlert"
+)
 _SEVERE = frozenset(("WARN", "ERROR", "FATAL", None))
 _EPHEMERAL = 32768
 
@@ -147,14 +152,10 @@ def _tls(texts: tuple[str, ...]) -> bool:
     if any(_TLS_TYPE.search(text) for text in texts):
         return True
     naming = catalog.name_failure(texts)
-    return naming is not None and naming.name not in _PLAIN_CUTS
+    return naming is not None and naming.name not in catalog.OF_TLS_ONLY
 
 
 _tls_known = lru_cache(maxsize=4096)(_tls)
-
-
-_PLAIN_CUTS = frozenset(("broken_pipe", "connection_reset", "handshake_timeout"))
-"""What these texts say is a TLS failure only where something else shows a handshake."""
 
 
 def named(texts: tuple[str, ...], tls: bool) -> catalog.Naming | None:
@@ -338,7 +339,7 @@ _exceptions_known = lru_cache(maxsize=1024)(_read_trace)
 
 def _looks_thrown(found: re.Match[str], text: str) -> bool:
     """A dotted name is an exception when its name says so, or a frame follows it."""
-    if found[1].endswith(("Exception", "Error", "Throwable")):
+    if found[1].endswith(("Exception", "Error", "Throwable", "TlsFatalAlert", "TlsFatalAlertReceived")):
         return True
     return _FRAME_BELOW.match(text, found.end()) is not None
 

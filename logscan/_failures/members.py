@@ -120,12 +120,18 @@ class Template:
     exception: int | None
     meaning: tuple[object, ...] = ()
     """All that a report can count it by, beside what its members say; but for the reason."""
+    context: Context | None = None
+    """Where it belongs, if its text says so; for an entry whose header does not."""
+
+    def context_of(self, first: Member) -> Context:
+        """Where a failed handshake belongs that begins with a member."""
+        return first.context if self.context is None or first.context.org else self.context
 
     def failure(self, members: list[Member], host: str, *, brief: bool = False) -> FailedHandshake:
         """The failed handshake of some members; a brief one has only what a report counts it by: nothing of
         its connection but the target, and no exception."""
         first = members[self.first]
-        context = first.context
+        context = self.context_of(first)
         channel = None
         if self.channel is not None:
             member = members[self.channel]

@@ -216,7 +216,7 @@ class Tally:
                 continue
             host = self._hosts.get(first.path) or self._host(first.path)
             key = (
-                first.context, template.meaning, first.zone, host,
+                template.context_of(first), template.meaning, first.zone, host,
                 cut(template.reason, LONGEST_TEXT) if self._by_reason else None,
                 None if channel is None else members[channel].target,
                 None if info is None else members[info].ssl_info,

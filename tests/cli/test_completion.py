@@ -45,6 +45,8 @@ def test_closed_lists() -> None:
     assert values("alerts", "--format", "") == {"table", "json"}
     assert values("tail", "--alert", "") == {"all", *catalog.known_names()}
     assert values("report", "--alert", "bad_certificate,certificate_re") == {
+        "bad_certificate,certificate_refused_by_http",
+        "bad_certificate,certificate_request_unreadable",
         "bad_certificate,certificate_required",
         "bad_certificate,certificate_revoked",
         "bad_certificate,certificate_revoked_locally",
