@@ -8,20 +8,30 @@ from __future__ import annotations
 
 from logscan._evidence.capture import tls
 from logscan._evidence.capture.connection import (
+    ALERT_SIZES,
     CLIENT,
     DECRYPTED,
-    EMPTY,
+    ENCRYPTED,
     FULL,
     HIDDEN,
     INFERRED,
-    NOT_ASKED,
-    SENT,
     SERVER,
     Alert,
     Step,
 )
 from logscan._evidence.capture.keylog import KeyLog, RecordDecryptor
-from logscan._evidence.capture.reassembly import Direction
+from logscan._evidence.capture.records import (
+    ALERT,
+    APPLICATION,
+    CHANGE_CIPHER,
+    HANDSHAKE,
+    MAX_RECORD,
+    infer,
+    is_record,
+    next_record,
+)
+from logscan._evidence.capture.registry import VERSIONS
+from logscan._evidence.capture.side import Side
 from logscan._failures import catalog
 
 MAX_HANDSHAKE = 1 << 18
@@ -29,47 +39,23 @@ MAX_HANDSHAKE = 1 << 18
 MAX_ALERTS = 16
 MAX_STEPS = 64
 MAX_SIZES = 8
-MAX_RECORD = 18_432
+_OF_ONE = {
+    0: SERVER, 1: CLIENT, 2: SERVER, 8: SERVER, 12: SERVER, 13: SERVER, 14: SERVER, 16: CLIENT, 22: SERVER,
+}  # fmt: skip
+"""Messages that only one end sends."""
 AFTER = 24
 """Records looked at after the handshake, for alerts and renegotiation."""
-
-CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION = 20, 21, 22, 23
-
-
-class Side:
-    """One end of a connection, and what it has sent."""
-
-    __slots__ = (
-        "buffer", "decryptor", "direction", "encrypted", "finished", "handshake", "is_tls", "key", "lost",
-        "name", "packet", "time",
-    )  # fmt: skip
-
-    def __init__(self, name: str, key: bytes) -> None:
-        self.name = name
-        """:data:`CLIENT` or :data:`SERVER`, as far as is known."""
-        self.key = key
-        """Addresses and ports, its own first."""
-        self.direction = Direction()
-        self.buffer = bytearray()
-        self.handshake = bytearray()
-        self.packet = 0
-        """Of the last bytes."""
-        self.time = 0.0
-        self.encrypted = self.finished = False
-        self.lost = False
-        """Bytes were lost: look for the next record."""
-        self.decryptor: RecordDecryptor | None = None
-        self.is_tls = False
-        """A first record was seen; before it there may be HTTP CONNECT."""
 
 
 class Handshake:
     """What both sides of one connection said in TLS."""
 
     __slots__ = (
-        "_after", "_keys", "alerts", "answers", "client", "client_chain", "client_packet", "completed",
-        "decrypted", "done", "early", "faults", "hello", "renegotiated", "request", "resumed", "server",
-        "server_chain", "server_hello", "sizes", "steps", "verified",
+        "_after", "_keys", "_retry", "acked", "alerts", "answers", "client", "client_chain", "client_packet",
+        "completed", "decrypted", "disorder", "done", "early", "faults", "hello", "hello_request",
+        "renegotiated",
+        "request", "request_size", "resumed", "server", "server_chain", "server_flight", "server_hello",
+        "sizes", "sizes_packet", "steps", "sure", "verified",
     )  # fmt: skip
 
     def __init__(self, client_key: bytes, keys: KeyLog) -> None:
@@ -79,6 +65,10 @@ class Handshake:
         self._keys = keys
         self._after = 0
         """Records after the handshake."""
+        self.disorder = False
+        """An end answers to what is not in the capture yet."""
+        self.sure = False
+        """It is known which end is the client: else it may be the other."""
         self.done = False
         """Nothing more is read of this connection."""
         self.hello: tls.ClientHello | None = None
@@ -88,7 +78,10 @@ class Handshake:
         self.client_chain: tuple[bytes, ...] | None = None
         self.client_packet = 0
         self.verified = self.completed = self.resumed = self.renegotiated = False
-        self.early = self.decrypted = False
+        self.early = self.decrypted = self.hello_request = self._retry = False
+        self.server_flight = self.request_size = self.sizes_packet = 0
+        self.acked: int | None = None
+        """What the client had acknowledged when it sent its first alert, or its first encrypted record."""
         self.alerts: list[Alert] = []
         self.sizes: list[int] = []
         self.answers: list[int] = []
@@ -97,14 +90,24 @@ class Handshake:
 
     @property
     def seen(self) -> bool:
-        """Whether a message of the handshake, or an alert, was seen."""
-        return bool(
-            self.hello or self.server_hello or self.request or self.client_chain is not None or self.alerts
-        )
+        """Whether a message of the handshake was seen, and who of the two is the client."""
+        said = self.hello or self.server_hello or self.request or self.client_chain is not None
+        return bool(said and self.sure)
+
+    def matters(self, side: Side) -> bool:
+        """Whether what this side sends next may still matter for the handshake."""
+        if self._is_1_3() and not self.decrypted:
+            settled = bool(self.answers) and max(self.answers) > ALERT_SIZES[-1]
+            return not settled or (side is self.client and not self.sizes)
+        if side is self.server and self._is_1_3():
+            return not self.completed
+        return not side.finished
 
     def lose(self, side: Side, count: int, packet: int) -> None:
         """Bytes of one side are missing: what they were part of cannot be read."""
-        self.fault(f"{count:,} bytes of the {side.name} are not in the capture (before packet {packet})")
+        if self.matters(side):
+            side.gap += count
+            self.fault(f"{count:,} bytes of the {side.name} are not in the capture (before packet {packet})")
         side.buffer.clear()
         side.handshake.clear()
         side.lost, side.decryptor = True, None
@@ -154,14 +157,17 @@ class Handshake:
             return False
         version = buffer[3] << 8 | buffer[4]
         self.hello = tls.ClientHello(bytes(32), None, (version,), early_data=False)
+        self.sure = True
         self._step(side, "ClientHello (SSL 2 form)")
         del buffer[: 2 + size]
         return True
 
     def _record(self, side: Side, header: bytes, data: bytes) -> None:
         kind = header[0]
+        if kind in (CHANGE_CIPHER, APPLICATION) and side is self.client and self._is_too_soon():
+            self.disorder = True
         if kind == CHANGE_CIPHER:
-            if not self._is_1_3():
+            if not self._is_1_3() and not self._retry:
                 self._change_cipher(side)
         elif kind == APPLICATION and self._is_1_3():
             self._record_1_3(side, header, data)
@@ -173,6 +179,11 @@ class Handshake:
             self._messages(side, data)
         elif kind == APPLICATION:
             self.done = True  # in the middle of a connection: its handshake is not here
+
+    def _is_too_soon(self) -> bool:
+        """Whether the server's hello is still missing, though the client cannot be here without it."""
+        hello = self.hello
+        return hello is not None and self.server_hello is None and not self._retry and not hello.early_data
 
     def _change_cipher(self, side: Side) -> None:
         side.encrypted = True
@@ -192,7 +203,7 @@ class Handshake:
             self.renegotiated = True
             self._step(side, "a further handshake (encrypted)")
         elif kind == ALERT:
-            self._add_alert(side, "encrypted", "unknown")
+            self._add_alert(side, ENCRYPTED, "unknown")
         if self.completed:
             self._count_after(AFTER)
 
@@ -206,11 +217,16 @@ class Handshake:
     def _record_1_3(self, side: Side, header: bytes, data: bytes) -> None:
         decrypted = self._decrypted(side, header, data)
         if decrypted is None:
-            sizes = self.sizes if side.name == CLIENT else self.answers
+            from_client = side.name == CLIENT
+            sizes = self.sizes if from_client else self.answers
             fits = len(sizes) < MAX_SIZES
-            if fits and (side.name == CLIENT or self.sizes):
+            if fits and from_client and not side.gap:
+                if not sizes:
+                    self.sizes_packet, self.acked = side.packet, self.server.direction.acked
                 sizes.append(len(data))
-            if fits or side.name == SERVER:
+            elif fits and not from_client and side.direction.is_after(self.acked, len(side.buffer)):
+                sizes.append(len(data))  # no client's record before: nothing is acknowledged
+            if fits or not from_client:
                 self._step(side, f"encrypted record of {len(data)} bytes")
             self._count_after(2 * AFTER)
             return
@@ -240,7 +256,7 @@ class Handshake:
 
     def _alert(self, side: Side, data: bytes) -> None:
         if len(data) != 2 or data[0] not in (1, 2):
-            self._add_alert(side, "encrypted", "unknown")
+            self._add_alert(side, ENCRYPTED, "unknown")
             return
         name = catalog.ALERT_NAMES.get(data[1], f"alert {data[1]}")
         if name == "no_certificate" and side.name == CLIENT:  # SSL 3.0's way to send none
@@ -248,9 +264,11 @@ class Handshake:
         self._add_alert(side, name, "fatal" if data[0] == 2 else "warning")
 
     def _add_alert(self, side: Side, name: str, level: str) -> None:
+        if side is self.client and self.acked is None:
+            self.acked = self.server.direction.acked
         if len(self.alerts) < MAX_ALERTS:
             self.alerts.append(Alert(name, level, side.name, side.packet))
-        self._step(side, "Alert (encrypted)" if name == "encrypted" else f"Alert ({level}): {name}")
+        self._step(side, "Alert (encrypted)" if name == ENCRYPTED else f"Alert ({level}): {name}")
 
     def _step(self, side: Side, text: str) -> None:
         if len(self.steps) < MAX_STEPS:
@@ -278,13 +296,18 @@ class Handshake:
     def _message(self, side: Side, kind: int, body: bytes) -> None:
         version = self.server_hello.version if self.server_hello else tls.TLS_1_2
         text = tls.MESSAGES.get(kind, f"message {kind}")
+        if not self.sure and kind in _OF_ONE:
+            self.sure = True
+            if _OF_ONE[kind] != side.name:
+                self._exchange_sides()
         if kind == 1:
-            self._client_hello(side, body)
+            self._client_hello(body)
             text += f" for {self.hello.sni}" if self.hello and self.hello.sni else ""
         elif kind == 2:
-            text = self._server_hello(side, body)
+            text = self._server_hello(body)
         elif kind == 11 and side.name == SERVER:
             self.server_chain = tls.certificates(body, version)
+            self.server_flight = 4 + len(body)
             text += f": {len(self.server_chain)} in the chain"
         elif kind == 11:
             self.client_chain = tls.certificates(body, version)
@@ -292,6 +315,7 @@ class Handshake:
             text += f": {len(self.client_chain)} in the chain" if self.client_chain else ": EMPTY"
         elif kind == 13 and side.name == SERVER:
             self.request = tls.certificate_request(body, version, side.packet)
+            self.request_size = 4 + len(body)
             count = len(self.request.authorities)
             noun = "authority" if count == 1 else "authorities"
             text += f": {count} accepted {noun}" if count else ": any authority"
@@ -299,32 +323,34 @@ class Handshake:
             self.completed = True  # a ticket is for a client that was accepted
         elif kind == 15 and side.name == CLIENT:
             self.verified = True
+        elif kind == 0 and side.name == SERVER:
+            self.hello_request = True
         elif kind == 20:
             side.finished, side.decryptor = True, None
         self._step(side, text)
 
-    def _client_hello(self, side: Side, body: bytes) -> None:
-        hello = tls.client_hello(body)
-        if side.name == SERVER and self.hello is None and self.server_hello is None:
-            self._exchange_sides()
-        self.hello = hello
+    def _client_hello(self, body: bytes) -> None:
+        self.hello = hello = tls.client_hello(body)
         self.early |= hello.early_data
 
-    def _server_hello(self, side: Side, body: bytes) -> str:
+    def _server_hello(self, body: bytes) -> str:
         hello = tls.server_hello(body)
-        if side.name == CLIENT and self.hello is None:
-            self._exchange_sides()
+        self._retry = hello.retry
         if hello.retry:
             return "HelloRetryRequest"
         self.server_hello = hello
         self.resumed |= hello.version == tls.TLS_1_3 and hello.pre_shared_key
-        return f"ServerHello: {tls.VERSIONS.get(hello.version, hex(hello.version))}"
+        return f"ServerHello: {VERSIONS.get(hello.version, hex(hello.version))}"
 
     def _exchange_sides(self) -> None:
         """The capture began in the middle, and the side taken for the client is the server."""
         self.client, self.server = self.server, self.client
         self.client.name, self.server.name = CLIENT, SERVER
-        self.steps = [step._replace(by=CLIENT if step.by == SERVER else SERVER) for step in self.steps]
+        other = {CLIENT: SERVER, SERVER: CLIENT}
+        self.steps = [step._replace(by=other[step.by]) for step in self.steps]
+        self.alerts = [alert._replace(by=other[alert.by]) for alert in self.alerts]
+        self.server_chain, self.client_chain = self.client_chain or (), self.server_chain or None
+        self.server_flight = self.client_packet = 0
 
     def sight(self) -> tuple[str, str | None]:
         """How much is known of the client's certificate, and what record sizes show of it."""
@@ -336,41 +362,3 @@ class Handshake:
             return INFERRED if inferred else HIDDEN, inferred
         hidden = self.resumed or (hello is None and not self.request)
         return HIDDEN if hidden else FULL, None
-
-
-def is_record(data: bytearray) -> bool:
-    """Whether the header of a TLS record may stand here."""
-    return 20 <= data[0] <= 24 and data[1] == 3 and data[2] <= 4
-
-
-def next_record(data: bytearray) -> int:
-    """Where the next record may begin: a header that another one follows, or the end; ``-1``: nowhere."""
-    for at in range(len(data) - 4):
-        if is_record(data[at : at + 3]):
-            size = data[at + 3] << 8 | data[at + 4]
-            after = at + 5 + size
-            if 0 < size <= MAX_RECORD and (after + 3 > len(data) or is_record(data[after : after + 3])):
-                return at
-    return -1
-
-
-def infer(suite: int, sizes: list[int]) -> str | None:
-    """What the client sent after the server's hello, by the sizes of its first encrypted records.
-
-    Finished has the length of the suite's hash, an empty Certificate 8 bytes; each record adds a type and
-    a tag of 16 bytes, Java 16 bytes of padding as well. Java sends Certificate and Finished in one
-    record. Measured on 210 captures of 15 servers (docs/diagnose.md); other clients send two.
-    """
-    if not sizes:
-        return None
-    finished = 4 + (48 if suite == 0x1302 else 32)
-    frame = 17 if suite != 0x1305 else 9
-    first = sizes[0]
-    alone = (frame + finished, frame + finished + 16)
-    if first in alone:
-        return NOT_ASKED
-    if first in (frame + finished + 8, frame + finished + 24):
-        return EMPTY
-    if first in (frame + 8, frame + 24) and len(sizes) > 1 and sizes[1] in alone:
-        return EMPTY
-    return SENT if first > frame + finished + 24 + 200 else None

@@ -49,9 +49,25 @@ class Packet(NamedTuple):
     """Bytes that the packet had on the wire."""
 
 
+_OTHERS = {
+    b"snoop\0\0\0": "snoop", b"RTSS": "Microsoft Network Monitor 1", b"GMBU": "Microsoft Network Monitor 2",
+    b"\x34\xcd\xb2\xa1": "pcap with the patch of Alexey Kuznetzov",
+    b"\xa1\xb2\xcd\x34": "pcap with the patch of Alexey Kuznetzov", b"\xaa\xaa\xaa\xaa": "5Views",
+    b"TRSNIFF data": "Sniffer", b"XCP\0": "NetXRay", b"\x05VNF": "Visual Networks",
+    b"iptrace 1.0": "AIX iptrace", b"iptrace 2.0": "AIX iptrace",
+    b"\x7fver": "EtherPeek (tagged)", b"btsnoop\0": "Bluetooth snoop",
+    b"+---------+---------------+----------+": "K12 text",
+}  # fmt: skip
+"""Captures in formats that are not read, by their first bytes."""
+
+
 def is_capture(head: bytes) -> bool:
-    """Whether a file begins like a capture."""
-    return head[:4] in _PCAP_MAGIC or head[:4] == _PCAPNG_MAGIC
+    """Whether a file begins like a capture, also of a format that is not read."""
+    return head[:4] in _PCAP_MAGIC or head[:4] == _PCAPNG_MAGIC or _other_format(head) is not None
+
+
+def _other_format(head: bytes) -> str | None:
+    return next((name for begin, name in _OTHERS.items() if head.startswith(begin)), None)
 
 
 class _Interface(NamedTuple):
@@ -100,6 +116,11 @@ class CaptureFile:
             yield from self._pcap(*_PCAP_MAGIC[magic])
         elif magic == _PCAPNG_MAGIC:
             yield from self._pcapng()
+        elif self._want(64) and (name := _other_format(self._data[self._at : self._at + 64])):
+            raise InputError(
+                f"a packet capture in the format {name}, which is not read",
+                "convert it with Wireshark's editcap -F pcap FILE NEW.pcap",
+            )
         else:
             raise InputError("not a packet capture (pcap or pcapng)", "capture with tcpdump -s 0 -w FILE")
 

@@ -35,11 +35,24 @@ class CaptureCounters:
     """Of them, with a request for a client certificate."""
     mid: int = 0
     """TLS connections whose handshake was before the capture."""
+    unreadable: int = 0
+    """Connections with packets cut or lost, so that nothing of a handshake can be read."""
     not_tls: int = 0
+    """Connections that are no TLS."""
+    other_protocols: Counter[str] = field(default_factory=Counter)
+    """Of those, what was spoken, where it is known."""
+    accepted: int = 0
+    """Of the TLS connections, those that the server accepted."""
+    accepted_empty: int = 0
+    """Of them, with an empty client certificate."""
+    hidden: int = 0
+    """TLS connections that show neither what the client sent nor whether the server accepted it."""
     given_up: int = 0
     """Given up because too many were open at once (``--max-open-connections``)."""
     left_out: int = 0
     """Read, but not kept, because there were more than ``--max-connections``."""
+    failed_left_out: int = 0
+    """Of them, those that the server may not have accepted."""
     not_understood: int = 0
     """Packets and connections that raised."""
     skipped: Counter[str] = field(default_factory=Counter)
@@ -85,11 +98,13 @@ def read_capture(
                 keys.add_all(packets.secrets)
                 packets.secrets.clear()
             try:
-                segment = segment_of(packet, counters.skipped)
+                segment = segment_of(packet, counters.skipped, connections.settled)
             except Exception as error:  # noqa: BLE001 (a net around each packet)
                 connections.raised(packet.number, error)
                 continue
             if segment is not None:
+                if segment.missing and packet.length > packet.end - packet.start:
+                    connections.snap = max(connections.snap, packet.end - packet.start)
                 yield from feed(segment, packet.number, packet.time)
         yield from connections.drain()
     except LogscanError:
@@ -102,8 +117,15 @@ def read_capture(
         counters.files += 1
         counters.packets += packets.packets
         counters.not_tls += connections.not_tls
+        counters.other_protocols += connections.other_protocols
         counters.mid += connections.mid
+        counters.unreadable += connections.unreadable
         counters.given_up += connections.given_up
         counters.not_understood += connections.not_understood
+    if connections.unreadable and connections.snap:
+        problem(
+            f"{connections.unreadable:,} connections cannot be read: packets are cut to"
+            f" {connections.snap:,} bytes (snap length): capture again with -s 0"
+        )
     for fault in (*packets.faults, *connections.faults):
         problem(fault)

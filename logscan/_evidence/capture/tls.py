@@ -6,11 +6,13 @@ TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446). Every function takes the body of on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from logscan._evidence.capture.registry import SIGNATURES, VERSIONS
 from logscan._evidence.distinguished_names import Name, from_der
 
-VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random of a ServerHello that is a HelloRetryRequest (RFC 8446 section 4.1.3)."""
@@ -22,41 +24,12 @@ MESSAGES = {
     22: "CertificateStatus", 24: "KeyUpdate", 25: "CompressedCertificate",
 }  # fmt: skip
 
-SUITES = {
-    0x002F: "TLS_RSA_WITH_AES_128_CBC_SHA", 0x0035: "TLS_RSA_WITH_AES_256_CBC_SHA",
-    0x003C: "TLS_RSA_WITH_AES_128_CBC_SHA256", 0x003D: "TLS_RSA_WITH_AES_256_CBC_SHA256",
-    0x009C: "TLS_RSA_WITH_AES_128_GCM_SHA256", 0x009D: "TLS_RSA_WITH_AES_256_GCM_SHA384",
-    0x0033: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", 0x0039: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA",
-    0x0067: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256", 0x006B: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256",
-    0x009E: "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", 0x009F: "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
-    0x000A: "TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x0005: "TLS_RSA_WITH_RC4_128_SHA",
-    0xC009: "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", 0xC00A: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
-    0xC013: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", 0xC014: "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-    0xC023: "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", 0xC024: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384",
-    0xC027: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", 0xC028: "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
-    0xC02B: "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 0xC02C: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-    0xC02F: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", 0xC030: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-    0xCCA8: "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCA9: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-    0x1301: "TLS_AES_128_GCM_SHA256", 0x1302: "TLS_AES_256_GCM_SHA384",
-    0x1303: "TLS_CHACHA20_POLY1305_SHA256", 0x1304: "TLS_AES_128_CCM_SHA256",
-    0x1305: "TLS_AES_128_CCM_8_SHA256",
-}  # fmt: skip
-"""Cipher suites by number (IANA), those that Java clients and common servers agree on."""
-
-SIGNATURES = {
-    0x0201: "rsa_pkcs1_sha1", 0x0203: "ecdsa_sha1", 0x0202: "dsa_sha1", 0x0301: "rsa_pkcs1_sha224",
-    0x0303: "ecdsa_sha224", 0x0302: "dsa_sha224", 0x0402: "dsa_sha256", 0x0502: "dsa_sha384",
-    0x0602: "dsa_sha512", 0x0101: "rsa_pkcs1_md5", 0x0401: "rsa_pkcs1_sha256", 0x0501: "rsa_pkcs1_sha384",
-    0x0601: "rsa_pkcs1_sha512", 0x0403: "ecdsa_secp256r1_sha256", 0x0503: "ecdsa_secp384r1_sha384",
-    0x0603: "ecdsa_secp521r1_sha512", 0x0804: "rsa_pss_rsae_sha256", 0x0805: "rsa_pss_rsae_sha384",
-    0x0806: "rsa_pss_rsae_sha512", 0x0807: "ed25519", 0x0808: "ed448", 0x0809: "rsa_pss_pss_sha256",
-    0x080A: "rsa_pss_pss_sha384", 0x080B: "rsa_pss_pss_sha512",
-}  # fmt: skip
-"""Signature schemes by number (RFC 8446 section 4.2.3; for TLS 1.2 the pairs of hash and signature)."""
-
 CERTIFICATE_TYPES = {1: "RSA", 2: "DSA", 3: "RSA_fixed_DH", 4: "DSA_fixed_DH", 64: "ECDSA"}
 """Client certificate types by number (RFC 5246 section 7.4.4, RFC 8422)."""
+
+
+MAX_PROTOCOLS = 16
+_EXTENSION = struct.Struct(">HH")
 
 
 class Reader:
@@ -96,7 +69,8 @@ class Reader:
     def numbers(self, width: int) -> list[int]:
         """Two-byte numbers in a vector."""
         data = self.vector(width)
-        return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data) - 1, 2)]
+        count = len(data) // 2
+        return list(struct.unpack_from(f">{count}H", data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +82,10 @@ class ClientHello:
     versions: tuple[int, ...]
     """Offered: of ``supported_versions``, else the highest."""
     early_data: bool
+    suites: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+    schemes: tuple[int, ...] = ()
+    alpn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +120,13 @@ def client_hello(body: bytes) -> ClientHello:
     version = reader.number(2)
     random = reader.take(32)
     reader.vector(1)
-    reader.vector(2)
+    suites = tuple(reader.numbers(2))
     reader.vector(1)
     sni = None
     versions: tuple[int, ...] = (version,)
+    groups: tuple[int, ...] = ()
+    schemes: tuple[int, ...] = ()
+    alpn: tuple[str, ...] = ()
     early = False
     for kind, data in _extensions(reader):
         if kind == 0 and data:
@@ -154,7 +135,33 @@ def client_hello(body: bytes) -> ClientHello:
             versions = tuple(number for number in Reader(data).numbers(1) if number in VERSIONS) or versions
         elif kind == 42:
             early = True
-    return ClientHello(random, sni, versions, early)
+        elif kind == 10:
+            groups = _numbers(data)
+        elif kind == 13:
+            schemes = _numbers(data)
+        elif kind == 16:
+            alpn = _protocols(data)
+    return ClientHello(random, sni, versions, early, suites, groups, schemes, alpn)
+
+
+def _numbers(data: bytes) -> tuple[int, ...]:
+    """The numbers of an extension; none where it is damaged: the rest of the message still counts."""
+    try:
+        return tuple(Reader(data).numbers(2))
+    except ValueError:
+        return ()
+
+
+def _protocols(data: bytes) -> tuple[str, ...]:
+    """Names of application protocols, as far as they can be read, at most :data:`MAX_PROTOCOLS`."""
+    found: list[str] = []
+    try:
+        names = Reader(Reader(data).vector(2))
+        while names.left and len(found) < MAX_PROTOCOLS:
+            found.append(names.vector(1).decode("ascii", "backslashreplace"))
+    except ValueError:
+        pass
+    return tuple(found)
 
 
 def _server_name(data: bytes) -> str | None:
@@ -187,9 +194,17 @@ def _extensions(reader: Reader) -> list[tuple[int, bytes]]:
     if not reader.left:
         return []
     found = []
-    rest = Reader(reader.vector(2))
-    while rest.left:
-        found.append((rest.number(2), rest.vector(2)))
+    data = reader.vector(2)
+    at, end = 0, len(data)
+    while at < end:
+        if at + 4 > end:
+            raise ValueError(f"4 bytes announced, {end - at} there")
+        kind, size = _EXTENSION.unpack_from(data, at)
+        at += 4
+        if at + size > end:
+            raise ValueError(f"{size:,} bytes announced, {end - at:,} there")
+        found.append((kind, data[at : at + size]))
+        at += size
     return found
 
 
@@ -209,6 +224,12 @@ def certificates(body: bytes, version: int) -> tuple[bytes, ...]:
 
 def certificate_request(body: bytes, version: int, packet: int = 0) -> CertificateRequest:
     """The body of a CertificateRequest."""
+    return replace(_certificate_request(body, version), packet=packet)
+
+
+@lru_cache(maxsize=64)
+def _certificate_request(body: bytes, version: int) -> CertificateRequest:
+    """A server sends the same to all its clients."""
     reader = Reader(body)
     types: tuple[str, ...] = ()
     schemes: list[int] = []
@@ -227,7 +248,7 @@ def certificate_request(body: bytes, version: int, packet: int = 0) -> Certifica
         names = reader.vector(2)
     authorities, unread = _names(names)
     shown = tuple(SIGNATURES.get(number, f"0x{number:04x}") for number in schemes)
-    return CertificateRequest(authorities, types, shown, packet, unread)
+    return CertificateRequest(authorities, types, shown, unread=unread)
 
 
 def _names(data: bytes) -> tuple[tuple[Name, ...], int]:
