@@ -10,48 +10,22 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
+from logscan._evidence.api_errors import without_head
+from logscan._evidence.api_keystores import Details, Listing, joined
 from logscan._evidence.certificates import Certificate, from_cert_info
 from logscan._evidence.configuration import Environment, Reference, Target, settings_from
 from logscan._evidence.json_text import begin_of, read_json
-from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
 from logscan._evidence.xml import child_text, read_xml, text_of
 
-API = "management API"
 MAX_OBJECTS = 100_000
 """Objects looked at in one answer."""
 _PATH = re.compile(
     r"keystores[/\\]([^/\\]+?)(?:[/\\](?:aliases|certs)[/\\]([^/\\]+?)(?:[/\\](?:certificate|export))?)?(?:\.(?:json|xml|pem))?$"
 )
-
-
-@dataclass(slots=True)
-class _Details:
-    """A chain and what is known of its place."""
-
-    chain: tuple[Certificate, ...]
-    name: str | None
-    """Alias, or the certificate's name."""
-    key_name: str | None
-    keystore: str | None
-    source: str
-    is_alias: bool
-
-
-@dataclass(slots=True)
-class _Listing:
-    """A keystore as the API lists it."""
-
-    name: str
-    certs: tuple[str, ...]
-    keys: tuple[str, ...] | None
-    aliases: dict[str, tuple[str | None, str | None, bool]]
-    """Alias → names of its certificate and key, and whether the listing says that a key is missing."""
-    source: str
 
 
 def _place(path: str) -> tuple[str | None, str | None]:
@@ -66,9 +40,10 @@ class Answers:
     """Takes answers one by one; :meth:`environment` joins them."""
 
     def __init__(self) -> None:
-        self._listings: dict[str, _Listing] = {}
-        self._details: list[_Details] = []
+        self._listings: dict[str, Listing] = {}
+        self._details: list[Details] = []
         self._environment = Environment()
+        self._missing_aliases: dict[str, list[tuple[str, str]]] = {}
         self.understood = 0
         """Objects that were understood."""
         self.problems: list[tuple[str, str]] = []
@@ -87,7 +62,7 @@ class Answers:
         """
         before = self.understood
         keystore, name = _place(path)
-        stripped = begin_of(data)
+        stripped = begin_of(without_head(data)[1])
         if stripped.startswith(b"<"):
             if re.match(rb"(?i)<(?:!doctype\s+)?html", stripped):
                 raise ValueError(
@@ -100,7 +75,7 @@ class Answers:
             answer = read_json(stripped)
         except ValueError as error:
             raise ValueError(f"neither JSON nor XML: {error}") from error
-        if isinstance(answer, list) and answer and all(isinstance(item, str) for item in answer):
+        if isinstance(answer, list) and all(isinstance(item, str) for item in answer):
             self._names(answer, path, source)
         for count, item in enumerate(_objects(answer)):
             if count >= MAX_OBJECTS:
@@ -115,7 +90,7 @@ class Answers:
         keystore, name = _place(path)
         if name is not None:
             # First, so that it is preferred to the same chain without its bytes.
-            self._details.insert(0, _Details(chain, name, None, keystore, source, is_alias=False))
+            self._details.insert(0, Details(chain, name, None, keystore, source, is_alias=False))
             self.understood += 1
 
     def listed(self, kind: str, names: list[str], source: str) -> None:
@@ -125,7 +100,7 @@ class Answers:
         else:
             self._environment.listed_keystores = True
             for name in names:
-                self._listings.setdefault(name, _Listing(name, (), None, {}, source))
+                self._listings.setdefault(name, Listing(name, (), None, {}, source))
         self.understood += 1
 
     def missing(self, kind: str, name: str, source: str) -> None:
@@ -133,6 +108,11 @@ class Answers:
         known = self._environment
         where = known.missing_references if kind == "references" else known.missing_keystores
         where[name] = source
+        self.understood += 1
+
+    def missing_alias(self, keystore: str, alias: str, source: str) -> None:
+        """The API said that a keystore has no such alias."""
+        self._missing_aliases.setdefault(keystore, []).append((alias, source))
         self.understood += 1
 
     def _names(self, names: list[str], path: str, source: str) -> None:
@@ -144,10 +124,11 @@ class Answers:
             self.listed("keystores", names, source)
         elif found := re.search(r"keystores/([^/]+)/(aliases|certs)$", place):
             keystore = unquote(found[1])
-            listing = self._listings.setdefault(keystore, _Listing(keystore, (), None, {}, source))
+            listing = self._listings.setdefault(keystore, Listing(keystore, (), None, {}, source))
             if found[2] == "certs":
                 listing.certs = tuple(names)
             else:
+                listing.full = True
                 for name in names:
                     listing.aliases.setdefault(name, (None, None, False))
             self.understood += 1
@@ -192,7 +173,7 @@ class Answers:
                 except ValueError as error:
                     self.problems.append((source, f"{error} (of {name or 'an alias'})"))
         if chain or is_alias:
-            self._details.append(_Details(tuple(chain), name, key, keystore, source, is_alias))
+            self._details.append(Details(tuple(chain), name, key, keystore, source, is_alias))
             self.understood += 1
 
     def _reference(self, name: str, refers: str, source: str) -> None:
@@ -216,12 +197,14 @@ class Answers:
                 aliases[row] = (None, None, False)
             elif isinstance(row, dict) and isinstance(row.get("aliasName"), str):
                 aliases[row["aliasName"]] = (_text(row.get("cert")), _text(row.get("key")), True)
-        self._listings[item["name"]] = _Listing(
+        self._listings[item["name"]] = Listing(
             item["name"],
             tuple(str(cert) for cert in _rows(item.get("certs"))),
             tuple(str(key) for key in keys) if isinstance(keys, list) else None,
             aliases,
             source,
+            full=isinstance(item.get("aliases"), list)
+            or (isinstance(item.get("certs"), list) and isinstance(keys, list)),
         )
         self.understood += 1
 
@@ -266,8 +249,8 @@ class Answers:
     def environment(self) -> Environment:
         """Everything joined: each keystore with its aliases, their chains, and whether they have keys."""
         done = self._environment
-        loose: list[_Details] = []
-        by_keystore: dict[str, list[_Details]] = {}
+        loose: list[Details] = []
+        by_keystore: dict[str, list[Details]] = {}
         for details in self._details:
             home = details.keystore or self._home(details)
             if home is None:
@@ -278,11 +261,14 @@ class Answers:
             # Nothing says where they belong, and there is one keystore at most: this is it.
             home = next(iter(self._listings), "(keystore not named)")
             by_keystore[home] = loose
-        for name in dict.fromkeys([*self._listings, *by_keystore]):
-            done.keystores[name] = _joined(name, self._listings.get(name), by_keystore.get(name, []))
+        gone = self._missing_aliases
+        for name in dict.fromkeys([*self._listings, *by_keystore, *gone]):
+            done.keystores[name] = joined(
+                name, self._listings.get(name), by_keystore.get(name, []), gone.get(name, ())
+            )
         return done
 
-    def _home(self, details: _Details) -> str | None:
+    def _home(self, details: Details) -> str | None:
         """The keystore that names this certificate or alias."""
         homes = [
             listing.name
@@ -293,60 +279,6 @@ class Answers:
             )
         ]  # fmt: skip
         return homes[0] if len(homes) == 1 else None
-
-
-def _joined(name: str, listing: _Listing | None, details: list[_Details]) -> Keystore:
-    """One keystore from its listing and the certificates of it that were fetched."""
-    entries: list[KeystoreEntry] = []
-    taken: set[int] = set()
-    source = listing.source if listing else details[0].source
-    complete = True
-
-    def chain_of(*names: str | None) -> tuple[Certificate, ...] | None:
-        for item in details:
-            if item.name is not None and item.name in names:
-                taken.add(id(item))
-                return item.chain
-        return None
-
-    if listing is not None and listing.aliases:
-        for alias, (cert, key, listed) in listing.aliases.items():
-            chain = chain_of(alias, cert)
-            complete &= chain is not None
-            detail = next((item for item in details if item.name == alias and item.is_alias), None)
-            has_key: bool | None = bool(key) if listed else None
-            if not listed and detail is not None:
-                has_key = detail.key_name is not None
-            if not listed and listing.keys is not None:
-                has_key = alias in listing.keys or has_key is True
-            entries.append(KeystoreEntry(alias, has_key, chain or ()))
-    elif listing is not None:
-        for cert in listing.certs:
-            key = _key_of(cert, listing.keys)
-            chain = chain_of(cert, key)
-            complete &= chain is not None
-            entries.append(
-                KeystoreEntry(
-                    key or cert, (key is not None) if listing.keys is not None else None, chain or ()
-                )
-            )
-        matched = {entry.alias for entry in entries}
-        entries += [KeystoreEntry(key, True, ()) for key in listing.keys or () if key not in matched]
-    for item in details:
-        if id(item) not in taken:
-            label = item.name or "(not named)"
-            entries.append(
-                KeystoreEntry(label, item.key_name is not None if item.is_alias else None, item.chain)
-            )
-    listed = listing is not None and (
-        listing.keys is not None or bool(listing.aliases) or bool(listing.certs)
-    )
-    return Keystore(name, API, tuple(entries), source, complete and listed)
-
-
-def _key_of(cert: str, keys: tuple[str, ...] | None) -> str | None:
-    """The key that goes with a certificate's name: the same, or without the ``-cert`` of old releases."""
-    return next((key for key in keys or () if cert in (key, f"{key}-cert")), None)
 
 
 def _rows(value: object) -> list[Any]:
@@ -383,7 +315,7 @@ def _objects(answer: Any) -> Iterator[dict[str, Any]]:
 
 def is_answer(head: bytes) -> bool:
     """Whether a file looks like an answer of the API: JSON, or XML of a known resource."""
-    head = begin_of(head)
+    head = begin_of(without_head(head)[1])
     start = head[:1]
     if start in (b"{", b"["):
         return bool(

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from logscan._evidence.api_errors import MAX_ERROR, error_of
 from logscan.errors import InputError, UsageError, first_line, reason_of
 
 TRIES = 4
@@ -152,6 +153,7 @@ class Management:
                 if answer.status == 200:
                     return answer.content
                 if answer.status == 404:
+                    _check_place(answer.content, url)
                     return None
                 if answer.status not in (429, 500, 502, 503, 504) or last:
                     raise _refused(answer, url)
@@ -206,26 +208,27 @@ class Management:
         async with asyncio.timeout(seconds), self._client.stream("GET", url) as answer:
             packing = answer.headers.get("Content-Encoding", "identity").strip().lower()
             if answer.status_code != 200:
-                return _Answer(answer.status_code, answer.headers, b"")
+                content = await _error_body(answer) if answer.status_code == 404 else b""
+                return _Answer(answer.status_code, answer.headers, content)
             if packing not in ("identity", "", "gzip", "x-gzip"):
                 raise InputError(f"{url}: packed as {packing[:40]}, though gzip was asked for")
             unpack = zlib.decompressobj(31) if "gzip" in packing else None
-            content = bytearray()
+            body = bytearray()
             async for piece in answer.aiter_raw():
                 try:
-                    content += unpack.decompress(piece, MAX_BYTES + 1 - len(content)) if unpack else piece
+                    body += unpack.decompress(piece, MAX_BYTES + 1 - len(body)) if unpack else piece
                 except zlib.error as error:
                     raise InputError(f"{url}: damaged: {error}", "is a proxy between?") from error
-                if len(content) > MAX_BYTES:
+                if len(body) > MAX_BYTES:
                     raise InputError(f"{url}: more than {MAX_BYTES:,} bytes: not read")
-            if bytes(content[:200]).lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+            if bytes(body[:200]).lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
                 raise ServerError(
                     f"{url}: an HTML page in place of an answer",
                     "is it the management API's address, and not the UI's or a login page?",
                 )
             if unpack is not None and not unpack.eof:
                 raise InputError(f"{url}: damaged: its end is missing", "is a proxy between?")
-            return _Answer(answer.status_code, answer.headers, bytes(content))
+            return _Answer(answer.status_code, answer.headers, bytes(body))
 
     @staticmethod
     def _wait(answer: _Answer | None, attempt: int) -> float:
@@ -240,6 +243,30 @@ class _Answer(NamedTuple):
     status: int
     headers: httpx.Headers
     content: bytes
+
+
+async def _error_body(answer: httpx.Response) -> bytes:
+    """The beginning of an error's text, which may say what is missing; empty where it cannot be read."""
+    body = b""
+    try:
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) > MAX_ERROR:
+                break
+    except httpx.HTTPError:
+        return b""
+    return body[:MAX_ERROR]
+
+
+def _check_place(body: bytes, url: str) -> None:
+    """Check that a 404 is of the resource, and not of its organization or environment.
+
+    Raises:
+        InputError: there is no such organization or environment.
+    """
+    error = error_of(body)
+    if error is not None and error.of_place:
+        raise InputError(f"{url}: {(error.message or error.code)[:300]} (404)", "check --org and --env")
 
 
 def _cause(error: BaseException) -> str:

@@ -111,6 +111,24 @@ def certificate_from_der(der: bytes, source: str) -> Certificate:
         )  # fmt: skip
 
 
+def host_names(certificate: Certificate) -> tuple[str, ...] | None:
+    """The host names and addresses that a certificate is for: its alternative names; its common name only
+    where it has none (RFC 6125). ``None``: its DER is not known, or cannot be read."""
+    if certificate.der is None:
+        return None
+    try:
+        strict = x509.load_der_x509_certificate(certificate.der)
+        try:
+            found = strict.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            common = strict.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+            return tuple(str(part.value) for part in common)
+        names = found.get_values_for_type(x509.DNSName)
+        return (*names, *(str(address) for address in found.get_values_for_type(x509.IPAddress)))
+    except Exception:  # noqa: BLE001 (whatever a parser raises on bytes from outside)
+        return None
+
+
 class _Parts:
     """Reads a certificate part by part: libraries look at most of them only when they are asked for."""
 

@@ -8,7 +8,9 @@ from logscan._evidence.capture.connection import Connection
 from logscan._evidence.capture.read_capture import CaptureCounters
 from logscan._evidence.certificates import Certificate
 from logscan._evidence.configuration import Environment, Proxy
+from logscan._evidence.engine_debug import EngineCounters, EngineHandshake
 from logscan._evidence.keystores.keystore import Keystore
+from logscan._evidence.router_access import RouterCounts
 from logscan._evidence.s_client import SClient
 from logscan._evidence.trace import TracedMessage
 
@@ -29,6 +31,13 @@ class Evidence:
     environment: Environment = field(default_factory=Environment)
     proxies: list[Proxy] = field(default_factory=list)
     traces: list[TracedMessage] = field(default_factory=list)
+    engine: list[EngineHandshake] = field(default_factory=list)
+    """Of ``-Djavax.net.debug``: all that the engine says, also those that succeeded."""
+    engine_counters: EngineCounters = field(default_factory=EngineCounters)
+    hurt: RouterCounts = field(default_factory=RouterCounts)
+    """Failed requests of the Routers' access logs."""
+    hosts: set[str] = field(default_factory=set)
+    """Message Processors whose logs were read."""
     files: dict[str, str] = field(default_factory=dict)
     """What each file was taken for."""
     unrecognized: list[str] = field(default_factory=list)

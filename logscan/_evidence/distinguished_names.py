@@ -159,7 +159,7 @@ def parse(text: str) -> Name:
     if len(text) > MAX_TEXT:
         raise ValueError(f"not a distinguished name: {len(text):,} characters")
     slashes = text.startswith("/") and _TYPE.match(text, 1) is not None
-    parts = _split_slashes(text) if slashes else _split_commas(text)
+    parts = _split_slashes(text) if slashes else split_commas(text)
     rows = []
     for part in parts:
         row: list[Pair] = []
@@ -203,7 +203,7 @@ def _split_slashes(text: str) -> list[list[str]]:
     return parts
 
 
-def _split_commas(text: str) -> list[list[str]]:
+def split_commas(text: str) -> list[list[str]]:
     """``C=AU, O=A + OU=B``: a piece without a type belongs to the value before it."""
     parts: list[list[str]] = []
     for piece, separator in _pieces(text, ",;+", quotes=True):

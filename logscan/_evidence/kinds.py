@@ -5,11 +5,14 @@ from __future__ import annotations
 from logscan._entries.openers import has_entry
 from logscan._evidence import s_client, trace
 from logscan._evidence.api_answers import is_answer
+from logscan._evidence.api_errors import is_error, without_head
 from logscan._evidence.capture.keylog import is_key_log
 from logscan._evidence.capture.packets import is_capture
 from logscan._evidence.json_text import begin_of
 from logscan._evidence.keystores.keystore import PEM
 from logscan._evidence.keystores.read_keystore import format_of
+from logscan._evidence.read_engine_debug import is_engine_debug
+from logscan._evidence.router_access import is_router_access
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.unpack import open_bytes
 from logscan.errors import InputError
@@ -19,9 +22,12 @@ HEAD = 1 << 16
 MAX_FILE = 64 << 20
 """Bytes of a file that is read as a whole (not a log, not a capture)."""
 
-LOG, CAPTURE, BUNDLE, KEYSTORE, CERTIFICATES, S_CLIENT, KEY_LOG, TRACE, ANSWER = (
+(
+    LOG, CAPTURE, BUNDLE, KEYSTORE, CERTIFICATES, S_CLIENT, KEY_LOG, TRACE, ANSWER, ENGINE, ROUTER_ACCESS,
+) = (
     "Message Processor log", "packet capture", "proxy bundle", "keystore", "certificates",
     "openssl s_client output", "key log", "debug session", "management API answer",
+    "Java TLS debug output", "Router access log",
 )  # fmt: skip
 
 
@@ -31,12 +37,21 @@ def kind_of_evidence(head: bytes) -> str | None:
         return CAPTURE
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return BUNDLE
+    if is_router_access(head):
+        return ROUTER_ACCESS
     if has_entry(head):
         # Before the kinds that are texts: a log may quote each of their marks.
         return LOG
+    if is_engine_debug(head):
+        return ENGINE
+    return _kind_of_text(head)
+
+
+def _kind_of_text(head: bytes) -> str | None:
+    """The same for what is neither a capture, a zip nor a log."""
     if s_client.is_s_client(head):
         return S_CLIENT
-    is_markup = begin_of(head)[:1] in (b"{", b"[", b"<")
+    is_markup = begin_of(without_head(head)[1])[:1] in (b"{", b"[", b"<")
     form = format_of(head)
     if form is not None and not (form == PEM and is_markup):
         return KEYSTORE
@@ -49,6 +64,8 @@ def kind_of_evidence(head: bytes) -> str | None:
             return BUNDLE
         if is_answer(head):
             return ANSWER
+    if is_error(head):
+        return ANSWER
     return None
 
 

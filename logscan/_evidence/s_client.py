@@ -40,6 +40,11 @@ _CONNECT_FAILED = re.compile(
     r"^(?:connect:errno=\d+|.*:(?:connect error|Connection refused|no such host).*)$",
     re.MULTILINE | re.IGNORECASE,
 )
+_CIPHER = re.compile(
+    r"^(?:New, [^,\n]{1,40}, Cipher is |[ \t]++Cipher[ \t]*+:[ \t]*+)(\S{1,100})", re.MULTILINE
+)
+_ERROR = re.compile(r"^[^\n]{0,300}:error:[^\n]{1,600}", re.MULTILINE)
+_WORDS = re.compile(r":(?:sslv3|tlsv1|tlsv13) alert ([a-z ]{1,60})")
 _SCHEMES = {
     "RSA": "rsa_pkcs1", "RSA-PSS": "rsa_pss_rsae", "ECDSA": "ecdsa", "DSA": "dsa",
 }  # fmt: skip
@@ -72,6 +77,24 @@ class SClient:
     """The connection did not come about."""
     notes: tuple[str, ...] = ()
     """What of the server's certificates cannot be read."""
+    verify_error: str | None = None
+    """The first, in OpenSSL's words, without its number."""
+    cipher: str | None = None
+    """Negotiated, by OpenSSL's name."""
+    connected: bool | None = None
+    """Whether the TCP connection came about; ``None``: the text does not say."""
+    completed: bool | None = None
+    """Whether the handshake did."""
+
+    @property
+    def protocol(self) -> str | None:
+        """The version, as :attr:`version`."""
+        return self.version
+
+    @property
+    def alert(self) -> str | None:
+        """The last alert that was received, by standard name."""
+        return self.alerts[-1] if self.alerts else None
 
 
 def is_s_client(head: bytes) -> bool:
@@ -104,7 +127,11 @@ def read_s_client(data: bytes, source: str) -> SClient:
     command, sni = _COMMAND.search(text, 0, COMMAND_WITHIN), _SNI.search(text, 0, COMMAND_WITHIN)
     protocols = _PROTOCOL.findall(text)
     failed = _CONNECT_FAILED.search(text)
-    numbers = (int(number) for number in _ALERT.findall(text))
+    alerts = [catalog.ALERT_NAMES.get(int(number), f"alert {number}") for number in _ALERT.findall(text)]
+    alerts += [] if alerts else _alerts_in_words(text)
+    verify = [(number, words.strip()) for number, words in _VERIFY.findall(text)]
+    cipher = _CIPHER.findall(text)
+    connected = True if "CONNECTED(" in text else False if failed else None
     certificates: list[str] = []
     chain = tuple(pem_certificates(data, source, certificates))
     notes = (*certificates, *(f"{item.source}: {note}" for item in chain for note in item.notes))
@@ -121,15 +148,31 @@ def read_s_client(data: bytes, source: str) -> SClient:
         if signatures
         else (),
         server_chain=chain,
-        alerts=tuple(dict.fromkeys(catalog.ALERT_NAMES.get(number, f"alert {number}") for number in numbers)),
-        verify_errors=tuple(
-            dict.fromkeys(f"{number}: {words.strip()}" for number, words in _VERIFY.findall(text))
-        ),
+        alerts=tuple(dict.fromkeys(alerts)),
+        verify_errors=tuple(dict.fromkeys(f"{number}: {words}" for number, words in verify)),
         authorities_line=at,
         unread=tuple(unread),
         failed=failed[0].strip()[:300] if failed and "CONNECTED(" not in text else None,
         notes=notes,
+        verify_error=verify[0][1] if verify else None,
+        cipher=next((name for name in reversed(cipher) if name not in ("0000", "(NONE)")), None),
+        connected=connected,
+        completed=_completed(text, cipher) if connected else None,
     )
+
+
+def _alerts_in_words(text: str) -> list[str]:
+    """Alerts that LibreSSL and old versions name in words, without a number."""
+    found = (_WORDS.findall(line) for line in _ERROR.findall(text))
+    names = ("_".join(words[-1].split()) for words in found if words)
+    return [name for name in names if name in catalog.ALERTS]
+
+
+def _completed(text: str, ciphers: list[str]) -> bool | None:
+    """Whether a handshake came to its end: only then there is a cipher."""
+    if any(name not in ("0000", "(NONE)") for name in ciphers):
+        return True
+    return False if "SSL handshake has read" in text or ciphers else None
 
 
 _TYPES = re.compile(r"^Client Certificate Types: (.+)$", re.MULTILINE)

@@ -5,7 +5,6 @@ A file that cannot be read, or not understood, is reported with its reason, and 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +13,14 @@ from typing import TYPE_CHECKING
 
 from logscan._evidence import bundle, s_client, trace
 from logscan._evidence.api_answers import Answers
+from logscan._evidence.api_errors import ALIAS, REFERENCE, error_of
+from logscan._evidence.capture.connection import EMPTY
 from logscan._evidence.capture.flow import MAX_OPEN
 from logscan._evidence.capture.keylog import KeyLog
 from logscan._evidence.capture.read_capture import MAX_CONNECTIONS, read_capture
 from logscan._evidence.collected import Evidence
 from logscan._evidence.configuration import Proxy
+from logscan._evidence.engine_debug import MAX_HANDSHAKES
 from logscan._evidence.keystores.keystore import JKS, PKCS12, Keystore, WrongPasswordError
 from logscan._evidence.keystores.read_keystore import read_keystore
 from logscan._evidence.kinds import (
@@ -26,33 +28,33 @@ from logscan._evidence.kinds import (
     BUNDLE,
     CAPTURE,
     CERTIFICATES,
+    ENGINE,
     HEAD,
     KEY_LOG,
     KEYSTORE,
     LOG,
+    ROUTER_ACCESS,
     S_CLIENT,
     TRACE,
     kind_of_evidence,
     read_whole,
 )
-from logscan._failures.catalog import CLIENT_CERTIFICATE
+from logscan._evidence.read_engine_debug import may_hold_engine_debug, read_engine_debug
+from logscan._evidence.router_access import read_router_access
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import HostNames, Selection
-from logscan._reading.decompressors import unpacking_errors
-from logscan._reading.remote import expand, is_remote
-from logscan._reading.unpack import first_bytes, open_bytes, read_up_to
+from logscan._jobs._evidence_files import fault_of, files_of
+from logscan._jobs._kept_connections import KeptConnections
+from logscan._reading.unpack import first_bytes
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, LogscanError, caught, first_line, problem_of, reason_of
+from logscan.errors import InputError, LogscanError, caught, problem_of, reason_of
 from logscan.nodes import is_stream
-from logscan.shown import without_password
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
     from logscan._evidence.api_client import Management
 
-MAX_FILES = 100_000
-"""Files of directories that are looked at."""
 MAX_KEPT_BYTES = 256 << 20
 """Bytes of certificates and names in the connections of captures that are kept."""
 
@@ -64,9 +66,6 @@ class EvidenceRequest:
     paths: Sequence[str] = ()
     selection: Selection = field(default_factory=lambda: Selection(family=None))
     """Which failures of logs."""
-    families: frozenset[str] | None = frozenset({CLIENT_CERTIFICATE})
-    """Failures of these families are cases by themselves; others are only where a capture shows that the
-    backend refused. ``None``: all are."""
     keystore: str | None = None
     """The file of the keystore that is used."""
     alias: str | None = None
@@ -91,39 +90,6 @@ class EvidenceRequest:
     max_open: int = MAX_OPEN
 
 
-def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str, bool]]:
-    """Every file of the paths, and whether it was named itself. A folder that is a bundle is one file."""
-    for path in paths:
-        if is_remote(path):
-            try:
-                yield from ((name, name == without_password(path)) for name in expand(path))
-            except InputError as error:
-                problems.append(problem_of(path, error))
-        elif path != "-" and not os.path.exists(path):
-            problems.append(Problem(path, "no such file", "check the path"))
-        elif path == "-" or not os.path.isdir(path) or bundle.is_bundle_folder(path):
-            yield path, True
-        else:
-            yield from _files_below(path, problems)
-
-
-def _files_below(path: str, problems: list[Problem]) -> Iterator[tuple[str, bool]]:
-    count = 0
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        for name in [name for name in folders if name in bundle.ROOTS]:
-            folders.remove(name)
-            yield os.path.join(folder, name), True
-        for name in sorted(names):
-            count += 1
-            if count > MAX_FILES:
-                problems.append(
-                    Problem(path, f"more than {MAX_FILES:,} files: the others were not looked at")
-                )
-                return
-            yield os.path.join(folder, name), False
-
-
 class EvidenceReader:
     """Reads the files of a request; logs are listed, to be scanned by those who know what to count."""
 
@@ -138,9 +104,7 @@ class EvidenceReader:
         self.logs: list[str] = []
         """Logs and stores."""
         self.captures: list[str] = []
-        self._kept_bytes = 0
-        self._accepted: list[int] = []
-        """Which of the kept connections were accepted."""
+        self._kept = KeptConnections(request.max_connections, MAX_KEPT_BYTES)
 
     def read(self) -> None:
         """Read all files.
@@ -152,7 +116,7 @@ class EvidenceReader:
         stores, paths = stores_among(request.paths)
         self.logs += stores
         evidence.files.update(dict.fromkeys(stores, LOG))
-        for path, named in _files(paths, self._counters.problems):
+        for path, named in files_of(paths, self._counters.problems):
             with caught(self._counters, path):
                 self._take(path, named)
         for path in request.keylogs:
@@ -177,6 +141,9 @@ class EvidenceReader:
         for path in self.captures:  # last: key logs open what they hold
             with caught(self._counters, path):
                 self._capture(path)
+        evidence.connections += self._kept.emit()
+        evidence.capture.left_out = self._kept.left_out
+        evidence.capture.failed_left_out = self._kept.failed_left_out
         for source, reason in self.answers.problems:
             self._problem(source, reason, fatal=False)
         self.answers.problems.clear()
@@ -211,16 +178,22 @@ class EvidenceReader:
                     pass
             head = first_bytes(path, HEAD) if not stream else b""
             kind = LOG if stream else kind_of_evidence(head)
+            kind = self._beside(kind, path, head)
             if kind is not None:
                 self.evidence.files[path] = kind
                 self._read(kind, path)
+            elif path in self.evidence.files:
+                pass
             elif named and head:
-                known = "logs, captures, keystores, s_client output, answers of the API, bundles, traces"
+                known = (
+                    "logs, captures, keystores, s_client output, javax.net.debug output, answers of the API,"
+                    " bundles, traces, the Router's access log"
+                )
                 self._problem(path, "not recognized as evidence", known, fatal=False)
             elif head:
                 self.evidence.unrecognized.append(path)
             elif os.path.getsize(path):
-                self._problem(path, _fault_of(path))
+                self._problem(path, fault_of(path))
         except InputError as error:
             self._counters.problems.append(problem_of(path, error))
         except OSError as error:
@@ -237,6 +210,10 @@ class EvidenceReader:
             self._keys.add(read_whole(path))
         elif kind == S_CLIENT:
             self._s_client(path)
+        elif kind == ENGINE:
+            self._engine(path)
+        elif kind == ROUTER_ACCESS:
+            read_router_access(path, self.evidence.hurt)
         elif kind == BUNDLE:
             data = read_whole(path)
             packed = data[:2] == b"PK"
@@ -249,9 +226,45 @@ class EvidenceReader:
                 reason = f"messages after the first {trace.MAX_MESSAGES:,}: not read"
                 self._problem(path, reason, fatal=False)
         elif kind == ANSWER:
-            self.answers.take(read_whole(path), path, path)
+            self._answer(path)
         else:
             self._keystore_or_certificates(path)
+
+    def _answer(self, path: str) -> None:
+        """An answer of the management API, or the error in its place."""
+        data = read_whole(path)
+        error = error_of(data, path)
+        if error is None:
+            self.answers.take(data, path, path)
+        elif error.missing and error.name is not None and error.kind != ALIAS:
+            kind = "references" if error.kind == REFERENCE else "keystores"
+            self.answers.missing(kind, error.name, path)
+        elif error.missing and error.name is not None and error.keystore is not None:
+            self.answers.missing_alias(error.keystore, error.name, path)
+        else:
+            self._problem(path, *error.explanation, fatal=False)
+
+    def _beside(self, kind: str | None, path: str, head: bytes) -> str | None:
+        """What a file is, after handshakes of ``-Djavax.net.debug`` in it were read: they may stand in a log,
+        or begin late in the file to which the Message Processor's output goes."""
+        may = kind in (LOG, None) and bool(head) and may_hold_engine_debug(path, head)
+        if may and self._engine(path) and kind is None:
+            self.evidence.files[path] = ENGINE
+        return kind
+
+    def _engine(self, path: str) -> bool:
+        """Handshakes of ``-Djavax.net.debug``; whether there are any."""
+        counters = self.evidence.engine_counters
+        left_out = counters.left_out
+        found = read_engine_debug(path, counters)
+        self.evidence.engine += found
+        if counters.left_out > left_out:
+            reason = (
+                f"{counters.left_out - left_out:,} handshakes after the first {MAX_HANDSHAKES:,}: not kept"
+            )
+            self._problem(path, reason, fatal=False)
+        self._notes(path, [f"not a distinguished name: {text}" for item in found for text in item.unread])
+        return bool(found)
 
     def _s_client(self, path: str) -> None:
         run = s_client.read_s_client(read_whole(path), path)
@@ -312,47 +325,17 @@ class EvidenceReader:
     def _capture(self, path: str) -> None:
         """The connections of a capture that matter."""
         request, counters = self._request, self.evidence.capture
-        kept = self.evidence.connections
         before = counters.not_understood
 
         def problem(reason: str) -> None:
             self._problem(path, reason, fatal=False)
 
         for connection in read_capture(path, self._keys, counters, problem, request.max_open):
+            accepted = connection.accepted
             counters.connections += 1
             counters.certificate_requested += connection.certificate_requested is True
-            if len(kept) < request.max_connections and self._has_room(connection.size):
-                if connection.accepted is True:
-                    self._accepted.append(len(kept))
-                kept.append(connection)
-                continue
-            counters.left_out += 1
-            if connection.accepted is not True and self._accepted:
-                # A refused handshake takes the place of one that was accepted.
-                at = self._accepted[-1]
-                if self._has_room(connection.size - kept[at].size):
-                    kept[self._accepted.pop()] = connection
+            counters.accepted += accepted is True
+            counters.accepted_empty += accepted is True and connection.client_certificate == EMPTY
+            counters.hidden += accepted is None and connection.client_certificate is None
+            self._kept.add(connection)
         self._counters.not_understood += counters.not_understood - before
-
-    def _has_room(self, size: int) -> bool:
-        """Whether so many more bytes may be kept; if so, they are counted."""
-        if self._kept_bytes + size > MAX_KEPT_BYTES:
-            return False
-        self._kept_bytes += size
-        return True
-
-
-def _fault_of(path: str) -> str:
-    """Why no byte of a file could be read, though it is not empty.
-
-    Raises:
-        InputError: it cannot be read at all.
-    """
-    try:
-        with contextlib.closing(open_bytes(path)) as stream:
-            read_up_to(stream, 1)
-    except InputError:
-        raise
-    except unpacking_errors() as error:
-        return reason_of(error) if isinstance(error, OSError) else f"damaged ({first_line(error)})"
-    return "holds nothing that could be read"

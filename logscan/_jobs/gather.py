@@ -20,8 +20,10 @@ from logscan._evidence.kinds import (
     ANSWER,
     BUNDLE,
     CERTIFICATES,
+    ENGINE,
     KEY_LOG,
     KEYSTORE,
+    ROUTER_ACCESS,
     S_CLIENT,
     TRACE,
     read_whole,
@@ -106,6 +108,10 @@ def gather(
     }
     for path in of(KEY_LOG):
         done.leave_out(path, "secrets of connections never go in")
+    for path in of(ENGINE):
+        done.leave_out(path, "it may hold what connections carried; its handshakes are in the diagnosis")
+    for path in of(ROUTER_ACCESS):
+        done.leave_out(path, "it holds the requests of all clients; give support the lines of failing ids")
     for path in of(KEYSTORE):
         done.leave_out(path, "private keys never go in; its certificates do")
     for name, text in report.items():

@@ -134,7 +134,12 @@ def diagnose(edge: Edge, folder: Path, *args: str, **env: str) -> tuple[dict[str
 
 def causes(found: dict[str, Any]) -> set[str]:
     """Their names."""
-    return {cause["cause"] for verdict in found["verdicts"] for cause in verdict["causes"]}
+    return {
+        cause["cause"]
+        for verdict in found["verdicts"]
+        for cause in verdict["causes"]
+        if cause["state"] == verdict["causes"][0]["state"]
+    }
 
 
 def test_the_whole_join(edge: Edge, tmp_path: Path) -> None:

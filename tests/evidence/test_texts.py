@@ -337,3 +337,17 @@ def test_pkcs12_of_all_ages(how: list[str], tmp_path: Path) -> None:
     store = keystores.read_keystore(other + b"-----END PRIVATE KEY-----\n", "x", "x")
     assert store.entries[0].has_key is False
     assert store.notes[0].startswith("the private key does not belong to the certificate of CN=")
+
+
+def test_s_client_outcome() -> None:
+    """What came of the run: connection, cipher, the alert also in words, the first verification error."""
+    run = s_client.read_s_client(text(HEADING + CA), "x")
+    assert (run.connected, run.completed, run.protocol) == (True, True, "TLS 1.2")
+    assert (run.cipher, run.alert) == ("ECDHE-RSA-AES256-GCM-SHA384", None)
+    assert run.verify_error == "unable to get local issuer certificate"
+    words = b"4395:error:1401E410:SSL routines:CONNECT_CR_FINISHED:sslv3 alert handshake failure:ssl_pkt.c:1200:\n"
+    refused = text(HEADING + CA).replace(b"Cipher is ECDHE-RSA-AES256-GCM-SHA384", b"Cipher is (NONE)")
+    run = s_client.read_s_client(words + refused, "x")
+    assert (run.alert, run.completed, run.cipher) == ("handshake_failure", False, None)
+    run = s_client.read_s_client(b"connect: Connection refused\nconnect:errno=111\n", "x")
+    assert (run.connected, run.completed, run.verify_error) == (False, None, None)

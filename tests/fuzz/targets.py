@@ -183,6 +183,34 @@ def answer(data: bytes) -> object:
     return answers.understood
 
 
+@target("tests/data/diagnose/*.json", raises=())
+def api_error(data: bytes) -> object:
+    """An error in place of an answer: never raises."""
+    from logscan._evidence.api_errors import error_of
+
+    found = error_of(data, "/organizations/o/environments/e/keystores/k/aliases/a")
+    return found and found.explanation
+
+
+@target("tests/data/engine_debug/*.txt", raises=())
+def engine_debug(data: bytes) -> object:
+    """Output of javax.net.debug, in blocks: never raises."""
+    from logscan._evidence.engine_debug import EngineCounters
+    from logscan._evidence.read_engine_debug import handshakes_of
+
+    return handshakes_of(iter((data[:5000], data[5000:])), "x", EngineCounters())
+
+
+@target(raises=())
+def router_access(data: bytes) -> object:
+    """A Router's access log, in blocks: never raises."""
+    from logscan._evidence.router_access import RouterCounts, count_requests
+
+    counts = RouterCounts()
+    count_requests((data[:500], data[500:]), "x", counts)
+    return counts
+
+
 @target("tests/data/tls/proxy_bundle.zip")
 def bundle(data: bytes) -> object:
     """A proxy bundle as a zip."""

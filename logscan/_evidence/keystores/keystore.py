@@ -33,6 +33,23 @@ class Keystore:
     """Whether every alias with its certificates is known."""
     notes: tuple[str, ...] = ()
     """Remarks on how it was read, for a person."""
+    complete_aliases: bool = False
+    """Whether the names of all aliases are known, even where certificates are not."""
+    missing_aliases: tuple[tuple[str, str], ...] = ()
+    """Aliases that the management API said are not there, each with the answer that says so."""
+
+    def __post_init__(self) -> None:
+        if self.complete:
+            object.__setattr__(self, "complete_aliases", True)
+
+    def has_alias(self, alias: str) -> bool | None:
+        """Whether it has an alias of that name, whatever is known of its certificate; ``None``: not known."""
+        if self.entry(alias) is not None:
+            return True
+        folded = alias.casefold()
+        if self.complete_aliases or any(name.casefold() == folded for name, _ in self.missing_aliases):
+            return False
+        return None
 
     def entry(self, alias: str) -> KeystoreEntry | None:
         """The entry of an alias. Java's keystores ignore the case of letters; old releases of Edge append
