@@ -17,21 +17,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logscan._diagnosis.cases import Case, Group
+    from logscan._diagnosis.cases import Case, Group, HostSpan
     from logscan._diagnosis.causes._base import Assessment, Cause, Finding
     from logscan._diagnosis.facts import Facts, Need, Quote
     from logscan._diagnosis.keymanager import Choice, Considered
+    from logscan._diagnosis.path import NextStep
     from logscan._diagnosis.result import Diagnosis
     from logscan._diagnosis.verdict import Verdict
     from logscan._entries.parse import parse_entry
-    from logscan._evidence.capture.connection import Alert, Connection, Step
+    from logscan._evidence.capture.connection import Alert, Connection, End, Offer, Step
     from logscan._evidence.capture.read_capture import CaptureCounters
     from logscan._evidence.capture.tls import CertificateRequest
     from logscan._evidence.certificates import Certificate
     from logscan._evidence.collected import Evidence
     from logscan._evidence.configuration import Environment, Proxy, Reference, Target, TlsSettings
     from logscan._evidence.distinguished_names import Name
+    from logscan._evidence.engine_debug import EngineCounters, EngineHandshake
     from logscan._evidence.keystores.keystore import Keystore, KeystoreEntry
+    from logscan._evidence.router_access import RouterCounts, RouterRequest
     from logscan._evidence.s_client import SClient
     from logscan._evidence.trace import TracedMessage
     from logscan._jobs._options import Reading, Times
@@ -65,21 +68,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES_OF = {
-    "logscan._diagnosis.cases": "Case Group",
+    "logscan._diagnosis.cases": "Case Group HostSpan",
     "logscan._diagnosis.causes._base": "Assessment Cause Finding",
     "logscan._diagnosis.facts": "Facts Need Quote",
     "logscan._diagnosis.keymanager": "Choice Considered",
+    "logscan._diagnosis.path": "NextStep",
     "logscan._diagnosis.result": "Diagnosis",
     "logscan._diagnosis.verdict": "Verdict",
     "logscan._entries.parse": "parse_entry",
-    "logscan._evidence.capture.connection": "Alert Connection Step",
+    "logscan._evidence.capture.connection": "Alert Connection End Offer Step",
     "logscan._evidence.capture.read_capture": "CaptureCounters",
     "logscan._evidence.capture.tls": "CertificateRequest",
     "logscan._evidence.certificates": "Certificate",
     "logscan._evidence.collected": "Evidence",
     "logscan._evidence.configuration": "Environment Proxy Reference Target TlsSettings",
     "logscan._evidence.distinguished_names": "Name",
+    "logscan._evidence.engine_debug": "EngineCounters EngineHandshake",
     "logscan._evidence.keystores.keystore": "Keystore KeystoreEntry",
+    "logscan._evidence.router_access": "RouterCounts RouterRequest",
     "logscan._evidence.s_client": "SClient",
     "logscan._evidence.trace": "TracedMessage",
     "logscan._jobs._options": "Reading Times",
@@ -118,6 +124,9 @@ __all__ = [
     "Counters",
     "Diagnosing",
     "Diagnosis",
+    "End",
+    "EngineCounters",
+    "EngineHandshake",
     "Entry",
     "Environment",
     "Event",
@@ -129,6 +138,7 @@ __all__ = [
     "Finding",
     "Found",
     "Group",
+    "HostSpan",
     "Incident",
     "Indexed",
     "Ingested",
@@ -138,7 +148,9 @@ __all__ = [
     "LogscanError",
     "Name",
     "Need",
+    "NextStep",
     "NoLogsError",
+    "Offer",
     "Onset",
     "OutputError",
     "Overview",
@@ -150,6 +162,8 @@ __all__ = [
     "Reference",
     "Report",
     "Results",
+    "RouterCounts",
+    "RouterRequest",
     "SClient",
     "Searching",
     "Selecting",

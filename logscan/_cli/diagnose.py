@@ -28,8 +28,7 @@ Alerts = Annotated[
     typer.Option(
         "--alert",
         metavar="NAME|all",
-        help="Failures of the log to diagnose. May be repeated. Default: all that a refused client"
-        " certificate can cause, and all that a capture shows to be one.",
+        help="Failures of the log to diagnose. May be repeated. Default: every southbound TLS failure.",
         rich_help_panel="Select",
     ),
 ]
@@ -119,6 +118,7 @@ def diagnose(
     accept: Accept = None,
     output_format: Format = "text",
     output: common.Output = None,
+    color: common.Colour = "auto",
     all_causes: AllCauses = False,
     no_diagram: NoDiagram = False,
     fail_on: FailOn = None,
@@ -173,7 +173,10 @@ def diagnose(
         raise InputError("nothing was read, so there is no diagnosis")
     if not simulate:
         _put(
-            _rendered(diagnosis, output_format, output, all_causes=all_causes, diagram=not no_diagram), output
+            _rendered(
+                diagnosis, output_format, output, all_causes=all_causes, diagram=not no_diagram, color=color
+            ),
+            output,
         )
         for warning in warnings(diagnosis.counters):
             common.complain(warning)
@@ -186,7 +189,13 @@ def diagnose(
 
 
 def _rendered(
-    diagnosis: Diagnosis, output_format: str, output: str | None, *, all_causes: bool, diagram: bool
+    diagnosis: Diagnosis,
+    output_format: str,
+    output: str | None,
+    *,
+    all_causes: bool,
+    diagram: bool,
+    color: str,
 ) -> str:
     if output_format == "json":
         from logscan._render.diagnosis.data import as_json
@@ -205,7 +214,8 @@ def _rendered(
     width = 100
     if sys.stdout.isatty() and not output:
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    return "\n".join(as_text(diagnosis, width, diagram, all_causes)) + "\n"
+    colour = output is None and common.wants_colour(color, sys.stdout)
+    return "\n".join(as_text(diagnosis, width, diagram, all_causes, colour)) + "\n"
 
 
 def _put(text: str, output: str | None) -> None:

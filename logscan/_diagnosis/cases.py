@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from logscan._evidence.capture.connection import CLIENT, Connection
+from logscan._evidence.capture.connection import CLIENT, EMPTY, SERVER, Connection
+from logscan._evidence.engine_debug import EngineHandshake
 from logscan._evidence.trace import TracedMessage
 from logscan._failures import catalog
 from logscan.times import in_utc
@@ -26,8 +27,25 @@ CLOSE = timedelta(minutes=5)
 NEAR = 15.0
 """Seconds between failure and alert where the log has no ports."""
 MAX_GROUPS = 10_000
+TELLING = ("target_out_of_rotation", "keystore_conflict")
+"""Failures beside TLS that are cases all the same: they say what came of others, or of a keystore."""
+STALLED = 1.0
+"""Seconds without a byte of the server after which its answer counts as stalled."""
+MAX_HOSTS = 1_000
+MAX_OBJECTS = 4
 
 Key = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class HostSpan:
+    """What the log of one Message Processor shows of a group."""
+
+    place: str
+    first: datetime | None = None
+    last: datetime | None = None
+    objects: set[str] = field(default_factory=set)
+    """Keystore objects that its lines name, at most :data:`MAX_OBJECTS`."""
 
 
 @dataclass(slots=True)
@@ -51,6 +69,8 @@ class Group:
     last: datetime | None = None
     revisions: Counter[str] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
+    by_host: dict[str, HostSpan] = field(default_factory=dict)
+    """At most :data:`MAX_HOSTS`."""
     kept: list[tuple[FailedHandshake, datetime | None]] = field(default_factory=list)
     """With their times in UTC."""
 
@@ -70,7 +90,7 @@ class Groups:
         """Count failures."""
         for failure in failures:
             if failure.side == "northbound":
-                self.northbound += 1
+                self.northbound += catalog.NOT_TLS not in failure.families
                 continue
             info = failure.ssl_info
             keystore = None if info is None else "null" if info.keystore == "null" else "set"
@@ -100,6 +120,14 @@ class Groups:
         if failure.revision:
             group.revisions[failure.revision] += 1
         group.hosts[failure.host] += 1
+        if failure.host in group.by_host or len(group.by_host) < MAX_HOSTS:
+            place = f"{failure.place.path}, byte {failure.place.offset:,}"
+            span = group.by_host.setdefault(failure.host, HostSpan(place))
+            if time is not None:
+                span.first, span.last = min(span.first or time, time), max(span.last or time, time)
+            info = failure.ssl_info
+            if info is not None and info.keystore and len(span.objects) < MAX_OBJECTS:
+                span.objects.add(info.keystore)
         if failure.message_id and len(group.messages) < KEPT:
             group.messages.add(failure.message_id)
         if len(group.kept) < KEPT:
@@ -148,34 +176,82 @@ class Case:
     notes: tuple[str, ...] = ()
     lost: int = 0
     """Alerts on the wire that the log does not name."""
+    engine: tuple[EngineHandshake, ...] = ()
+    """Failed handshakes of Java's debug output that are all of the case."""
+    line: int = 0
+    """Of the first sample, in its file, from 1; 0: not known."""
 
 
-def cases_of(groups: list[Group], connections: list[Connection], wanted: frozenset[str] | None) -> list[Case]:
+def cases_of(
+    groups: list[Group], connections: list[Connection], wanted: frozenset[str] = frozenset()
+) -> tuple[list[Case], Counter[str]]:
     """Join groups and connections.
 
     Args:
         groups: failures of a log.
         connections: of captures.
-        wanted: families of failures that are cases by themselves; others are cases only where a capture
-            shows that the backend refused. ``None``: all.
+        wanted: names of the failures that are cases; empty: all. A failure that the log names otherwise is a
+            case too where a capture shows one of these names.
+
+    Returns:
+        The cases, and how many failures of which name were left out.
     """
     index = _Index(connections)
     cases: list[Case] = []
+    left_out: Counter[str] = Counter()
     used: set[int] = set()
     for group in groups:
-        cases += _of_group(group, index, used, wanted is None or bool(wanted & set(group.families)))
+        by_itself = group.alert in wanted if wanted else not _is_beside(group)
+        found = _of_group(group, index, used, wanted, by_itself)
+        cases += found
+        if not by_itself and (rest := group.count - sum(case.failures for case in found)) > 0:
+            left_out[group.alert] += rest
     alone: dict[tuple[object, ...], list[Connection]] = {}
     for connection in connections:
-        if id(connection) not in used and _worth_a_case(connection):
+        if id(connection) not in used and _worth_a_case(connection) and _is_wanted(connection, wanted):
             key = (*_outcome(connection), *connection.server, connection.sni)
             alone.setdefault(key, []).append(connection)
     for alike in alone.values():
         notes = ("no entry of the log belongs to it",) if groups else ()
         cases.append(Case(None, tuple(alike), 0, notes=notes))
-    return cases
+    return cases, left_out
 
 
-def _of_group(group: Group, index: _Index, used: set[int], by_itself: bool) -> list[Case]:
+def cases_of_engine(handshakes: list[EngineHandshake]) -> list[Case]:
+    """Cases of Java's debug output alone: failed handshakes that agree in what was said."""
+    alike: dict[tuple[object, ...], list[EngineHandshake]] = {}
+    for item in handshakes:
+        if not item.mixed and not item.completed and (item.alert is not None or item.failure is not None):
+            key = (item.sni, item.alert, item.alert_by, item.client_certificate, item.authorities)
+            alike.setdefault(key, []).append(item)
+    return [Case(None, (), 0, engine=tuple(items)) for items in alike.values()]
+
+
+def _is_wanted(connection: Connection, wanted: frozenset[str]) -> bool:
+    """Whether a connection may show a failure that is asked for: by its alert, or that cannot be read."""
+    if not wanted:
+        return True
+    alert = connection.refusal or connection.own_alert
+    return alert is None or alert.name == "encrypted" or alert.name in wanted
+
+
+def _is_beside(group: Group) -> bool:
+    """Whether a failure is beside TLS: by itself it tells nothing of a handshake. The end of an idle
+    connection looks the same as a refusal that comes after a handshake of TLS 1.3."""
+    return catalog.NOT_TLS in group.families and group.alert not in TELLING
+
+
+def _shows_a_failure(connection: Connection, wanted: frozenset[str]) -> bool:
+    """Whether a connection makes a case of a failure that is none by itself."""
+    if wanted:
+        return connection.refusal is not None and connection.refusal.name in wanted
+    empty = connection.client_certificate == EMPTY
+    return connection.accepted is False or connection.renegotiated or connection.silent or empty
+
+
+def _of_group(
+    group: Group, index: _Index, used: set[int], wanted: frozenset[str], by_itself: bool
+) -> list[Case]:
     """The cases of one group: one for each outcome that the capture shows, or one without a capture."""
     found: dict[tuple[object, ...], list[tuple[FailedHandshake, Connection]]] = {}
     shifts: Counter[int] = Counter()
@@ -188,7 +264,7 @@ def _of_group(group: Group, index: _Index, used: set[int], by_itself: bool) -> l
                 shifts[minutes] += 1
     parts = sorted(found.values(), key=len, reverse=True)
     if not by_itself:
-        parts = [pairs for pairs in parts if pairs[0][1].accepted is False]
+        parts = [pairs for pairs in parts if _shows_a_failure(pairs[0][1], wanted)]
     elif not parts:
         return [Case(group, (), group.count, tuple(failure for failure, _ in group.kept[:SAMPLES]))]
     matched = sum(len(pairs) for pairs in parts)
@@ -234,22 +310,49 @@ def _outcome(connection: Connection) -> tuple[object, ...]:
         refusal.name if refusal else None,
         connection.client_chain[:1] if connection.client_chain else None,
         request.authorities if request else None,
+        connection.own_alert.name if connection.own_alert else None,
+        connection.not_tls,
+        connection.silent_after,
+        server_stalled(connection) > 0,
+        connection.hello_refused,
+        connection.foreign_end is not None,
     )
 
 
-def client_alert(connection: Connection) -> bool:
-    """Whether this side ended the handshake."""
-    first = next(
-        (a for a in connection.alerts if a.name not in ("close_notify", "encrypted", "user_canceled")), None
-    )
-    return first is not None and first.by == CLIENT and first.level == "fatal"
+def client_gave_up(connection: Connection) -> bool:
+    """Whether the client closed a handshake without a word, though it was its turn to answer (TLS 1.2)."""
+    return _closed_first(connection) and any(step.text == "ServerHelloDone" for step in connection.steps)
+
+
+def server_stalled(connection: Connection) -> float:
+    """Seconds that the client waited for the rest of the server's answer before it closed; 0: it did not."""
+    if not _closed_first(connection) or client_gave_up(connection):
+        return 0.0
+    last = max(step.time for step in connection.steps if step.by == SERVER)
+    waited = connection.ends[0].time - last
+    return waited if waited >= STALLED else 0.0
+
+
+def _closed_first(connection: Connection) -> bool:
+    """Whether the client closed first, before it answered what the server had begun to say."""
+    if not connection.ends or connection.ends[0].by != CLIENT or connection.gaps or connection.silent:
+        return False
+    if connection.not_tls is not None or connection.client_flight or connection.completed:
+        return False
+    if connection.own_alert is not None:
+        return False
+    return any(step.by == SERVER and "Alert" not in step.text for step in connection.steps)
 
 
 def _worth_a_case(connection: Connection) -> bool:
-    """Whether a connection without an entry of the log is a case: something was refused."""
+    """Whether a connection without an entry of the log is a case: something failed in it."""
     if connection.accepted is True:
         return False
-    return connection.accepted is False or client_alert(connection) or connection.refusal is not None
+    return (
+        connection.accepted is False or connection.refusal is not None or connection.own_alert is not None
+        or connection.not_tls is not None or connection.silent or connection.hello_refused
+        or client_gave_up(connection) or server_stalled(connection) > 0
+    )  # fmt: skip
 
 
 class _Index:

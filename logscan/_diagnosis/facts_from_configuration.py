@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from logscan._diagnosis.cases import Case
-from logscan._diagnosis.facts import Quote, Quotes
+from logscan._diagnosis.facts import Quote, Quotes, names_of
 from logscan._diagnosis.facts_from_log import LogFacts
+from logscan._evidence.certificates import Certificate
 from logscan._evidence.collected import Evidence
 from logscan._evidence.configuration import (
     LITERAL,
@@ -32,6 +33,8 @@ class ConfigurationFacts:
     keystore_name: str | None = None
     keystore_exists: bool | None = None
     alias: str | None = None
+    trusted: tuple[Certificate, ...] | None = None
+    """What the target's truststore holds; ``None``: not known."""
     notes: tuple[str, ...] = ()
     quotes: Quotes = field(default_factory=dict)
 
@@ -74,7 +77,24 @@ def facts_from_configuration(
     )
     if kind == REFERENCE and name is not None:
         facts = _resolved(facts, name, evidence.environment)
-    return _looked_up(facts, evidence.environment)
+    return _with_truststore(_looked_up(facts, evidence.environment), settings, evidence.environment)
+
+
+def _with_truststore(
+    facts: ConfigurationFacts, settings: TlsSettings, environment: Environment
+) -> ConfigurationFacts:
+    """With what the truststore holds, where all of it is known."""
+    kind, name = kind_of_value(settings.truststore) if settings.truststore else ("", "")
+    if kind == REFERENCE and name in environment.references:
+        name = environment.references[name].refers
+    store = environment.keystores.get(name)
+    if store is None or not store.complete or not all(entry.chain for entry in store.entries):
+        return facts
+    held = tuple(certificate for entry in store.entries for certificate in entry.chain)
+    quote = Quote(
+        f"the truststore {name} holds {names_of(tuple(item.subject for item in held))}", store.source
+    )
+    return replace(facts, trusted=held, quotes={**facts.quotes, "truststore": quote})
 
 
 def _quote_of(settings: TlsSettings) -> Quote:

@@ -37,7 +37,7 @@ def facts_from_keystore(
     entry = keystore.entry(alias) if alias is not None else None
     if entry is None and len(keystore.entries) == 1:
         (only,) = keystore.entries
-        if not keystore.complete:
+        if not keystore.complete and (alias is None or keystore.has_alias(alias) is not False):
             # One certificate was saved: somebody took it for the one that is used.
             entry = only
             how += f" (the only certificate given of it, {only.alias}, is taken for the alias's)"

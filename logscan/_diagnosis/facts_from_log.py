@@ -16,6 +16,8 @@ class LogFacts:
     """What the log says."""
 
     alert: str | None = None
+    families: tuple[str, ...] = ()
+    text: str | None = None
     received: bool | None = None
     keystore: str | None = None
     alias: str | None = None
@@ -32,11 +34,13 @@ def facts_from_log(case: Case, traces: Iterable[TracedMessage]) -> LogFacts:
     group = case.group
     if group is None:
         return LogFacts()
-    keystore = None
+    keystore = text = None
     quotes: dict[str, Quote] = {}
     if case.samples:
         sample = case.samples[0]
-        place = f"{sample.place.path}, byte {sample.place.offset:,}"
+        where = f"line {case.line:,}" if case.line else f"byte {sample.place.offset:,}"
+        place = f"{sample.place.path}, {where}"
+        text = sample.reason
         quotes["log"] = quotes["alert"] = Quote(f"the log says: {sample.reason}", place)
         if sample.ssl_info is not None:
             info = sample.ssl_info
@@ -54,6 +58,8 @@ def facts_from_log(case: Case, traces: Iterable[TracedMessage]) -> LogFacts:
             break
     return LogFacts(
         alert=group.alert,
+        families=group.families,
+        text=text,
         received={"peer": True, "us": False}.get(group.refused_by),
         keystore=keystore,
         alias=group.alias,

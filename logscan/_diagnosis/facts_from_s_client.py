@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from logscan._diagnosis.facts import AskedFor, Quote, Quotes, names_of
+from logscan._diagnosis.facts_from_wire import words_of
 from logscan._evidence.capture.connection import Connection
+from logscan._evidence.certificates import Certificate
 from logscan._evidence.collected import Evidence
 from logscan._evidence.distinguished_names import Name
 from logscan._evidence.s_client import SClient
@@ -17,6 +19,8 @@ class SClientFacts:
 
     certificate_requested: bool | None = None
     asked_for: AskedFor | None = None
+    server_chain: tuple[Certificate, ...] = ()
+    """That the backend sent to it."""
     quotes: Quotes = field(default_factory=dict)
 
 
@@ -36,6 +40,10 @@ def facts_from_s_client(
         return SClientFacts()
     place = f"{run.source}, line {run.authorities_line}" if run.authorities_line else run.source
     quotes: dict[str, Quote] = {}
+    if run.server_chain:
+        shown = f"the backend sent to s_client {words_of(run.server_chain)}"
+        name = "other_server_chain" if connection is not None and connection.server_chain else "server_chain"
+        quotes[name] = Quote(shown + how, run.source)
     if connection is not None and connection.sni and run.sni and connection.sni != run.sni:
         quotes["sni_differs"] = Quote(
             f"s_client asked for {run.sni}, the Message Processor for {connection.sni}:"
@@ -47,9 +55,9 @@ def facts_from_s_client(
             quotes["sni_differs"] = Quote(
                 "the backend named other authorities to s_client than to the Message Processor", place
             )
-        return SClientFacts(quotes=quotes)
-    shown = connection is not None and connection.certificate_requested is not None
-    if run.certificate_requested is not None and not shown:
+        return SClientFacts(server_chain=run.server_chain, quotes=quotes)
+    known = connection is not None and connection.certificate_requested is not None
+    if run.certificate_requested is not None and not known:
         text = f"the backend asked for {'a' if run.certificate_requested else 'no'} client certificate{how}"
         quotes["certificate_requested"] = Quote(text, place)
     if run.certificate_requested:
@@ -57,7 +65,7 @@ def facts_from_s_client(
         if run.authorities:
             words = f"acceptable client certificate CA names: {names_of(run.authorities)}"
         asked = AskedFor(run.authorities, run.key_types, run.signature_schemes, Quote(words + how, place))
-    return SClientFacts(run.certificate_requested, asked, quotes)
+    return SClientFacts(run.certificate_requested, asked, run.server_chain, quotes)
 
 
 def _same(some: tuple[Name, ...], others: tuple[Name, ...]) -> bool:

@@ -86,6 +86,7 @@ def choose(
     considered = []
     chosen: str | None = None
     certain = keystore.complete or wanted is not None
+    certain |= alias is not None and keystore.has_alias(alias) is False
     for entry in keystore.entries:
         if alias is not None and entry is not wanted:
             considered.append(Considered(entry.alias, OTHER_ALIAS, f"the target names the alias {alias}"))

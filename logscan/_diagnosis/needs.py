@@ -1,91 +1,75 @@
-"""What is missing, and the command or API call that supplies it, with the names of the case filled in."""
+"""What is missing, and the command that supplies it, with the names of the case filled in."""
 
 from __future__ import annotations
 
-import shlex
-from urllib.parse import quote
+from collections.abc import Callable, Iterable
 
+from logscan._diagnosis import commands
 from logscan._diagnosis.cases import Case
+from logscan._diagnosis.commands import Names, names_of
 from logscan._diagnosis.facts import Facts, Need
+from logscan._evidence.collected import Evidence
 
-_ORDER = (
-    "capture", "key-log", "log", "bundle", "reference", "keystore", "certificate", "s_client", "intermediate",
-    "backend-ca", "runtime", "backend-log",
-)  # fmt: skip
+_NEEDS: dict[str, tuple[str, Callable[[Names], str]]] = {
+    "capture": ("a packet capture of one failing request, on the Message Processor", commands.tcpdump),
+    "key-log": (
+        "what TLS 1.3 hides: a handshake in TLS 1.2, or the secrets of the connection",
+        lambda _: (
+            "set <Protocols><Protocol>TLSv1.2</Protocol></Protocols> in the target's SSLInfo for one test and"
+            " capture again; or give a key log of the backend (SSLKEYLOGFILE) with --keylog"
+        ),
+    ),
+    "log": ("the Message Processor's log of the failure: it names the alias", commands.search),
+    "hosts": (
+        "the logs of all Message Processors: do all of them fail?",
+        lambda _: "logscan diagnose HOST_1/logs HOST_2/logs --host 'one=HOST_1/*' --host 'two=HOST_2/*'",
+    ),
+    "bundle": (
+        "the proxy's revision, with the target's SSLInfo (and its target server, if it names one)",
+        commands.bundle,
+    ),
+    "reference": ("what the target's KeyStore reference names", commands.reference),
+    "keystore": ("the keystore's aliases and certificates", commands.keystore),
+    "certificate": ("the certificate itself, with its usages", commands.certificate),
+    "s_client": ("the authorities that the backend accepts", commands.s_client),
+    "intermediate": (
+        "the intermediate certificate above the chain: the address after “CA Issuers” has it",
+        commands.issuer_of_certificate,
+    ),
+    "backend-ca": (
+        "the authorities of clients that the backend trusts",
+        lambda _: "ask the backend's operator for its client CA file; give it with --backend-ca FILE",
+    ),
+    "truststore": ("the authorities that the target's truststore holds", commands.truststore),
+    "runtime": ("the keystore that the Message Processor has loaded", commands.runtime),
+    "engine-debug": (
+        "what Java's TLS did. It needs a restart of ONE Message Processor. First add to"
+        f" {commands.MP_PROPERTIES}: bin_setenv_ext_jvm_opts=\"-Djavax.net.debug=ssl,handshake\". The output"
+        " is in edge-message-processor.log",
+        commands.restart,
+    ),
+    "debug-log": (
+        "more detail in system.log, without a restart: run it on the Message Processor and send one failing"
+        " request within a minute",
+        commands.debug_log,
+    ),
+    "router-log": (
+        "who was hurt, and with which status: run it on each Router",
+        commands.router_log,
+    ),
+}  # fmt: skip
+"""Kind → what it is, and the command, in the order in which they help most."""
+
+_BACKEND_LOG = "the backend's own log of the refusal"
 
 
-def needs_of(kinds: set[str], facts: Facts, case: Case) -> tuple[Need, ...]:
+def needs_of(
+    kinds: Iterable[str], facts: Facts, case: Case, evidence: Evidence | None = None
+) -> tuple[Need, ...]:
     """The needs of these kinds, in the order in which they help most."""
-    host, _, port = (facts.target or "HOST:PORT").rpartition(":")
-    host, port = shlex.quote(host), shlex.quote(port)
-    group = case.group
-    keystore, alias = facts.keystore_name or "KEYSTORE", facts.alias or "ALIAS"
-    if facts.keystore is not None and facts.keystore_name is None and not facts.keystore.name.startswith("("):
-        keystore = facts.keystore.name
-    org, env, proxy, revision, keystore, alias, reference = (
-        # Names come from a log: they must do nothing in a shell or an address but name.
-        quote(name, safe="")
-        for name in (
-            facts.org or "ORG", facts.env or "ENV", (group.proxy if group else None) or "PROXY",
-            next(iter(group.revisions), "REV") if group else "REV", keystore, alias,
-            facts.reference or "REFERENCE",
-        )
-    )  # fmt: skip
-    message = shlex.quote(next(iter(sorted(group.messages)), "MESSAGE_ID") if group else "MESSAGE_ID")
-    api = f"curl -n 'http://MANAGEMENT_SERVER:8080/v1/organizations/{org}"
-    sni = f" -servername {shlex.quote(facts.sni)}" if facts.sni else ""
-    made = {
-        "capture": (
-            "a packet capture of a failing request on the Message Processor or the backend",
-            f"tcpdump -i any -s 0 host {host} and port {port} -w capture.pcap",
-        ),
-        "key-log": (
-            "what TLS 1.3 hides: secrets of the connection, or a handshake in TLS 1.2",
-            "capture again with <Protocol>TLSv1.2</Protocol> in the target's SSLInfo, or give a key log"
-            " of the backend (SSLKEYLOGFILE) with --keylog",
-        ),
-        "log": (
-            "the Message Processor's log of the failure, which names the alias",
-            f"logscan search {message} /opt/apigee/var/log/edge-message-processor/logs",
-        ),
-        "bundle": (
-            "the proxy's revision with the target's SSLInfo (and its target server, if it names one)",
-            f"{api}/apis/{proxy}/revisions/{revision}?format=bundle' -o bundle.zip",
-        ),
-        "reference": (
-            "what the target's KeyStore reference names",
-            f"{api}/environments/{env}/references/{reference}' -o reference.json",
-        ),
-        "keystore": (
-            "the keystore's aliases and certificates",
-            f"{api}/environments/{env}/keystores/{keystore}' -o keystore.json;"
-            f" {api}/environments/{env}/keystores/{keystore}/aliases/{alias}' -o alias.json",
-        ),
-        "certificate": (
-            "the certificate itself, for its usages",
-            f"{api}/environments/{env}/keystores/{keystore}/aliases/{alias}/certificate' -o client.pem",
-        ),
-        "s_client": (
-            "the authorities that the backend accepts",
-            f"openssl s_client -connect {host}:{port}{sni} </dev/null >s_client.txt 2>&1",
-        ),
-        "intermediate": (
-            "the intermediate certificate above the chain, from the authority that issued it",
-            "openssl x509 -in leaf.pem -noout -issuer -ext authorityInfoAccess   # then fetch the CA"
-            " Issuers URI",
-        ),
-        "backend-ca": (
-            "the backend's trusted client authorities",
-            "ask the backend's operator for its client CA file and give it with --backend-ca FILE",
-        ),
-        "runtime": (
-            "what the Message Processor has really loaded",
-            f"curl http://MESSAGE_PROCESSOR:8082/v1/runtime/organizations/{org}/environments/{env}/keystores/{keystore}",
-        ),
-        "backend-log": (
-            "the backend's own log of the refusal",
-            f"ask the backend's operator for its log at {facts.begun:%Y-%m-%d %H:%M:%S} UTC" if facts.begun
-            else "ask the backend's operator for its log at the time of the failure",
-        ),
-    }  # fmt: skip
-    return tuple(Need(*made[kind], kind) for kind in _ORDER if kind in kinds)
+    names, wanted = names_of(facts, case, evidence), set(kinds)
+    needs = [Need(what, command(names), kind) for kind, (what, command) in _NEEDS.items() if kind in wanted]
+    if "backend-log" in wanted:
+        at = f"at {facts.begun:%Y-%m-%d %H:%M:%S} UTC" if facts.begun else "at the time of the failure"
+        needs.append(Need(_BACKEND_LOG, f"ask the backend's operator for its log {at}", "backend-log"))
+    return tuple(needs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
-from logscan._diagnosis.cases import Case, Groups, cases_of
+from logscan._diagnosis.cases import Case, Groups, cases_of, cases_of_engine
 from logscan._diagnosis.keymanager import Choice, choose
 from logscan._diagnosis.result import Diagnosis
 from logscan._diagnosis.verdict import Verdict, verdict_of
@@ -16,11 +17,11 @@ from logscan._evidence.capture.read_capture import MAX_CONNECTIONS
 from logscan._evidence.collected import Evidence
 from logscan._evidence.distinguished_names import Name
 from logscan._evidence.keystores.keystore import Keystore
-from logscan._failures.catalog import CLIENT_CERTIFICATE
 from logscan._failures.selection import HostNames, Selection, select_alerts
 from logscan._failures.tally import CountRequest
-from logscan._jobs._counting import failures_of
+from logscan._jobs._counting import failures_of, with_hosts
 from logscan._jobs._evidence_reader import EvidenceReader, EvidenceRequest
+from logscan._jobs._line_numbers import with_lines
 from logscan._jobs._options import (
     Names,
     Paths,
@@ -36,11 +37,16 @@ from logscan._jobs._options import (
 from logscan._jobs._selecting import messages_of, rule
 from logscan._jobs._spans import inputs_of
 from logscan._scanning.plan import Progress
+from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.errors import REPORT, InputError, NoLogsError, caught
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
     from logscan._evidence.api_client import Management
+
+
+BESIDE = frozenset({"target_out_of_rotation", "eof_unexpected"})
+"""Failures beside TLS that are read too."""
 
 
 class Diagnosing(Times, Reading, total=False):
@@ -57,8 +63,7 @@ class Diagnosing(Times, Reading, total=False):
     password: Names
     """Passwords of keystores; each is tried for each."""
     alert: Names
-    """Failures of the log to diagnose. Default: all that a refused client certificate can cause, and all
-    that a capture shows to be one."""
+    """Failures of the log to diagnose. Default: every southbound TLS failure."""
     org: str | None
     env: str | None
     proxy: Names
@@ -126,7 +131,6 @@ def request_of(
     return EvidenceRequest(
         paths=paths,
         selection=selection,
-        families=None if alert else frozenset({CLIENT_CERTIFICATE}),
         keystore=given.get("keystore"),
         alias=given.get("alias"),
         backend_ca=several(given.get("backend_ca")),
@@ -172,7 +176,7 @@ def collect(request: EvidenceRequest, progress: Progress | None = None) -> Colle
     reader.read()
     groups = Groups(request.selection.times.zone)
     if reader.logs:
-        _group_failures(reader.logs, request, groups, counters, progress)
+        _group_failures(reader, request, groups, counters, progress)
     with caught(counters, "debug sessions"):
         asked = request.selection.messages
         groups.trace(t for t in reader.evidence.traces if not asked or t.message_id in asked)
@@ -196,16 +200,20 @@ def collect(request: EvidenceRequest, progress: Progress | None = None) -> Colle
 
 
 def _group_failures(
-    logs: Sequence[str],
+    reader: EvidenceReader,
     request: EvidenceRequest,
     groups: Groups,
     counters: Counters,
     progress: Progress | None,
 ) -> None:
-    selection = request.selection
+    selection, logs, evidence = request.selection, reader.logs, reader.evidence
     try:
         inputs = inputs_of(logs, counters, selection.times)
-        asked = CountRequest(selection, (), datetime.max, request.hosts, rule=request.rule)
+        # Neighbours of TLS too: a target out of rotation, an end of file after TLS 1.3. All are given.
+        near = replace(selection, alerts=selection.alerts | BESIDE)
+        asked = with_hosts(CountRequest(near, (), datetime.max, request.hosts, rule=request.rule), inputs)
+        evidence.hosts |= {asked.host_of(file.path) for part in inputs.slices for file in part.stream}
+        evidence.hosts |= set(hosts_of_stores(inputs.stores).values())
         for failure in failures_of(inputs, asked, counters, limits=request.limits, progress=progress):
             try:
                 inside = selection.times.holds(failure.time, failure.zone)
@@ -223,11 +231,14 @@ def _group_failures(
 def judge_collected(collected: Collected) -> Diagnosis:
     """Judge every case in what was read."""
     request, evidence = collected.request, collected.evidence
-    alerts = request.selection.alerts
-    groups = [group for group in collected.groups.emit() if not alerts or group.alert in alerts]
+    groups = collected.groups.emit()
     cases: list[Case] = []
+    left_out: Counter[str] = Counter()
     with caught(collected.counters, "failures and connections"):
-        cases = cases_of(groups, evidence.connections, request.families)
+        cases, left_out = cases_of(groups, evidence.connections, request.selection.alerts)
+        if not cases and not left_out:
+            cases = cases_of_engine(evidence.engine)
+        cases = with_lines(cases)
     verdicts = [verdict_of(case, evidence, collected.keystore, request.alias) for case in cases]
     for place, fault in dict.fromkeys((_place(v), fault) for v in verdicts for fault in v.facts.faults):
         collected.counters.not_understood += 1
@@ -240,6 +251,7 @@ def judge_collected(collected: Collected) -> Diagnosis:
         captures=collected.captures,
         not_grouped=collected.groups.skipped,
         northbound=collected.groups.northbound,
+        left_out=left_out,
     )
 
 
@@ -251,9 +263,13 @@ def _place(verdict: Verdict) -> str:
     return case.connections[0].capture if case.connections else "evidence"
 
 
-def _order(verdict: Verdict) -> tuple[bool, int, int]:
+def _order(verdict: Verdict) -> tuple[bool, bool, int, int]:
+    """Refused client certificates first; then the cases of the log; then most failures."""
     case = verdict.case
-    return case.group is None, -case.failures, -len(case.connections)
+    return (
+        not verdict.facts.client_certificate_matter, case.group is None, -case.failures,
+        -len(case.connections),
+    )  # fmt: skip
 
 
 def simulate(collected: Collected, accepted: tuple[Name, ...] | None = None) -> list[tuple[Keystore, Choice]]:

@@ -236,7 +236,12 @@ def causes(path: Path, *args: str | Path) -> set[str]:
     done = logscan("diagnose", path, *args, "--format", "json")
     assert done.returncode == 0, done.stderr.decode()
     value: dict[str, Any] = json.loads(done.stdout)
-    return {cause["cause"] for verdict in value["verdicts"] for cause in verdict["causes"]}
+    return {
+        cause["cause"]
+        for verdict in value["verdicts"]
+        for cause in verdict["causes"]
+        if cause["state"] == verdict["causes"][0]["state"]
+    }
 
 
 @pytest.mark.parametrize(("store", "authority", "expected"), sampled(CASES, 2))

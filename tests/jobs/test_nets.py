@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from logscan._cli._commands import grouped
-from logscan._diagnosis import causes
+from logscan._diagnosis import certainty
 from logscan._diagnosis.causes import CAUSES
 from support.command import ROOT
 
@@ -169,7 +169,7 @@ def test_causes_that_raise(evidence: Path, monkeypatch: pytest.MonkeyPatch) -> N
     collected = collect(request_of([str(evidence)], {}))
     for broken_one in CAUSES:
         changed = tuple(replace(cause, assess=raises) if cause is broken_one else cause for cause in CAUSES)
-        monkeypatch.setattr(causes, "CAUSES", changed)
+        monkeypatch.setattr(certainty, "CAUSES", changed)
         collected.counters.problems.clear()
         collected.counters.not_understood = 0
         (verdict,) = judge_collected(collected).verdicts

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from logscan._render.diagnosis.page import common_beginning
+from logscan._render.diagnosis.words import common_beginning
 from support import hostile
 from support.browser_pages import open_page, serious
 from support.command import ROOT, logscan
@@ -42,7 +42,7 @@ def test_diagnosis(browser: Any, diagnosis_page: Path, width: int, scheme: str) 
     page, messages = open_page(browser, diagnosis_page, width, color_scheme=scheme)
     assert page.locator("section.case").count() == 2
     kinds = page.locator(".contents tbody tr").evaluate_all("rows => rows.map(row => row.className)")
-    assert kinds == ["decided", "open"]
+    assert kinds == ["certain", "open"]
     order = "e => [...e.querySelectorAll('.verdict, .amount')].map(each => each.className.split(' ')[0])"
     assert page.locator("section.case").first.evaluate(order) == ["verdict", "amount"]
     copy = page.locator(".command button:visible").first
@@ -231,8 +231,9 @@ def test_a_report_of_nothing(browser: Any, tmp_path: Path) -> None:
         (("evidence/a.log", "evidence/b.pcap"), "evidence/"),
         (("/srv/a.log", "/srv/b.log"), ""),
         (("/srv/case/a.log", "case/b.log"), ""),
-        (("/srv/case/a.log",), ""),
-        (("https://mgmt.example/v1/o/a", "/srv/case/a.log"), ""),
+        (("/srv/case/a.log",), "/srv/case/"),
+        (("https://mgmt.example/v1/o/a", "/srv/case/a.log"), "/srv/case/"),
+        ((), ""),
     ],
 )
 def test_a_common_beginning_is_named_once(paths: tuple[str, ...], beginning: str) -> None:

@@ -10,12 +10,17 @@ from typing import NamedTuple
 from logscan._diagnosis.facts import Facts, Quote
 from logscan._evidence.capture.connection import EMPTY, NOT_ASKED, SENT
 
-PROVEN, POSSIBLE, EXCLUDED = "proven", "possible", "excluded"
+PROVEN, LIKELY, POSSIBLE, EXCLUDED = "proven", "likely", "possible", "excluded"
+STATES = (PROVEN, LIKELY, POSSIBLE, EXCLUDED)
 
-IF_EMPTY, IF_SENT, OTHERWISE = (
-    "if the client sent no certificate", "if it sent one that was refused", "otherwise",
+IF_EMPTY, IF_SENT, IF_REFUSED_HERE, IF_NOT_AGREED, IF_CUT, OTHERWISE = (
+    "if the client sent no certificate", "if it sent one that was refused",
+    "if the Message Processor refused the backend's certificate", "if the two sides did not agree on TLS",
+    "if the connection was cut or not answered", "otherwise",
 )  # fmt: skip
-"""The groups of causes: by what the client did."""
+"""The groups of causes: by what happened."""
+OF_CLIENT_CERTIFICATE = (IF_EMPTY, IF_SENT)
+"""Groups whose causes need evidence that a certificate was asked for and refused."""
 
 
 class Assessment(NamedTuple):
@@ -26,11 +31,25 @@ class Assessment(NamedTuple):
     quotes: tuple[Quote, ...] = ()
     needs: tuple[str, ...] = ()
     """Kinds of evidence that would decide."""
+    doubt: str = ""
+    """Why a cause that fits is not proven, in one sentence."""
+    usual: bool = False
+    """What was found is usual where no client certificate is asked for: alone it makes nothing likely."""
+    seen: bool = False
+    """It was seen in the handshake itself, or in the log of it: not in what is configured now."""
 
 
-def proven(why: str, quotes: tuple[Quote, ...]) -> Assessment:
-    """The evidence shows the cause."""
-    return Assessment(PROVEN, why, quotes)
+def proven(why: str, quotes: tuple[Quote, ...], *, usual: bool = False, seen: bool = False) -> Assessment:
+    """The evidence shows what the cause says. Of a client certificate it is proven only if the rule of
+    :mod:`logscan._diagnosis.certainty` holds too."""
+    return Assessment(PROVEN, why, quotes, usual=usual, seen=seen)
+
+
+def likely(
+    why: str, quotes: tuple[Quote, ...] = (), needs: tuple[str, ...] = (), *, doubt: str = ""
+) -> Assessment:
+    """The evidence points to the cause, and does not show it."""
+    return Assessment(LIKELY, why, quotes, needs, doubt)
 
 
 def possible(why: str, quotes: tuple[Quote, ...] = (), needs: tuple[str, ...] = ()) -> Assessment:
@@ -70,9 +89,12 @@ class Finding:
 
     cause: Cause
     state: str
+    """:data:`PROVEN`, :data:`LIKELY`, :data:`POSSIBLE` or :data:`EXCLUDED`."""
     why: str
     quotes: tuple[Quote, ...]
     needs: tuple[str, ...]
+    doubt: str = ""
+    """What is missing to call it proven, in one sentence."""
 
 
 def excluded_if_not_refused(facts: Facts) -> Assessment | None:
@@ -80,11 +102,19 @@ def excluded_if_not_refused(facts: Facts) -> Assessment | None:
     if facts.accepted:
         return excluded("the server accepted it")
     if facts.received is False:
-        return excluded("this side ended the handshake, not the backend")
+        return excluded("the Message Processor ended the handshake, not the backend")
     if facts.hello_only:
         return excluded("the handshake ended before certificates were exchanged")
     if facts.before_request:
         return excluded("the server ended the handshake before the client could answer")
+    if facts.of_the_hello:
+        return excluded(f"the alert {facts.alert} is about the ClientHello, not about a certificate")
+    if facts.unanswered:
+        return excluded("nobody refused: an answer is missing")
+    if facts.not_tls is not None:
+        return excluded("the backend does not speak TLS on this port")
+    if facts.is_alien:
+        return excluded("the failure is none of a client certificate")
     return None
 
 
@@ -103,16 +133,18 @@ def excluded_unless_sent(facts: Facts) -> Assessment | None:
         return excluded("the client sent no certificate")
     if facts.sent == NOT_ASKED:
         return excluded("the server did not ask for a certificate")
-    if facts.sent is None and keystore_explains(facts):
-        return excluded("Java sends no certificate with this keystore")
-    if facts.sent is None and facts.log_keystore == "null":
-        return excluded("no keystore is configured, so none was sent")
-    if facts.sent is None and (
-        facts.keystore_exists is False
-        or facts.reference_resolves is False
-        or (facts.settings is not None and facts.settings.client_auth_enabled is False)
-    ):
-        return excluded("the configuration lets none be sent")
+    if facts.sent is None and not facts.says_sent:
+        # An alert that is only for a certificate that was sent contradicts these: then none rules it out.
+        if keystore_explains(facts):
+            return excluded("Java sends no certificate with this keystore")
+        if facts.log_keystore == "null":
+            return excluded("no keystore is configured, so none was sent")
+        if (
+            facts.keystore_exists is False
+            or facts.reference_resolves is False
+            or (facts.settings is not None and facts.settings.client_auth_enabled is False)
+        ):
+            return excluded("the configuration lets none be sent")
     return excluded_if_not_refused(facts)
 
 
@@ -120,8 +152,6 @@ def excluded_without_keystore(facts: Facts) -> Assessment | None:
     """Why the contents of a keystore cannot be the cause; ``None``: they may be."""
     if facts.log_keystore == "null":
         return excluded("no keystore is configured")
-    if facts.settings is not None and facts.settings.client_auth_enabled is False:
-        return excluded("client authentication is switched off, which comes first")
     if facts.settings is not None and not facts.settings.keystore:
         return excluded("the settings name no keystore")
     if facts.reference_resolves is False or facts.keystore_exists is False:

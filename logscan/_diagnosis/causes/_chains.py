@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from logscan._diagnosis.facts import Facts
-from logscan._evidence.certificates import Certificate, same_certificate, signed_by
+from logscan._evidence.certificates import Certificate, host_names, same_certificate, signed_by
 from logscan._evidence.distinguished_names import Name, find
 from logscan._evidence.keystores.keystore import KeystoreEntry
 
@@ -17,7 +17,7 @@ def candidates(facts: Facts) -> tuple[KeystoreEntry, ...]:
     """Entries that could be sent: the configured alias, else every one that may have a key."""
     if facts.entry is not None:
         return (facts.entry,) if facts.entry.has_key is not False else ()
-    if facts.keystore is None or (facts.alias is not None and facts.keystore.complete):
+    if facts.keystore is None or (facts.alias is not None and facts.keystore.has_alias(facts.alias) is False):
         return ()
     return tuple(entry for entry in facts.keystore.entries if entry.has_key is not False)
 
@@ -75,3 +75,21 @@ def younger_leaf(facts: Facts) -> Certificate | None:
     leaf = facts.entry.chain[0]
     made = leaf.not_before
     return leaf if made is not None and facts.ended < made <= datetime.now(UTC) else None
+
+
+def names_host(certificate: Certificate, host: str) -> bool | None:
+    """Whether a certificate is for a host, as Java compares (RFC 2818, RFC 6125); ``None``: not known."""
+    names = host_names(certificate)
+    if names is None:
+        return None
+    wanted = host.casefold().rstrip(".")
+    return any(_matches(name.casefold(), wanted) for name in names)
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """Whether a name, or a wildcard for its first label, covers a host."""
+    if pattern == host:
+        return True
+    first, _, rest = pattern.partition(".")
+    label, _, domain = host.partition(".")
+    return first == "*" and bool(label) and rest == domain

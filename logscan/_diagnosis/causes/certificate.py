@@ -11,6 +11,7 @@ from logscan._diagnosis.causes._base import (
     certificate_unknown,
     excluded,
     excluded_unless_sent,
+    likely,
     needs_of_the_wire,
     possible,
     proven,
@@ -120,6 +121,12 @@ def unknown_ca(facts: Facts) -> Assessment:
     if not _surely_sent(facts):
         why = "the backend trusts none of the issuers, but whether the certificate was sent is not known"
         return possible(why, facts.quote("keystore", "backend_ca"), ("s_client", *needs_of_the_wire(facts)))
+    if not chain[-1].self_issued and not any(find(chain[-1].issuer, (item.subject,)) for item in facts.known):
+        why = f"the chain ends at {chain[-1].subject}: what is above it is not known"
+        return likely(
+            why, facts.quote("sent", "keystore", "backend_ca"), ("intermediate",),
+            doubt="only an intermediate may be missing",
+        )  # fmt: skip
     issuers = "; ".join(dict.fromkeys(str(item.issuer) for item in chain))
     trusted = "; ".join(str(item.subject) for item in facts.backend_cas[:5])
     return proven(

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from logscan._diagnosis import keymanager
 from logscan._diagnosis.causes._base import (
+    EXCLUDED,
     IF_EMPTY,
     Assessment,
     cause,
     excluded,
+    excluded_if_not_refused,
     excluded_unless_empty,
     excluded_unless_sent,
     excluded_without_keystore,
     keystore_explains,
+    likely,
+    needs_of_the_wire,
     possible,
     proven,
 )
 from logscan._diagnosis.causes._chains import anchor, candidates, link_to, missing_link, younger_leaf
-from logscan._diagnosis.facts import Facts, Quote
+from logscan._diagnosis.facts import SHOWN_NAMES, Facts, Quote
 from logscan._evidence.capture.connection import EMPTY, NOT_ASKED, SENT
 from logscan._evidence.certificates import same_certificate
 from logscan._evidence.distinguished_names import find
@@ -59,10 +63,13 @@ def ca_mismatch(facts: Facts) -> Assessment:
     quotes = facts.quote("keystore", "request", "sent")
     if link := missing_link(facts):
         return excluded(f"the chain lacks {link.subject}, whose issuer is accepted")
+    accepted = "; ".join(str(name) for name in facts.authorities[:SHOWN_NAMES])
+    why = f"Your certificate was issued by {issuers}. The backend accepts only {accepted}."
+    why += " Java then sends no certificate"
     if all(entry.chain[-1].self_issued for entry in entries):
-        return proven(f"issued by {issuers}: none of it is accepted by the backend", quotes)
-    why = f"issued by {issuers}: none of it is accepted by the backend, but the chain does not reach a root"
-    return possible(why, quotes, ("intermediate",))
+        return proven(why, quotes)
+    why += ". The chain does not reach a root: the missing part may lead to an accepted authority"
+    return likely(why, quotes, ("intermediate",), doubt="the chain does not reach a root")
 
 
 @cause(
@@ -76,6 +83,14 @@ def chain_incomplete(facts: Facts) -> Assessment:
         facts.sent is None and facts.choice is not None and facts.choice.alias is not None
     ):
         return _chain_incomplete_sent(facts)
+    found = _chain_incomplete_empty(facts)
+    if found.state == EXCLUDED and facts.sent is None:
+        return _chain_incomplete_sent(facts)  # it may have been sent all the same
+    return found
+
+
+def _chain_incomplete_empty(facts: Facts) -> Assessment:
+    """Whether the chain's end made Java send none."""
     if out := excluded_unless_empty(facts) or excluded_without_keystore(facts):
         return out
     if facts.authorities is not None and not facts.authorities:
@@ -99,10 +114,11 @@ def chain_incomplete(facts: Facts) -> Assessment:
             (*facts.quote("keystore", "request", "sent"), Quote(str(link.subject), link.source)),
         )
     top = entries[0].chain[-1]
-    return possible(
+    return likely(
         f"the chain ends at {top.subject}; its issuer's certificate is not in it",
         facts.quote("keystore", "request"),
         ("intermediate",),
+        doubt="an authority that the backend does not accept may have issued it",
     )
 
 
@@ -112,7 +128,7 @@ def _chain_incomplete_sent(facts: Facts) -> Assessment:
         return out
     chain = facts.presented
     if not chain:
-        return excluded("what was sent cannot be seen")
+        return possible("the chain that was sent cannot be seen", facts.quote("sent"), ("keystore",))
     if chain[-1].self_issued:
         return excluded("the chain that was sent reaches its root")
     if facts.backend_cas:
@@ -123,7 +139,15 @@ def _chain_incomplete_sent(facts: Facts) -> Assessment:
                 f"the chain that was sent lacks {link.subject}, whose issuer the backend trusts",
                 (*facts.quote("sent", "backend_ca"), Quote(str(link.subject), link.source)),
             )
-    return excluded("nothing shows a missing intermediate")
+    why = f"the chain that was sent ends at {chain[-1].subject}; its issuer's certificate is not in it"
+    if facts.backend_cas:
+        return likely(
+            why,
+            facts.quote("sent", "backend_ca"),
+            ("intermediate",),
+            doubt="its issuer may be unknown to the backend",
+        )
+    return possible(why, facts.quote("sent"), ("intermediate", "backend-ca"))
 
 
 @cause(
@@ -161,8 +185,6 @@ def key_type_mismatch(facts: Facts) -> Assessment:
         return possible(
             "the key's type is not known, though the usual ones are asked for", needs=("keystore",)
         )
-    if keystore_explains(facts):
-        return excluded("the keystore alone explains it")
     needs = tuple(kind for kind, have in (("keystore", known), ("s_client", admitted)) if not have)
     return possible("the key's type cannot be compared yet", needs=needs)
 
@@ -178,30 +200,48 @@ def key_type_mismatch(facts: Facts) -> Assessment:
 )
 def stale_keystore(facts: Facts) -> Assessment:
     """The certificate that was sent is not the one that the keystore has now."""
-    if facts.accepted or facts.hello_only or facts.before_request or facts.received is False:
-        return excluded("no certificate was refused")
+    if out := excluded_if_not_refused(facts):
+        return out
     if facts.sent == NOT_ASKED:
         return excluded("the server did not ask for a certificate")
+    if facts.sent == SENT and facts.sent_chain and facts.entry is not None and facts.entry.chain:
+        if not same_certificate(facts.sent_chain[0], facts.entry.chain[0]):
+            why = "the certificate that was sent is not the one of this keystore"
+            return proven(why, facts.quote("sent", "keystore"))
+        return excluded("the certificate that was sent is the keystore's")
+    if facts.log_keystore == "null" or excluded_without_keystore(facts):
+        return excluded("what is configured explains what was seen")
+    return _points_to_an_old_keystore(facts) or _may_be_an_old_keystore(facts)
+
+
+def _points_to_an_old_keystore(facts: Facts) -> Assessment | None:
+    """What makes an old keystore likely, or worth a look; ``None``: nothing."""
+    if named := facts.quotes.get("old_keystore"):
+        if facts.others_recovered:
+            return likely(named.text, (named,), ("runtime",), doubt="that host may fail for another reason")
+        return possible(named.text, (named,), ("runtime",))
     if not facts.sent_chain and (younger := younger_leaf(facts)):
         why = (
             f"the certificate in the keystore is valid from {younger.not_before:%Y-%m-%d %H:%M} UTC,"
-            " after the failure: the keystore was changed since, and what it held then is not known"
+            " after the failure: the keystore was changed since"
         )
-        return proven(why, facts.quote("keystore", "sent"))
-    if facts.sent == SENT and facts.sent_chain and facts.entry is not None and facts.entry.chain:
-        if not same_certificate(facts.sent_chain[0], facts.entry.chain[0]):
-            return proven(
-                "the certificate that was sent is not the one of this keystore",
-                facts.quote("sent", "keystore"),
-            )
-        return excluded("the certificate that was sent is the keystore's")
+        quotes = facts.quote("keystore", "sent")
+        return likely(why, quotes, ("runtime",), doubt="what it held then is not known")
+    if facts.sent is None and facts.says_sent and keystore_explains(facts):
+        why = f"the alert {facts.alert} is for a certificate that was sent, and with this keystore none is"
+        quotes = facts.quote("alert", "keystore")
+        return likely(why, quotes, ("runtime",), doubt="the keystore may be of another target")
+    return None
+
+
+def _may_be_an_old_keystore(facts: Facts) -> Assessment:
+    """Whether what was sent can be compared with the keystore."""
     if facts.sent == EMPTY and facts.choice is not None and facts.choice.alias is not None:
         why = "with this keystore Java sends a certificate, yet none was sent"
         return possible(why, facts.quote("keystore", "request", "sent"), ("runtime",))
-    if keystore_explains(facts) or facts.log_keystore == "null" or excluded_without_keystore(facts):
-        return excluded("what is configured explains what was seen")
-    if facts.sent == EMPTY:
-        return possible(
-            "the keystore may have been corrected since", needs=() if facts.keystore else ("keystore",)
-        )
-    return excluded("nothing points to it")
+    if facts.sent == EMPTY and not keystore_explains(facts):
+        needs = () if facts.keystore else ("keystore",)
+        return possible("the keystore may have been corrected since", needs=needs)
+    if facts.sent is None or (facts.sent == SENT and not facts.sent_chain):
+        return possible("what was sent cannot be compared with the keystore", needs=needs_of_the_wire(facts))
+    return excluded("what is configured explains what was seen")

@@ -9,7 +9,6 @@ from logscan._diagnosis.causes._base import (
     excluded,
     excluded_unless_empty,
     excluded_without_keystore,
-    keystore_explains,
     possible,
     proven,
 )
@@ -52,13 +51,11 @@ def alias_not_found(facts: Facts) -> Assessment:
     if not facts.keystore.entries and facts.keystore.complete:
         return excluded("the keystore has no alias at all")
     if facts.alias is None:
-        if keystore_explains(facts):
-            return excluded("no alias is known, and the entries explain it")
         return possible("the alias that the target names is not known", needs=("log",))
     if facts.entry is not None:
         return excluded(f"the keystore has the alias {facts.alias}")
     aliases = ", ".join(entry.alias for entry in facts.keystore.entries[:5]) or "none"
-    if facts.keystore.complete:
+    if facts.keystore.has_alias(facts.alias) is False:
         return proven(
             f"the keystore {facts.keystore.name} has no alias {facts.alias}; it has {aliases}",
             facts.quote("alias", "keystore", "sent"),
@@ -86,8 +83,6 @@ def certificate_without_key(facts: Facts) -> Assessment:
     if any(entry.has_key for entry in entries):
         return excluded("the alias has its private key")
     if any(entry.has_key is None for entry in entries):
-        if keystore_explains(facts):
-            return excluded("the keystore alone explains it")
         return possible("whether the alias has a private key is not known", needs=("keystore",))
     return proven(
         f"the alias {entries[0].alias} holds a certificate without its private key",

@@ -8,7 +8,6 @@ from logscan._diagnosis.causes._base import (
     cause,
     excluded,
     excluded_unless_empty,
-    keystore_explains,
     possible,
     proven,
 )
@@ -28,15 +27,15 @@ def no_keystore_configured(facts: Facts) -> Assessment:
     if out := excluded_unless_empty(facts):
         return out
     if facts.log_keystore == "null":
-        return proven("the log says that no keystore is set", facts.quote("log_keystore", "sent"))
+        why = "the log says that no keystore is set (KeyStore:null)"
+        return proven(why, facts.quote("log_keystore", "sent"), usual=True, seen=True)
     if facts.log_keystore not in (None, "-"):
         return excluded("the log names a keystore object")
     if facts.settings is not None:
         if facts.settings.keystore:
             return excluded("the settings name a keystore")
-        if facts.settings.client_auth_enabled is not False:
-            return proven("the target's SSLInfo has no KeyStore", facts.quote("settings", "sent"))
-        return excluded("client authentication is switched off, which comes first")
+        why = "the target's SSLInfo has no KeyStore"
+        return proven(why, facts.quote("settings", "sent"), usual=True)
     if facts.keystore is not None:
         return excluded("a keystore was given as evidence")
     return possible("the target's settings are not known", facts.quote("sent"), ("bundle",))
@@ -58,14 +57,14 @@ def client_auth_disabled(facts: Facts) -> Assessment:
             return proven(
                 "ClientAuthEnabled is false, so that no certificate is sent",
                 facts.quote("settings", "certificate_requested"),
+                usual=True,
             )
         if facts.settings_variable is None:
             return proven(
                 "SSLInfo has no ClientAuthEnabled: it is off unless it is set",
                 facts.quote("settings", "certificate_requested"),
+                usual=True,
             )
-    if keystore_explains(facts):
-        return excluded("the keystore alone explains it")
     return possible("the target's settings are not known", needs=("bundle",))
 
 
@@ -106,6 +105,8 @@ def reference_broken(facts: Facts) -> Assessment:
             return excluded("the settings name a keystore directly")
         why = f"whether the keystore {facts.keystore_name} exists is not known"
         return possible(why, needs=("keystore",))
-    if keystore_explains(facts) or (facts.settings is None and facts.keystore is not None):
+    if facts.settings is not None and not facts.settings.keystore:
+        return excluded("the settings name no keystore")
+    if facts.settings is None and facts.keystore is not None:
         return excluded("a keystore was given as the one that is used")
     return possible("what the target's KeyStore resolves to is not known", needs=("bundle", "reference"))

@@ -10,11 +10,12 @@ from logscan._diagnosis.facts import Quote
 from logscan._diagnosis.keymanager import Choice
 from logscan._diagnosis.result import Diagnosis
 from logscan._diagnosis.verdict import Verdict
-from logscan._evidence.certificates import Certificate
+from logscan._evidence.certificates import Certificate, host_names
 from logscan._failures.frames import failure_id
+from logscan._render.diagnosis.keystores import keystore_dict, summaries
 from logscan._render.safe import safe_json
 
-VERSION = 1
+VERSION = 2
 """Of the JSON: raised when a field changes its meaning or goes away."""
 
 
@@ -56,6 +57,8 @@ def _connection_dict(verdict: Verdict) -> dict[str, Any] | None:
         "server": "{}:{}".format(*connection.server),
         "sni": connection.sni,
         "tunnel": connection.tunnel,
+        "protocol": connection.protocol,
+        "offer": connection.offer._asdict() if connection.offer else None,
         "version": connection.version,
         "cipher_suite": connection.suite,
         "first_packet": connection.first_packet,
@@ -77,6 +80,11 @@ def _connection_dict(verdict: Verdict) -> dict[str, Any] | None:
         "resumed": connection.resumed,
         "renegotiated": connection.renegotiated,
         "closed_by": connection.closed_by,
+        "ends": [{"packet": end.packet, "by": end.by, "how": end.how} for end in connection.ends],
+        "not_tls": connection.not_tls,
+        "foreign_end": connection.foreign_end,
+        "silent_after": connection.silent_after,
+        "gap": connection.gap_reason,
         "faults": list(connection.faults),
         "steps": [{"packet": s.packet, "by": s.by, "text": s.text} for s in connection.steps],
     }
@@ -108,17 +116,29 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
         "causes": [
             {
                 "cause": finding.cause.name, "title": finding.cause.title, "state": finding.state,
-                "why": finding.why, "evidence": _quotes(finding.quotes),
-                "remedy": finding.cause.remedy,
+                "why": finding.why, "doubt": finding.doubt,
+                "evidence": _quotes(finding.quotes), "remedy": finding.cause.remedy,
             }
             for finding in verdict.findings
         ],
         "ruled_out": {finding.cause.name: finding.why for finding in verdict.ruled_out},
         "needs": [{"kind": need.kind, "what": need.what, "how": need.how} for need in verdict.needs],
+        "path": [
+            {
+                "number": step.number, "what": step.what, "command": step.command,
+                "meanings": [{"answer": answer, "means": meaning} for answer, meaning in step.meanings],
+            }
+            for step in verdict.path
+        ],
         "evidence": _quotes(verdict.chain),
+        "contradictions": _quotes(verdict.contradictions),
         "keystore": facts.keystore.name if facts.keystore else facts.keystore_name,
         "alias": facts.alias,
         "client_chain": [certificate_dict(certificate) for certificate in facts.sent_chain],
+        "server_chain": [
+            {**certificate_dict(certificate), "names": list(host_names(certificate) or ())}
+            for certificate in facts.server_chain
+        ],
         "keystore_chain": [certificate_dict(certificate) for certificate in stored],
         "accepted_authorities": authorities,
         "notes": [*facts.incomplete, *verdict.notes],
@@ -141,9 +161,11 @@ def as_json(diagnosis: Diagnosis) -> str:
                 "certificate_requested": capture.certificate_requested, "accepted": diagnosis.accepted,
                 "accepted_with_empty_certificate": diagnosis.accepted_empty, "not_visible": diagnosis.hidden,
                 "began_before": capture.mid, "given_up": capture.given_up, "left_out": capture.left_out,
-                "skipped_packets": dict(capture.skipped),
+                "skipped_packets": dict(capture.skipped), "other_protocols": dict(capture.other_protocols),
             },
             "alerts_not_in_log": diagnosis.lost_alerts,
+            "left_out": dict(diagnosis.left_out),
+            "keystores": [keystore_dict(kept, certificate_dict) for kept in summaries(diagnosis)],
         },
         indent=2, ensure_ascii=False,
     ))  # fmt: skip

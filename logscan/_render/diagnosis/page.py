@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import re
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
-from logscan._diagnosis.causes import PROVEN
+from logscan._diagnosis.likelihood import likelihoods
 from logscan._diagnosis.result import Diagnosis
-from logscan._diagnosis.verdict import CERTAIN, FINE, INFERRED, OPEN, Verdict
+from logscan._diagnosis.verdict import Verdict
 from logscan._render.diagnosis import sequence
-from logscan._render.diagnosis.words import amount_of, footer, place_of, verdict_words
+from logscan._render.diagnosis.keystores import keystore_page, summaries
+from logscan._render.diagnosis.words import (
+    NOTHING_FOUND,
+    Short,
+    amount_of,
+    by_file,
+    footer,
+    is_open_list,
+    mark_of,
+    others,
+    path_heading,
+    place_of,
+    sentence,
+    verdict_words,
+)
 from logscan._render.text import counted
 from logscan.shown import safe
 
-ORDER = (CERTAIN, INFERRED, OPEN, FINE)
+ORDER = ("Certain", "Likely", "Open", "Fine")
 """Decided cases come first."""
 FOLDED = 12
 """With more cases than these, undecided ones are closed until they are asked for."""
-SHORTEST = 8
-"""Characters that a common beginning of paths must have to be named once."""
 
 
 def as_html(diagnosis: Diagnosis) -> str:
@@ -34,19 +44,15 @@ def as_html(diagnosis: Diagnosis) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    beginning = common_beginning(diagnosis.evidence.files)
-    begins = re.compile(r"(?<![\w./-])" + re.escape(beginning))
-
-    def short(text: str) -> str:
-        return safe(begins.sub("", text) if beginning else text)
-
-    environment.filters |= {"safe_text": safe, "short": short}
-    verdicts = sorted(diagnosis.verdicts, key=lambda verdict: ORDER.index(verdict.certainty))
+    short = Short(diagnosis)
+    environment.filters |= {"safe_text": safe, "short": short, "sentence": sentence}
+    verdicts = sorted(diagnosis.verdicts, key=lambda verdict: ORDER.index(mark_of(verdict)))
     script = _read("diagnosis.js").strip()
     style = _read("common.css") + _read("diagnosis.css")
     return environment.from_string(_read("diagnosis.html")).render(
         cases=[_case(number, verdict) for number, verdict in enumerate(verdicts, 1)],
-        summary=summary(verdicts), folded=len(verdicts) > FOLDED, beginning=beginning,
+        keystores=[keystore_page(kept) for kept in summaries(diagnosis)], nothing=NOTHING_FOUND,
+        summary=summary(verdicts), folded=len(verdicts) > FOLDED, beginning=short.beginning,
         footer=footer(diagnosis), problems=[str(p) for p in diagnosis.counters.problems],
         files=diagnosis.evidence.files, style=Markup(style), script=Markup(script),  # noqa: S704 (our own files)
         style_hash=_digest(style), script_hash=_digest(script),
@@ -64,12 +70,16 @@ def _digest(text: str) -> str:
 def _case(number: int, verdict: Verdict) -> dict[str, Any]:
     from markupsafe import Markup
 
-    connection = verdict.facts.connection
+    connection, best, listed = verdict.facts.connection, verdict.leading, is_open_list(verdict)
     return {
         "number": number, "verdict": verdict, "place": place_of(verdict), "amount": amount_of(verdict),
-        "words": verdict_words(verdict),
-        "kind": "fine" if verdict.certainty == FINE else "decided" if verdict.certainty != OPEN else "open",
-        "proven": all(f.state == PROVEN for f in verdict.findings) and bool(verdict.findings),
+        "words": verdict_words(verdict), "mark": mark_of(verdict), "kind": mark_of(verdict).lower(),
+        "leading": () if listed else best,
+        "others": [("Possible causes", best), *others(verdict)] if listed else others(verdict),
+        "usual": likelihoods(verdict.facts, verdict.findings) if listed else (),
+        "contradictions": verdict.contradictions,
+        "path": verdict.path, "path_heading": path_heading(verdict),
+        "evidence": by_file(verdict.chain),
         # Made of escaped parts by our own renderer.
         "svg": Markup(sequence.as_svg(connection)) if connection else None,  # noqa: S704
     }  # fmt: skip
@@ -77,19 +87,7 @@ def _case(number: int, verdict: Verdict) -> dict[str, Any]:
 
 def summary(verdicts: Iterable[Verdict]) -> str:
     """How many cases are decided."""
-    kinds = [verdict.certainty for verdict in verdicts]
-    decided = sum(kind in (CERTAIN, INFERRED) for kind in kinds)
-    parts = [counted(len(kinds), "case"), f"{decided:,} decided"]
-    for kind, words in ((OPEN, "not decided"), (FINE, "without a fault")):
-        if kind in kinds:
-            parts.append(f"{kinds.count(kind):,} {words}")
-    return ", ".join(parts)
-
-
-def common_beginning(paths: Iterable[str]) -> str:
-    """The folders that all paths begin with, and the slash after them; empty where that saves little."""
-    folders = [os.path.dirname(path) for path in paths if not path.startswith("http")]
-    if len(folders) < 2 or len({folder.startswith("/") for folder in folders}) > 1:
-        return ""
-    beginning = os.path.commonpath(folders)
-    return beginning + "/" if len(beginning) >= SHORTEST else ""
+    marks = [mark_of(verdict) for verdict in verdicts]
+    words = {"Certain": "certain", "Likely": "likely", "Open": "not decided", "Fine": "without a fault"}
+    parts = [f"{marks.count(mark):,} {words[mark]}" for mark in ORDER if mark in marks]
+    return ", ".join([counted(len(marks), "case"), *parts])
