@@ -37,8 +37,8 @@ _DENIED = re.compile(
 )
 _FORBIDDEN = re.compile(r"(?i)forbidden|permission ?denied|access ?denied|accessdenied")
 _NAMED = re.compile(
-    r"(?i)(?:named|with name|name|alias|key ?store|trust ?store|reference)\s*[:=]?\s*"
-    r"[\"'\[]?([^\s\"'\],]{1,300})[\"'\]]?\s+"
+    r"(?i)(?:named|with name|name|alias|key ?store|trust ?store|reference)\s{0,4}[:=]?\s{0,4}"
+    r"[\"'\[]?([^\s\"'\],]{1,300}+)[\"'\]]?\s{1,4}"
     r"(?:does ?not exist|doesn't exist|(?:was |is |could )?not (?:be )?found)"
 )
 _PATHS = (

@@ -78,13 +78,20 @@ def test_packets_inside_packets(kind: str, tmp_path: Path) -> None:
     assert not counters.skipped
 
 
+DECODE_AS = {
+    "VXLAN of Linux": ("-d", "udp.port==8472,vxlan"),
+    "MPLS pseudowire": ("-d", "mpls.label==32,pwethcw"),
+}
+"""What tshark does not find out by itself."""
+
+
 @needs(TSHARK)
 @pytest.mark.parametrize("kind", sampled(list(AROUND), 8))
 def test_the_packets_are_what_they_say(kind: str, tmp_path: Path) -> None:
     """Tshark finds the handshake in them too."""
     path = write(tmp_path / "x.pcap", around(kind))
     shown = ["-T", "fields", "-e", "tls.handshake.type", "-Y", "tls.handshake"]
-    command: list[str | Path] = [TSHARK.path, "-r", path, *shown]
+    command: list[str | Path] = [TSHARK.path, "-r", path, *shown, *DECODE_AS.get(kind, ())]
     done = subprocess.run(command, capture_output=True, timeout=60)
     assert done.stdout.decode().split()[0] == "1"
 

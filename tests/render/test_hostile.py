@@ -233,7 +233,7 @@ PRINTED: dict[str, Run] = {
     "diagnose --format json": lambda c: in_pipe("diagnose", ".", "--format", "json", cwd=c.folder),
     "diagnose --format markdown": lambda c: in_pipe("diagnose", ".", "--format", "markdown", cwd=c.folder),
     "diagnose --format html": lambda c: in_pipe("diagnose", ".", "--format", "html", cwd=c.folder),
-    "tail in a pipe": lambda c: tailed(c, "-"),
+    "tail in a pipe": lambda c: tailed(c, "--each", "-"),
     "tail --json": lambda c: tailed(c, "--json", "-"),
     "tail --entries --color": lambda c: tailed(c, "--entries", "--color", "always", "-"),
     "search in a pipe": lambda c: in_pipe("search", "--prefix", "-f", ids(c), "system.log", cwd=c.folder),

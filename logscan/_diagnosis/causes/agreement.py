@@ -16,6 +16,8 @@ from logscan._diagnosis.facts import Facts, Quote
 
 MOST_OF_JAVA = 32_768
 """Bytes of a handshake message that Java takes (``jdk.tls.maxHandshakeMessageSize``)."""
+EARLY_ALERTS = ("handshake_failure", "internal_error", "illegal_parameter", "decode_error", "access_denied")
+"""Alerts with which servers also refuse a ClientHello, beside those that are about nothing else."""
 _VERSION_NAMES = (
     "protocol_version",
     "inappropriate_fallback",
@@ -45,7 +47,7 @@ def _may_be_the_hello(facts: Facts) -> bool:
     """Whether the backend may have refused the ClientHello."""
     if facts.hello_only is not None:
         return facts.hello_only
-    return facts.received is not False and (facts.alert == "handshake_failure" or facts.cut)
+    return facts.received is not False and (facts.alert in EARLY_ALERTS or facts.cut)
 
 
 def _offered(facts: Facts) -> tuple[Quote, ...]:

@@ -13,11 +13,10 @@ from logscan._diagnosis.causes._base import (
     possible,
     proven,
 )
+from logscan._diagnosis.causes.agreement import EARLY_ALERTS
 from logscan._diagnosis.facts import Facts
 from logscan._evidence.capture.connection import NOT_ASKED
 from logscan._failures.catalog import BACKEND_CERTIFICATE
-
-_EARLY_ALERTS = ("handshake_failure", "internal_error", "illegal_parameter", "decode_error", "access_denied")
 
 
 @cause(
@@ -35,7 +34,7 @@ def not_a_client_certificate_matter(facts: Facts) -> Assessment:
         return proven("the server refused the ClientHello itself", facts.quote("alert"))
     if facts.of_the_hello:
         return proven(f"the alert {facts.alert} is about the ClientHello", facts.quote("alert"))
-    if facts.alert in _EARLY_ALERTS or facts.cut:
+    if facts.alert in EARLY_ALERTS or facts.cut:
         why = "servers end a handshake like this for versions and ciphers as well"
         return possible(why, facts.quote("alert"), ("capture",))
     return excluded("servers do not answer a ClientHello with this alert")
