@@ -192,7 +192,7 @@ LINES = {
     "logscan report --format=xl": "logscan report --format=xlsx",
     "logscan report --by target,al": "logscan report --by target,alias",
     "logscan report --family backend": "logscan report --family backend-certificate",
-    "logscan tail --alert certificate_requ": "logscan tail --alert certificate_required",
+    "logscan tail --alert certificate_requi": "logscan tail --alert certificate_required",
     "logscan report --tz Europe/Berl": "logscan report --tz Europe/Berlin",
     "logscan report --compare p": "logscan report --compare previous",
     "logscan report --color ne": "logscan report --color never",
