@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logscan._diagnosis.commands import MP_PROPERTIES, Names
+from logscan._diagnosis.commands import ENGINE_DEBUG, MP_PROPERTIES, Names
 from logscan._diagnosis.facts import Facts
 
 Meanings = tuple[tuple[str, str], ...]
@@ -31,8 +31,8 @@ _WHAT = {
     "debug-log": "Still not decided? Write more detail into system.log, without a restart. Start this on the"
     " Message Processor and send one failing request within a minute",
     "engine-debug": "Or let Java print what its TLS does: it says why it selects no certificate. Restart ONE"
-    f" Message Processor. Before that, add to {MP_PROPERTIES} the line"
-    ' bin_setenv_ext_jvm_opts="-Djavax.net.debug=ssl,handshake". Give edge-message-processor.log to logscan',
+    f" Message Processor. Before that, add to {MP_PROPERTIES} the line {ENGINE_DEBUG}."
+    " Give edge-message-processor.log to logscan",
     "router-log": "Who was hurt, and with which status? Run this on each Router",
     "hosts": "Compare the logs of all Message Processors: do all of them fail?",
 }

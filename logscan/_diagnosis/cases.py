@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from logscan._evidence.capture.connection import CLIENT, EMPTY, SERVER, Connection
+from logscan._evidence.capture.connection import CLIENT, EMPTY, ENCRYPTED, SERVER, Connection
 from logscan._evidence.engine_debug import EngineHandshake
 from logscan._evidence.trace import TracedMessage
 from logscan._failures import catalog
@@ -42,7 +42,6 @@ class HostSpan:
     """What the log of one Message Processor shows of a group."""
 
     place: str
-    first: datetime | None = None
     last: datetime | None = None
     objects: set[str] = field(default_factory=set)
     """Keystore objects that its lines name, at most :data:`MAX_OBJECTS`."""
@@ -120,11 +119,13 @@ class Groups:
         if failure.revision:
             group.revisions[failure.revision] += 1
         group.hosts[failure.host] += 1
-        if failure.host in group.by_host or len(group.by_host) < MAX_HOSTS:
+        span = group.by_host.get(failure.host)
+        if span is None and len(group.by_host) < MAX_HOSTS:
             place = f"{failure.place.path}, byte {failure.place.offset:,}"
-            span = group.by_host.setdefault(failure.host, HostSpan(place))
+            span = group.by_host[failure.host] = HostSpan(place)
+        if span is not None:
             if time is not None:
-                span.first, span.last = min(span.first or time, time), max(span.last or time, time)
+                span.last = max(span.last or time, time)
             info = failure.ssl_info
             if info is not None and info.keystore and len(span.objects) < MAX_OBJECTS:
                 span.objects.add(info.keystore)
@@ -232,7 +233,7 @@ def _is_wanted(connection: Connection, wanted: frozenset[str]) -> bool:
     if not wanted:
         return True
     alert = connection.refusal or connection.own_alert
-    return alert is None or alert.name == "encrypted" or alert.name in wanted
+    return alert is None or alert.name == ENCRYPTED or alert.name in wanted
 
 
 def _is_beside(group: Group) -> bool:
@@ -297,7 +298,7 @@ def _of_group(
 def _lost(failure: FailedHandshake, connection: Connection) -> bool:
     """Whether the wire has an alert that the log does not name."""
     refusal = connection.refusal
-    return refusal is not None and refusal.name not in ("encrypted", failure.alert)
+    return refusal is not None and refusal.name not in (ENCRYPTED, failure.alert)
 
 
 def _outcome(connection: Connection) -> tuple[object, ...]:
@@ -337,9 +338,9 @@ def _closed_first(connection: Connection) -> bool:
     """Whether the client closed first, before it answered what the server had begun to say."""
     if not connection.ends or connection.ends[0].by != CLIENT or connection.gaps or connection.silent:
         return False
-    if connection.not_tls is not None or connection.client_flight or connection.completed:
+    if connection.not_tls is not None or connection.own_alert is not None:
         return False
-    if connection.own_alert is not None:
+    if connection.client_flight or connection.completed:
         return False
     return any(step.by == SERVER and "Alert" not in step.text for step in connection.steps)
 
@@ -392,7 +393,7 @@ class _Index:
 
 def _agrees(failure: FailedHandshake, connection: Connection) -> bool:
     refusal = connection.refusal
-    return refusal is None or refusal.name in ("encrypted", failure.alert)
+    return refusal is None or refusal.name in (ENCRYPTED, failure.alert)
 
 
 def _is_address(text: str) -> bool:

@@ -21,6 +21,8 @@ from logscan._evidence.configuration import LITERAL, kind_of_value
 MP_LOGS = "/opt/apigee/var/log/edge-message-processor/logs"
 ROUTER_LOGS = "/opt/apigee/var/log/edge-router/nginx"
 MP_PROPERTIES = "/opt/apigee/customer/application/message-processor.properties"
+ENGINE_DEBUG = 'bin_setenv_ext_jvm_opts="-Djavax.net.debug=ssl,handshake"'
+"""The line of the properties with which Java prints what its TLS does."""
 CAPTURE = "/tmp/capture.pcap"  # noqa: S108 (on their host: tcpdump gives up its rights and can write there)
 MAX_ADDRESSES = 8
 """Backends of one case that a capture filter names; with more of them it names the port alone."""

@@ -225,12 +225,23 @@ class Facts:
         )
 
     @property
+    def not_refused_because(self) -> str | None:
+        """Why no refused client certificate is meant; ``None``: one may be."""
+        reasons = (
+            (self.accepted, "the server accepted it"),
+            (self.received is False, "the Message Processor ended the handshake, not the backend"),
+            (self.hello_only, "the handshake ended before certificates were exchanged"),
+            (self.of_the_hello, f"the alert {self.alert} is about the ClientHello, not about a certificate"),
+            (self.unanswered, "nobody refused: an answer is missing"),
+            (self.not_tls is not None, "the backend does not speak TLS on this port"),
+            (self.is_alien, "the failure is none of a client certificate"),
+        )
+        return next((reason for holds, reason in reasons if holds), None)
+
+    @property
     def client_certificate_matter(self) -> bool:
         """Whether a refused client certificate may be meant."""
-        return not (
-            self.accepted or self.received is False or self.hello_only or self.of_the_hello
-            or self.unanswered or self.not_tls is not None or self.is_alien or self.sent == NOT_ASKED
-        )  # fmt: skip
+        return self.not_refused_because is None and self.sent != NOT_ASKED
 
     @property
     def presented(self) -> tuple[Certificate, ...]:

@@ -7,14 +7,23 @@ from datetime import UTC, datetime
 
 from logscan._diagnosis.cases import client_gave_up, server_stalled
 from logscan._diagnosis.facts import JUDGING, SHOWN_NAMES, AskedFor, Quote, Quotes, names_of
-from logscan._evidence.capture.connection import CLIENT, EMPTY, NOT_ASKED, SENT, SERVER, Connection
+from logscan._evidence.capture.connection import (
+    ALERT_SIZES,
+    CLIENT,
+    EMPTY,
+    ENCRYPTED,
+    NOT_ASKED,
+    SENT,
+    SERVER,
+    Connection,
+)
 from logscan._evidence.certificates import Certificate, certificate_from_der, host_names
 
 _LATEST = 32_503_680_000
 """Seconds since 1970 of the year 3000: a later time is damage."""
 
 
-_ALERTS_BY_SIZE = ("encrypted record of 19 bytes", "encrypted record of 35 bytes")
+_ALERTS_BY_SIZE = tuple(f"encrypted record of {size} bytes" for size in ALERT_SIZES)
 """Of OpenSSL and others, and of Java (RFC 8446 section 5.4)."""
 _INFERRED = {
     EMPTY: "was asked for a certificate and sent an empty one",
@@ -197,12 +206,12 @@ def _alert(connection: Connection) -> tuple[str | None, bool | None, dict[str, Q
         # The client had ended it already; an alert that judges a certificate may have crossed its end.
         refusal = refusal if refusal.name in JUDGING else None
     if refusal is not None:
-        unread = refusal.name == "encrypted"
+        unread = refusal.name == ENCRYPTED
         words = "an alert that is encrypted" if unread else f"the {refusal.level} alert {refusal.name}"
         quote = _quote(connection, f"the backend sent {words}", refusal.packet)
         return None if unread else refusal.name, True, {"alert": quote}
     if (own := connection.own_alert) is not None:
-        unread = own.name == "encrypted"
+        unread = own.name == ENCRYPTED
         words = "an alert, by the size of its record" if unread else f"the alert {own.name}"
         return (
             None if unread else own.name,

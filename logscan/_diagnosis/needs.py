@@ -44,7 +44,7 @@ _NEEDS: dict[str, tuple[str, Callable[[Names], str]]] = {
     "runtime": ("the keystore that the Message Processor has loaded", commands.runtime),
     "engine-debug": (
         "what Java's TLS did. It needs a restart of ONE Message Processor. First add to"
-        f" {commands.MP_PROPERTIES}: bin_setenv_ext_jvm_opts=\"-Djavax.net.debug=ssl,handshake\". The output"
+        f" {commands.MP_PROPERTIES}: {commands.ENGINE_DEBUG}. The output"
         " is in edge-message-processor.log",
         commands.restart,
     ),
@@ -60,7 +60,7 @@ _NEEDS: dict[str, tuple[str, Callable[[Names], str]]] = {
 }  # fmt: skip
 """Kind → what it is, and the command, in the order in which they help most."""
 
-_BACKEND_LOG = "the backend's own log of the refusal"
+BACKEND_LOG = "backend-log"
 
 
 def needs_of(
@@ -68,8 +68,17 @@ def needs_of(
 ) -> tuple[Need, ...]:
     """The needs of these kinds, in the order in which they help most."""
     names, wanted = names_of(facts, case, evidence), set(kinds)
-    needs = [Need(what, command(names), kind) for kind, (what, command) in _NEEDS.items() if kind in wanted]
-    if "backend-log" in wanted:
+    needs = (need_of(kind, names, facts) for kind in (*_NEEDS, BACKEND_LOG) if kind in wanted)
+    return tuple(need for need in needs if need is not None)
+
+
+def need_of(kind: str, names: Names, facts: Facts) -> Need | None:
+    """The need of one kind; ``None``: it is none that a file or a person can supply."""
+    if kind == BACKEND_LOG:
         at = f"at {facts.begun:%Y-%m-%d %H:%M:%S} UTC" if facts.begun else "at the time of the failure"
-        needs.append(Need(_BACKEND_LOG, f"ask the backend's operator for its log {at}", "backend-log"))
-    return tuple(needs)
+        what = "the backend's own log of the refusal"
+        return Need(what, f"ask the backend's operator for its log {at}", kind)
+    if kind not in _NEEDS:
+        return None
+    what, command = _NEEDS[kind]
+    return Need(what, command(names), kind)

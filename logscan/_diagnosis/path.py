@@ -16,7 +16,7 @@ from logscan._diagnosis.cases import Case
 from logscan._diagnosis.causes import LIKELY, PROVEN, Finding
 from logscan._diagnosis.commands import Names, names_of
 from logscan._diagnosis.facts import Facts
-from logscan._diagnosis.needs import needs_of
+from logscan._diagnosis.needs import need_of
 from logscan._evidence.collected import Evidence
 from logscan._evidence.kinds import KEY_LOG, KEYSTORE
 
@@ -91,7 +91,7 @@ def path_of(
     files = same_files(evidence)
     parts: list[tuple[str, str, Meanings]] = []
     for kind in _chosen(set(kinds), facts, names, evidence)[:MAX_ROUNDS]:
-        need = next(iter(needs_of({kind}, facts, case, evidence)), None)
+        need = need_of(kind, names, facts)
         what = what_of(kind, names, facts) or (need.what[:1].upper() + need.what[1:] if need else "")
         if parts:
             what = f"Not decided yet? {what}"

@@ -54,7 +54,7 @@ class Verdict:
     @property
     def leading(self) -> tuple[Finding, ...]:
         """The findings of the best state that there is: those that are proven, else likely, else possible."""
-        return tuple(finding for finding in self.findings if finding.state == self.findings[0].state)
+        return _leading(self.findings)
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -76,6 +76,10 @@ def verdict_of(case: Case, evidence: Evidence, keystore: Keystore | None, alias:
         return Verdict(case, facts, "This case could not be judged.", OPEN, (), (), (), ())
 
 
+def _leading(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.state == findings[0].state)
+
+
 def _judged(case: Case, facts: Facts, evidence: Evidence) -> Verdict:
     findings, ruled_out = judge(facts)
     states = {finding.state for finding in findings}
@@ -84,8 +88,7 @@ def _judged(case: Case, facts: Facts, evidence: Evidence) -> Verdict:
         certainty = FINE if facts.accepted else OPEN
     else:
         certainty = CERTAIN if proven else LEANS if LIKELY in states else OPEN
-    leading = [finding for finding in findings if finding.state == findings[0].state]
-    kinds = {need for finding in leading if finding.state != PROVEN for need in finding.needs}
+    kinds = {need for finding in _leading(findings) if finding.state != PROVEN for need in finding.needs}
     if not facts.wire and not proven and facts.accepted is None:
         kinds.add("capture")
     if facts.settings is None:

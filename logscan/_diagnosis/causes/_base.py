@@ -99,22 +99,10 @@ class Finding:
 
 def excluded_if_not_refused(facts: Facts) -> Assessment | None:
     """Why no cause of a refused client certificate is meant; ``None``: one may be."""
-    if facts.accepted:
-        return excluded("the server accepted it")
-    if facts.received is False:
-        return excluded("the Message Processor ended the handshake, not the backend")
-    if facts.hello_only:
-        return excluded("the handshake ended before certificates were exchanged")
+    if facts.not_refused_because is not None:
+        return excluded(facts.not_refused_because)
     if facts.before_request:
         return excluded("the server ended the handshake before the client could answer")
-    if facts.of_the_hello:
-        return excluded(f"the alert {facts.alert} is about the ClientHello, not about a certificate")
-    if facts.unanswered:
-        return excluded("nobody refused: an answer is missing")
-    if facts.not_tls is not None:
-        return excluded("the backend does not speak TLS on this port")
-    if facts.is_alien:
-        return excluded("the failure is none of a client certificate")
     return None
 
 

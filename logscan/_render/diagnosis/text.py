@@ -70,12 +70,8 @@ def as_text(
         if number > 1:
             yield ""
         yield from page.verdict_lines(number, verdict)
-        if all_causes and verdict.ruled_out:
-            yield page.label("RULED OUT")
-            for finding in verdict.ruled_out:
-                yield from page.folded(
-                    f"{finding.cause.name}: {page.short(finding.why)}", "     - ", "       "
-                )
+        if all_causes:
+            yield from page.ruled_out_lines(verdict)
         if diagram and verdict.facts.connection is not None:
             yield page.label("HANDSHAKE")
             for line in sequence.as_text(verdict.facts.connection, width - 3):
