@@ -36,10 +36,10 @@ def resumable(folder: Path, *arguments: str | Path) -> Tail:
 
 
 def written(folder: Path) -> list[str]:
-    """The messages in the output."""
+    """The messages in the output; a line that is being written does not count before its line break."""
     path = folder / "out.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line)["message_id"] for line in lines]
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    return [json.loads(line)["message_id"] for line in whole.splitlines()]
 
 
 def names(count: int) -> list[str]:
