@@ -98,7 +98,9 @@ def test_paths_are_named_once(found: dict[str, Diagnosis]) -> None:
     """The folder stands once, apart from commands to paste."""
     folder = str(TLS / "jsse17")
     for lines in (list(as_text(found["Open"])), list(as_markdown(found["Open"]))):
-        whole = re.sub(r" \\\n\s*", " ", "\n".join(lines)).split("\n")  # a long command stands on several lines
+        whole = re.sub(r" \\\n\s*", " ", "\n".join(lines)).split(
+            "\n"
+        )  # a long command stands on several lines
         shown = [
             line for line in whole if folder in line.replace("\\", "") and "logscan diagnose" not in line
         ]
