@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
-from support import oracles, profiles
-from support.command import Run, logscan
-from support.tailing import follow, log
-from support.terminal import screens
+# The tests start the command a thousand times: without bytecode each would compile all of logscan anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from support import command, oracles, profiles  # noqa: E402
+from support.command import Run, logscan  # noqa: E402
+from support.tailing import follow, log  # noqa: E402
+from support.terminal import screens  # noqa: E402
 
 __all__ = ["follow", "log", "screens"]
 
@@ -37,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the number of examples before a test module is imported; workers end when the first process says."""
     if not config.getoption("hypothesis_profile", None):
         profiles.load("thorough" if config.getoption("thorough") else "quick")
+    command.IS_WARM = command.IS_WARM and not config.getoption("thorough")
     minutes = config.getoption("time_limit")
     limit = time.time() + 60 * minutes if minutes else float("inf")
     config.stash[DEADLINE] = getattr(config, "workerinput", {}).get("deadline", limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,7 @@ def log_with(place: str, filling: str) -> tuple[str, int]:
 PLACES = ("start", "between", "before one alone", "inside", "header", "end")
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
-@pytest.mark.parametrize("place", sampled(list(PLACES), 3))
+@pytest.mark.parametrize(("place", "packed"), sampled([*product(PLACES, (False, True))], 7))
 def test_nul_bytes(place: str, packed: bool, tmp_path: Path) -> None:
     """Row C2 and the rows on NUL bytes: 2 MB of them in every place, in every command."""
     text, messages = log_with(place, "\0" * SIZE)

@@ -46,7 +46,8 @@ SILENT = {
     "index": ("index", "--index", "new", LOG),
 }
 """Commands that print to standard error only."""
-FEW = ("report", "search", "diagnose")
+QUICK = ("report", "search", "export_parquet", "sql", "tail", "config", "help")
+"""One for each way to print: a table, entries, bytes, rows, lines as they come, and texts of the command line."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def is_one_line(text: bytes) -> bool:
 def ways() -> Iterator[Any]:
     """Every command with a full output; a closed one is the same to most of them."""
     for name in PRINTING:
-        marks = pytest.mark.thorough if "_" in name and name != "export_parquet" else ()
+        marks = () if name in QUICK else pytest.mark.thorough
         yield pytest.param(name, ">/dev/full", "no space left on device", marks=marks, id=f"{name}-full")
         marks = () if name in ("report", "export_parquet", "help") else pytest.mark.thorough
         yield pytest.param(name, ">&-", "it is closed", marks=marks, id=f"{name}-closed")

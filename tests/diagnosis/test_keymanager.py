@@ -244,7 +244,7 @@ def causes(path: Path, *args: str | Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(("store", "authority", "expected"), sampled(CASES, 2))
+@pytest.mark.parametrize(("store", "authority", "expected"), sampled(CASES, 4))
 def test_handshake(
     store: str, authority: str, expected: set[str], classes: Path, server_files: Path, tmp_path: Path
 ) -> None:

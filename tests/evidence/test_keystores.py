@@ -17,7 +17,7 @@ KEYS = {"one": "good", "two": "fullchain", "three": "unknownca", "four": "ecgood
 TRUSTED = {"authority": "other"}
 
 
-@pytest.fixture(scope="module", params=["PKCS12", "JKS"])
+@pytest.fixture(scope="module", params=["PKCS12", pytest.param("JKS", marks=pytest.mark.thorough)])
 def several(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four private keys with their chains, and one certificate alone."""
     path = tmp_path_factory.mktemp("keystore") / "several"

@@ -39,7 +39,7 @@ def ours(path: Path, keys: KeyLog) -> list[Connection]:
     return list(read_capture(str(path), keys, CaptureCounters(), lambda _: None))
 
 
-@pytest.mark.parametrize("name", sampled(CAPTURES, 4))
+@pytest.mark.parametrize("name", sampled(CAPTURES, 8))
 def test_agreement(name: str) -> None:
     """One capture, field by field."""
     command: list[str | Path] = [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,7 +16,7 @@ from typing import IO
 
 import pytest
 
-from support.command import ROOT, environment
+from support.command import started as started_command
 from support.lines import ONE
 
 
@@ -39,11 +39,11 @@ class Tail:
         self._service = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._address = f"logscan-{uuid.uuid4()}"
         self._service.bind("\0" + self._address)
-        env = {"NOTIFY_SOCKET": "@" + self._address, "WATCHDOG_USEC": "20000", **environment()}
-        self.process = subprocess.Popen(
-            [*before, sys.executable, "-m", "logscan", "tail", "--poll-interval", "0.02", "--quiet-time", "0.1",
-             *(["--each"] if each else []), *map(str, arguments)],
-            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=env,
+        env = {"NOTIFY_SOCKET": "@" + self._address, "WATCHDOG_USEC": "20000"}
+        env |= {name: os.environ[name] for name in env if name in os.environ}  # a test's own socket
+        self.process = started_command(
+            "tail", "--poll-interval", "0.02", "--quiet-time", "0.1", *(["--each"] if each else []), *arguments,
+            stdin=stdin, before=before, **env,
         )  # fmt: skip
         assert self.process.stdout
         assert self.process.stderr
