@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import socket
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import logscan
+from logscan._reading.patience import SilentError, within
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, UsageError, first_line
+from logscan.errors import InputError, UsageError, first_line, reason_of
 from logscan.nodes import is_stream
 
 RETRIES = 3
 """Attempts after the first, of a task that failed or whose worker was lost."""
-TIMEOUT = 20
-"""Seconds in which the scheduler must answer."""
+TIMEOUT = 7.0
+"""Seconds in which the scheduler must answer who it is."""
+_CLIENT_TIMEOUT = 30
+"""Seconds in which a scheduler that has answered must accept a client."""
+_OTHER = "what answers there is no scheduler"
+_HOW = "write tcp://SCHEDULER:8786 or tls://SCHEDULER:8786"
 
 
 @contextlib.contextmanager
@@ -28,32 +36,92 @@ def connected(address: str) -> Iterator[Any]:
         InputError: distributed is not installed, the scheduler does not answer, it has no workers, they
             have another version of logscan, or tasks were lost for good.
     """
+    reach(address)
+    from distributed import Client
+
+    connect: Any = Client
     try:
-        from distributed import Client
-        from distributed.comm.addressing import parse_address
-        from distributed.comm.registry import get_backend
-    except ImportError as error:
-        raise InputError("distributed is not installed", "pip install 'logscan[cluster]'") from error
-    try:
-        get_backend(parse_address(address)[0])  # a client of an unknown scheme takes 40 seconds to close
-    except ValueError as error:
-        raise InputError(
-            f"cluster {address}: {first_line(error)}", "write tcp://SCHEDULER:8786 or tls://SCHEDULER:8786"
-        ) from error
-    try:
-        connect: Any = Client
-        client: Any = connect(address, timeout=TIMEOUT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"cluster {address}: the scheduler does not answer ({first_line(error)})",
-            "is it running, at that address?",
-        ) from error
+        client: Any = connect(address, timeout=_CLIENT_TIMEOUT, set_as_default=False)
+    except Exception as error:
+        raise _unreachable(address, error) from error
     try:
         _check(address, client)
         with _losses(address):
             yield client
     finally:
         client.close()
+
+
+def reach(address: str) -> None:
+    """Ask a scheduler who it is. A client of one that does not answer takes 40 seconds and prints tracebacks.
+
+    Raises:
+        InputError: as :func:`connected`, within :data:`TIMEOUT`.
+    """
+    try:
+        import dask
+        from distributed import Security
+        from distributed.comm.addressing import parse_address, parse_host_port
+        from distributed.comm.registry import get_backend
+    except ImportError as error:
+        raise InputError("distributed is not installed", "pip install 'logscan[cluster]'") from error
+    try:
+        scheme, place = parse_address(address)
+        backend: Any = get_backend(scheme)
+        backend.get_connector()
+        host, port = parse_host_port(place)
+    except Exception as error:
+        raise InputError(f"cluster {address}: {first_line(error)}", _HOW) from error
+    if dask.config.get("distributed.client.security-loader", None):
+        return  # it makes certificates, for the client only
+    make: Any = Security
+    security = make().get_connection_args("client")
+
+    def ask() -> None:
+        # First by hand: distributed tries again what is refused, and a resolver of asyncio cannot be left.
+        socket.create_connection((host, port), TIMEOUT).close()
+        asyncio.run(asyncio.wait_for(_identity(address, security), TIMEOUT))
+
+    try:
+        within(TIMEOUT + 1, ask)
+    except Exception as error:
+        raise _unreachable(address, error) from error
+
+
+async def _identity(address: str, security: dict[str, Any]) -> None:
+    """Ask a scheduler who it is.
+
+    Raises:
+        Exception: it is none, or cannot be reached.
+    """
+    from distributed.comm.core import connect as connect_to
+
+    connect: Any = connect_to
+    comm = await connect(address, timeout=TIMEOUT, **security)
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        answer = await comm.read()
+    finally:
+        comm.abort()
+    if not isinstance(answer, dict) or answer.get("type") != "Scheduler":
+        raise ValueError(_OTHER)
+
+
+def _unreachable(address: str, error: BaseException) -> InputError:
+    """What a connection that was not made says of its reason: the innermost error has the system's words."""
+    words, each = "", cast("BaseException | None", error)
+    while not words and each is not None:
+        if isinstance(each, OSError) and each.strerror:
+            words = reason_of(each)
+        elif isinstance(each, MemoryError):
+            words = _OTHER
+        elif each.__cause__ is None and not isinstance(each, TimeoutError | SilentError | CancelledError):
+            words = first_line(each)
+        each = each.__cause__
+    return InputError(
+        f"cluster {address}: the scheduler does not answer ({words or f'waited {TIMEOUT:g} s'})",
+        "is it running, at that address?",
+    )
 
 
 class Cluster:
@@ -128,11 +196,12 @@ def _version() -> str:
     return logscan.__version__
 
 
-def check_paths(paths: Sequence[str]) -> None:
-    """Check that workers can read some paths.
+def check(paths: Sequence[str], address: str) -> None:
+    """Check, before anything is read, that workers can read some paths, and that the scheduler answers.
 
     Raises:
         UsageError: a path is standard input or a store.
+        InputError: as :func:`reach`.
     """
     for path in paths:
         if is_stream(path):
@@ -141,3 +210,4 @@ def check_paths(paths: Sequence[str]) -> None:
     folders, _ = stores_among(paths)
     if folders:
         raise UsageError(f"{folders[0]} is a store", "read it without a cluster: that is faster")
+    reach(address)

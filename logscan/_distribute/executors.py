@@ -19,8 +19,6 @@ DEARER = 8
 """Times that a byte costs more to index, to ingest or as columns than to count: fewer of them pay."""
 AHEAD = 2
 """Tasks that each worker may be ahead of the use of their results."""
-UNSAFE = ("pyarrow", "duckdb", "deltalake", "polars", "distributed", "grpc")
-"""Modules that start threads of their own: after their import a process is not forked."""
 
 
 class Result(Protocol):
@@ -115,7 +113,7 @@ def executor_for(workers: int, tasks: int, size: int) -> Iterator[Executor]:
     if count > 1 and size >= FORK_FROM:
         from logscan._distribute.processes import Processes, can_fork, can_spawn
 
-        if can_fork(UNSAFE):
+        if can_fork():
             executor = Processes(count, fork=True)
         elif size >= SPAWN_FROM and can_spawn():
             executor = Processes(count, fork=False)

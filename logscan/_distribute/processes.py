@@ -27,6 +27,8 @@ from logscan.errors import InputError
 if TYPE_CHECKING:
     import subprocess
 
+UNSAFE = ("pyarrow", "duckdb", "deltalake", "polars", "distributed", "grpc")
+"""Modules that start threads of their own: after their import a process is not forked."""
 ATTEMPTS = 3
 """Workers that may die with a task."""
 _LENGTH = struct.Struct("<Q")
@@ -34,7 +36,7 @@ _READ_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 20
 
 
-def can_fork(unsafe: tuple[str, ...]) -> bool:
+def can_fork(unsafe: tuple[str, ...] = UNSAFE) -> bool:
     """Whether this process can be forked: it has one thread, and no module that has others."""
     return (
         sys.platform == "linux"
@@ -61,6 +63,8 @@ class Processes:
     def __init__(self, workers: int, *, fork: bool) -> None:
         self.workers = workers
         self._fork = fork
+        self._unsafe = tuple(name for name in UNSAFE if name not in sys.modules)
+        """Modules after whose import no more workers are forked: one that dies is replaced late."""
         self._crew: list[_Worker] = []
         self._waiting: deque[_Task] = deque()
         self._life = os.pipe()
@@ -125,7 +129,7 @@ class Processes:
             if worker is None:
                 if len(self._crew) >= self.workers:
                     return
-                fork = self._fork and can_fork(())  # a progress bar may have started a thread since
+                fork = self._fork and can_fork(self._unsafe)  # a progress bar may have started a thread since
                 worker = _Worker(self._life, [end for one in self._crew for end in one.ends], fork=fork)
                 self._crew.append(worker)
             worker.give(self._waiting.popleft())

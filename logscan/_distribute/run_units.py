@@ -8,7 +8,6 @@ added.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
@@ -18,13 +17,11 @@ from typing import Any, NamedTuple, Protocol
 from logscan._distribute.executors import Executor, Result
 from logscan._entries.layouts import Layout
 from logscan._reading.paths import LogFile
-from logscan._reading.remote import is_remote
-from logscan._reading.unpack import ByteStream, open_bytes
+from logscan._reading.planned import PlannedFile, planned
 from logscan._scanning.plan import Limits, Progress, no_entries
 from logscan._scanning.scanner import Scanner
 from logscan._scanning.time_slices import StreamSlice
 from logscan._scanning.units import Plan, Unit, UnitEdges, UnitScan, units_of, whole_of
-from logscan.errors import InputError
 from logscan.values import Counters, Place, Span
 
 MOST_RANGE = 64 << 20
@@ -132,14 +129,6 @@ def run_call(call: Call) -> list[Any]:
     return list(pieces_of(call, Counters(), most=RESULT_BYTES))
 
 
-def _open_there(path: str, shown: str, forget: bool, skip: int) -> ByteStream:
-    """Open a file by a path that holds everywhere; its faults name it as it was given."""
-    try:
-        return open_bytes(path, skip, forget=forget, ahead=True)
-    except InputError as error:
-        raise InputError(str(error).replace(path, shown, 1), error.hint) from error
-
-
 class UnitRun:
     """The units of some streams.
 
@@ -172,7 +161,10 @@ class UnitRun:
         self.counters = counters
         self._plan = Plan(limits.max_entry, limits.block, limits.forget, lines)
         self._progress = progress
-        self._remote = remote
+        self._planned: dict[str, PlannedFile] = {}
+        """Of remote workers: what they must find."""
+        if remote:
+            self._planned = {file.path: planned(file) for part in slices for file in part.stream}
         self._slices = slices
         size = range_size(slices, executor.workers, most_range)
         self._units = [[whole_of(part)] if executor.is_inline else units_of(part, size) for part in slices]
@@ -235,16 +227,13 @@ class UnitRun:
         """
         if not self.executor.is_inline:
             unit = _cut(unit, at, more)
-        if self._remote:  # workers may have another working directory
-            unit = unit._replace(stream=tuple(self._anywhere(file) for file in unit.stream))
+        if self._planned:
+            unit = unit._replace(stream=tuple(map(self._anywhere, unit.stream)))
         return Call(self.task, unit, self._plan, inherits, is_first, is_last, at)
 
     def _anywhere(self, file: LogFile) -> LogFile:
-        """A file that is opened by its absolute path."""
-        if is_remote(file.path):
-            return file
-        path = os.path.abspath(file.path)
-        return file._replace(opened=partial(_open_there, path, file.path, self._plan.forget))
+        """A file that is opened by a path that holds everywhere, if it is the same there."""
+        return file._replace(opened=partial(self._planned[file.path].open, forget=self._plan.forget))
 
     def _call(self, units: list[Unit], number: int) -> Call:
         unit = units[number]

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from operator import itemgetter
 
-from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.decompressors import TrailingError, unpacking_errors
 from logscan._reading.paths import LogFile, Stream
 from logscan._reading.unpack import ByteStream
 from logscan.errors import InputError, first_line
@@ -223,6 +223,13 @@ class BlockReader(Buffer):
         try:
             with memoryview(self.buffer) as whole, whole[at : at + room] as view:
                 count = self._open.readinto(view) or 0
+        except TrailingError as error:
+            self.close()
+            self._fault(
+                LogFile(self.path, "", (0, "", 0)), f"{first_line(error)}: they were not read",
+                "all of the packed text was read; are two files in one?",
+            )  # fmt: skip
+            return 0
         except unpacking_errors() as error:
             self.close()
             self._fault(

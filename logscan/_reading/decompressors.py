@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import sys
 import zlib
@@ -10,6 +11,9 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from logscan.errors import InputError
+
+MAGIC = 32
+"""Bytes of a file's beginning that show its packing."""
 
 
 class Decompressor(Protocol):
@@ -85,3 +89,73 @@ def unpacking_errors() -> tuple[type[Exception], ...]:
         if loaded is not None and hasattr(loaded, name):
             errors.append(getattr(loaded, name))
     return tuple(errors)
+
+
+class TrailingError(ValueError):
+    """A packed text was read to its end, and something else follows it."""
+
+
+class Unpacked(io.RawIOBase):
+    """A packed file as its unpacked bytes, member after member.
+
+    All that can be unpacked is delivered before damage raises: the bytes before it are good.
+    """
+
+    CHUNK = 1 << 17
+
+    def __init__(self, raw: io.RawIOBase, make: Callable[[], Decompressor]) -> None:
+        super().__init__()
+        self._raw = raw
+        self._make = make
+        self._member = make()
+        self._input = b""
+        self._begin: bytes | None = None
+        """First bytes of a further member of which nothing was unpacked yet."""
+
+    def readinto(self, view: Any, /) -> int:
+        """See :class:`io.RawIOBase`."""
+        unpacked = self.block(len(view))
+        view[: len(unpacked)] = unpacked
+        return len(unpacked)
+
+    def block(self, size: int) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+        while True:
+            member = self._member
+            if member.eof:
+                self._input = (member.unused_data or b"").lstrip(b"\0") or self._input.lstrip(b"\0")
+                while not self._input:
+                    more = self._raw.read(self.CHUNK)
+                    if not more:
+                        return b""
+                    self._input = more.lstrip(b"\0")
+                if len(self._input) < MAGIC:
+                    self._input += self._raw.read(MAGIC) or b""
+                self._begin = self._input[:MAGIC]
+                member = self._member = self._make()
+            if member.needs_input and not self._input:
+                self._input = self._raw.read(self.CHUNK) or b""
+                if not self._input:
+                    raise self._fault(EOFError("it ends in the middle"))
+            data, self._input = self._input, b""
+            try:
+                unpacked = member.decompress(data, size)
+            except unpacking_errors() as error:
+                fault = self._fault(error)
+                if fault is error:
+                    raise
+                raise fault from error
+            if unpacked:
+                self._begin = None
+                return unpacked
+
+    def _fault(self, error: Exception) -> Exception:
+        """What is wrong: damage, or something else after the last member."""
+        if self._begin is None or any(self._begin.startswith(magic) for magic, *_ in CODECS):
+            return error
+        return TrailingError("bytes that are not packed follow its packed text")
+
+    def close(self) -> None:
+        """Release the file."""
+        self._raw.close()
+        super().close()

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.decompressors import MAGIC, unpacking_errors
 from logscan._reading.remote import is_remote
 from logscan._reading.unpack import (
-    MAGIC,
     PLAIN,
     ByteStream,
     Packing,

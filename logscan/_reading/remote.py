@@ -7,18 +7,27 @@ where it broke.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import threading
 import time
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from logscan._reading.patience import SilentError, within
 from logscan.errors import InputError, first_line
 from logscan.shown import without_password
 
 REQUEST_BYTES = 4 << 20
 """Bytes of one request."""
+ANSWER_SECONDS = 30.0
+"""How long a server may be silent before that is an error."""
+BLOCK_SECONDS = 120.0
+"""The same while it sends a block: a slow line needs that long for :data:`REQUEST_BYTES`."""
+SILENT_SECONDS = 300.0
+"""How long a server that has never answered is not asked again: each of its files would wait anew."""
 _ATTEMPTS = 4
 """Attempts of one request, with the first."""
 _PAUSE_SECONDS = 0.5
@@ -33,6 +42,11 @@ _TAGS = (
 )  # fmt: skip
 """The names that file systems give to a value that changes with a file."""
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError)
+_PARAMIKO = threading.RLock()
+_ANSWERED: set[str] = set()
+"""Servers that have answered at least once; by scheme and name."""
+_SILENT: dict[str, float] = {}
+"""Those that never have, and until when they are not asked again."""
 T = TypeVar("T")
 
 
@@ -112,6 +126,19 @@ def stamp(path: str) -> tuple[int, int] | None:
     return int.from_bytes(blake2b(str(tag).encode(), digest_size=7).digest(), "big"), int(info["size"])
 
 
+def modified(path: str) -> float:
+    """When a file was written, in seconds since 1970; infinite if the server does not say.
+
+    Raises:
+        InputError: the file is missing or forbidden.
+    """
+    fs, name = _system(path)
+    try:
+        return float(_with_retries(path, lambda: fs.modified(name)).timestamp())
+    except Exception:  # noqa: BLE001 - not every file system tells it
+        return float("inf")
+
+
 def read_at(path: str, offset: int, count: int) -> bytes:
     """Some bytes of a file; fewer at its end.
 
@@ -121,6 +148,74 @@ def read_at(path: str, offset: int, count: int) -> bytes:
     fs, name = _system(path)
     data = _with_retries(path, lambda: fs.cat_file(name, start=offset, end=offset + count))
     return bytes(data[:count])
+
+
+def names_below(path: str, most: int | None = None) -> list[tuple[str, int]]:
+    """Name below an address, and bytes, of each file there; at most ``most``.
+
+    Raises:
+        InputError: the address cannot be listed.
+    """
+    fs, folder = _system(path)
+
+    def found() -> list[tuple[str, int]]:
+        fs.invalidate_cache()
+        names: list[tuple[str, int]] = []
+        with contextlib.suppress(FileNotFoundError):
+            for parent, _, files in fs.walk(folder, detail=True):
+                for name, about in files.items():
+                    if name:
+                        below = f"{parent}/{name}".removeprefix(folder.rstrip("/")).lstrip("/")
+                        names.append((below, int(about.get("size") or 0)))
+                if most is not None and len(names) >= most:
+                    break
+        return names
+
+    return sorted(_with_retries(path, found))[:most]
+
+
+def put(local: str, path: str) -> None:
+    """Copy a file of this machine to an address.
+
+    Raises:
+        InputError: the server refuses it, or cannot be reached.
+    """
+    fs, name = _system(path)
+    _with_retries(path, lambda: fs.put_file(local, name))
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is left out.
+
+    Raises:
+        InputError: the server refuses it, or cannot be reached.
+    """
+    fs, name = _system(path)
+
+    def removed() -> None:
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm_file(name)
+
+    _with_retries(path, removed)
+
+
+def seekable(path: str) -> Any:
+    """A file that can be read at any place.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    fs, name = _system(path)
+    return _with_retries(path, lambda: fs.open(name, "rb", block_size=1 << 20, cache_type="readahead"))
+
+
+def file_system(path: str) -> Any:
+    """The file system of an address, for another library that reads by it.
+
+    Raises:
+        InputError: it is not known, or cannot be reached.
+    """
+    return _system(path)[0]
 
 
 class RemoteFile(io.RawIOBase):
@@ -147,7 +242,11 @@ class RemoteFile(io.RawIOBase):
         Raises:
             InputError: all attempts failed.
         """
-        data = _with_retries(self._path, lambda: self._read(len(view)))
+        try:
+            data = _with_retries(self._path, lambda: self._read(len(view)), BLOCK_SECONDS)
+        except InputError:
+            self._file = None  # a silent server would not answer its closing either
+            raise
         view[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -155,7 +254,9 @@ class RemoteFile(io.RawIOBase):
     def close(self) -> None:
         """Release the connection."""
         if not self.closed and self._file is not None:
-            self._file.close()
+            file, self._file = self._file, None
+            with contextlib.suppress(SilentError):  # all that was wanted of it was read
+                within(ANSWER_SECONDS, file.close)
         super().close()
 
     def _read(self, count: int) -> bytes:
@@ -181,6 +282,12 @@ def _system(path: str) -> tuple[Any, str]:
         import fsspec
     except ImportError as error:
         raise InputError(f"{path}: fsspec is not installed", "pip install 'logscan[remote]'") from error
+    if scheme in ("sftp", "ssh"):
+        import logging
+
+        logging.getLogger("paramiko").addHandler(
+            logging.NullHandler()
+        )  # it would print tracebacks of its own
     try:
         fsspec.get_filesystem_class(scheme)
     except ImportError as error:
@@ -191,29 +298,65 @@ def _system(path: str) -> tuple[Any, str]:
             f"{path}: {scheme}:// is not known", "use s3, gs, abfs, sftp or https; fsspec lists more"
         ) from error
     system: tuple[Any, str] = _with_retries(
-        path, lambda: fsspec.core.url_to_fs(_real(path))
+        path, lambda: fsspec.core.url_to_fs(_real(path)), is_answer=False
     )  # some connect here
     return system
 
 
-def _with_retries(path: str, action: Callable[[], T]) -> T:
+def _with_retries(path: str, action: Callable[[], T], seconds: float = 0, *, is_answer: bool = True) -> T:
     """Call it, with retries for faults that may pass.
+
+    Args:
+        path: the address.
+        action: asks the server.
+        seconds: how long that may take; 0: :data:`ANSWER_SECONDS`.
+        is_answer: whether the server has answered when it returns.
 
     Raises:
         InputError: all attempts failed, or the fault is final.
     """
-    pause = _PAUSE_SECONDS
+    pause, seconds = _PAUSE_SECONDS, seconds or ANSWER_SECONDS
+    server = "/".join(_real(path).split("/", 3)[:3])
+    if time.monotonic() < _SILENT.get(server, 0.0):
+        raise _silence(path, seconds)
     for attempt in range(_ATTEMPTS):
         try:
-            return action()
+            value = within(seconds, _one_by_one(path, action))
         except InputError:
             raise
+        except SilentError as error:
+            if server not in _ANSWERED:
+                _SILENT[server] = time.monotonic() + SILENT_SECONDS
+            raise _silence(path, seconds) from error
         except Exception as error:
             if isinstance(error, _FINAL) or attempt == _ATTEMPTS - 1 or _is_final(error):
                 raise _fault(path, error) from error
             time.sleep(pause)
             pause *= 2
+        else:
+            if is_answer:
+                _ANSWERED.add(server)
+            return value
     raise AssertionError("unreachable")
+
+
+def _one_by_one(path: str, action: Callable[[], T]) -> Callable[[], T]:
+    """An action that waits for others of its kind where the library hangs if two threads use it."""
+    if not path.startswith(("sftp://", "ssh://")):
+        return action
+
+    def alone() -> T:
+        with _PARAMIKO:
+            return action()
+
+    return alone
+
+
+def _silence(path: str, seconds: float) -> InputError:
+    return InputError(
+        f"{path}: the server does not answer (waited {seconds:g} s)",
+        "is the address right? is a firewall or a proxy in between? try it with curl, then run this again",
+    )
 
 
 def _is_final(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from logscan._reading.decompressors import CODECS, Decompressor, unpacking_errors
+from logscan._reading.decompressors import CODECS, MAGIC, Unpacked, unpacking_errors
 from logscan._reading.remote import is_remote
 from logscan.errors import InputError, reason_of
 from logscan.nodes import Kind, descriptor_named, kind_of, logged_wait
@@ -129,59 +129,13 @@ class _Transcoded(io.RawIOBase):
         super().close()
 
 
-class _Unpacked(io.RawIOBase):
-    """A packed file as its unpacked bytes, member after member.
-
-    All that can be unpacked is delivered before damage raises: the bytes before it are good.
-    """
-
-    CHUNK = 1 << 17
-
-    def __init__(self, raw: io.RawIOBase, make: Callable[[], Decompressor]) -> None:
-        super().__init__()
-        self._raw = raw
-        self._make = make
-        self._member = make()
-        self._input = b""
-
-    def readinto(self, view: Any, /) -> int:
-        unpacked = self.block(len(view))
-        view[: len(unpacked)] = unpacked
-        return len(unpacked)
-
-    def block(self, size: int) -> bytes:
-        """The next bytes, at most so many; none at the end."""
-        while True:
-            member = self._member
-            if member.eof:
-                self._input = (member.unused_data or b"").lstrip(b"\0") or self._input.lstrip(b"\0")
-                while not self._input:
-                    more = self._raw.read(self.CHUNK)
-                    if not more:
-                        return b""
-                    self._input = more.lstrip(b"\0")
-                member = self._member = self._make()
-            if member.needs_input and not self._input:
-                self._input = self._raw.read(self.CHUNK) or b""
-                if not self._input:
-                    raise EOFError("it ends in the middle")
-            data, self._input = self._input, b""
-            unpacked = member.decompress(data, size)
-            if unpacked:
-                return unpacked
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 class _Ahead(io.RawIOBase):
     """A packed file that is unpacked in a thread of its own, while what it gave is being scanned."""
 
     BLOCK = 1 << 19
     BLOCKS = 4
 
-    def __init__(self, packed: _Unpacked) -> None:
+    def __init__(self, packed: Unpacked) -> None:
         super().__init__()
         self._packed = packed
         self._ready: queue.Queue[bytes | Exception] = queue.Queue(self.BLOCKS)
@@ -235,9 +189,6 @@ class Packing(NamedTuple):
 
 
 PLAIN = Packing("", "")
-
-MAGIC = 32
-"""Bytes of a file's beginning that show its packing."""
 
 
 def packing_of(head: bytes) -> Packing:
@@ -309,7 +260,7 @@ def text_of(head: bytes, rest: ByteStream, ahead: bool = False) -> ByteStream:
     codec, encoding = packing_of(head)
     if codec:
         make = next(make for _, name, make in CODECS if name == codec)
-        packed = _Unpacked(Rejoined(head, rest), make)
+        packed = Unpacked(Rejoined(head, rest), make)
         return _Ahead(packed) if ahead else packed
     if encoding.startswith(("utf-16", "utf-32")):
         return _Transcoded(Rejoined(head, rest), encoding)

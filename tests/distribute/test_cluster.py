@@ -3,7 +3,6 @@ machine."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -13,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,44 +28,20 @@ from logscan._jobs.ingest import ingest
 from logscan._jobs.report import report_selected as report
 from logscan._jobs.search import find
 from logscan._scanning.plan import Limits
-from logscan._store.manifest import load
+from logscan._store.contents import Contents
 from logscan._store.open_store import Store
 from logscan.times import time_range
 from logscan.values import Counters
+from support.clusters import running
 from support.command import ROOT, environment, logscan
 from support.growing import FIRST, grown
 from support.logs import ALL, entries, logs
 from support.profiles import fewer
 
-distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.filterwarnings("default")
-
-SCRIPT = """
-import sys
-from distributed import LocalCluster
-if __name__ == '__main__':
-    c = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host='127.0.0.1')
-    print(c.scheduler_address, *[w.pid for w in c.workers.values()], flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextlib.contextmanager
-def running(folder: Path, **more: str) -> Iterator[tuple[str, list[int]]]:
-    """A cluster of two processes: its address, and theirs; the scheduler's is the last."""
-    script = folder / "cluster.py"
-    script.write_text(SCRIPT)
-    process = subprocess.Popen(
-        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        cwd=folder, env={**environment(), **more},
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        address, *pids = process.stdout.readline().decode().split()
-        yield address, [*map(int, pids), process.pid]
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
+pytestmark = [
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed"),
+]
 
 
 def generated(folder: Path, count: int, size: str = "2M", failing: float = 0.01) -> None:
@@ -102,7 +78,7 @@ def test_an_ingest_loses_a_worker(tmp_path: Path) -> None:
     held = Store(str(tmp_path / "store"))
     for source in held.ordered:
         assert b"".join(held.text(source.id)) == Path(source.path).read_bytes()
-    assert len(load(str(tmp_path / "store")).sources) == 8
+    assert len(Contents(str(tmp_path / "store")).sources) == 8
 
 
 def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
@@ -140,7 +116,9 @@ def answers(folder: Path, cluster: str | None, ids: list[str]) -> list[Any]:
 @pytest.fixture(scope="module")
 def threads() -> Iterator[str]:
     """A cluster whose workers are threads here, so that its limits can be made small."""
-    with distributed.LocalCluster(
+    import distributed
+
+    with distributed.LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=2,
         threads_per_worker=1,
         processes=False,
@@ -262,7 +240,7 @@ def test_another_version(tmp_path: Path) -> None:
 
 def test_what_dask_gives_up_on(tmp_path: Path) -> None:
     """A task that no worker survives, and a scheduler that is gone: in our words, exit 2."""
-    generated(tmp_path / "logs", 1, "24M", 0.5)  # so much fails that a task takes a while
+    generated(tmp_path / "logs", 1, "8M", 0.5)  # so much fails that a task takes a while
     for scheduler, message in (
         (False, "every worker that tried a task was lost"),
         (True, "the connection was lost"),
@@ -271,8 +249,8 @@ def test_what_dask_gives_up_on(tmp_path: Path) -> None:
             running(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as (address, pids),
             pytest.MonkeyPatch.context() as patch,
         ):
-            patch.setattr(run_units, "MOST_RANGE", 2 << 20)
-            patch.setattr(run_units, "LEAST_RANGE", 2 << 20)
+            patch.setattr(run_units, "MOST_RANGE", 1 << 20)
+            patch.setattr(run_units, "LEAST_RANGE", 1 << 20)
             victims = pids[-1:] if scheduler else pids[:-1]
 
             def progress(_: Counters, victims: list[int] = victims) -> None:

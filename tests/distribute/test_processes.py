@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from logscan import InputError
 from logscan._distribute import executors, run_units
 from logscan._distribute.executors import executor_for, in_order, usable_cores
 from logscan._distribute.processes import ATTEMPTS, Processes
+from support.children import gone, workers_of
 from support.command import ROOT, environment
 
 WAYS = [pytest.param(True, id="fork"), pytest.param(False, id="spawn")]
@@ -199,24 +199,6 @@ def test_through_the_command(busy: Path) -> None:
     assert (one.returncode, one.stderr) == (two.returncode, two.stderr) == (0, b"")
 
 
-def children(parent: int) -> set[int]:
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                found.add(int(folder.name))
-    return found
-
-
-def gone(names: set[int], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not any(Path(f"/proc/{name}").exists() for name in names):
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.parametrize(("name", "status"), [("SIGKILL", -9), ("SIGINT", 130), ("SIGTERM", None)])
 def test_no_process_outlives_the_command(busy: Path, tmp_path: Path, name: str, status: int | None) -> None:
     """Killed, interrupted or ended in the middle."""
@@ -228,10 +210,7 @@ def test_no_process_outlives_the_command(busy: Path, tmp_path: Path, name: str, 
         command(2, many),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while len(workers := children(process.pid)) < 2 and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    workers = workers_of(process)
     assert len(workers) == 2
     process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=60)

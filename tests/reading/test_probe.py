@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+import logscan
 from logscan._entries.sample import judge, layout_in
 from logscan._reading.paths import describe, discover
 from logscan._reading.probe import probe
@@ -115,3 +118,19 @@ def test_a_file_that_is_missing_is_reported_by_its_reader(tmp_path: Path) -> Non
     assert [(problem.path, problem.reason) for problem in counters.problems] == [
         (missing, "no such file or directory")
     ]
+
+
+@pytest.mark.parametrize("after", [b"x", b"trailing garbage", b"\x00\x00\x00rest" * 9000], ids=len)
+@pytest.mark.parametrize("pack", [gzip.compress, zstd_compress, bz2.compress, lzma.compress])
+def test_what_follows_a_packed_text(pack: Callable[[bytes], bytes], after: bytes, tmp_path: Path) -> None:
+    """Row N8: all of the text is read, and the message does not say that some of it is lost."""
+    path = tmp_path / "system.log.packed"
+    path.write_bytes(pack(log(300)) + after)
+    counters = logscan.report(path).counters
+    assert counters.bytes == len(log(300))
+    assert [problem.reason for problem in counters.problems] == [
+        "bytes that are not packed follow its packed text: they were not read"
+    ]
+    path.write_bytes(pack(log(300)) + pack(log(5))[:-9])
+    (problem,) = logscan.report(path).counters.problems
+    assert problem.reason.startswith("damaged after byte")

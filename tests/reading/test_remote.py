@@ -11,9 +11,11 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ import pytest
 
 from logscan._jobs.ingest import ingest
 from logscan._reading import remote
-from support.command import ROOT, logscan
+from support.command import ROOT, environment, logscan
 from support.oracles import SSHD, require
+from support.profiles import sampled
+from support.servers import silent_server
 
-pytest.importorskip("s3fs")
-fsspec = pytest.importorskip("fsspec")
-moto = pytest.importorskip("moto.server")
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, ("s3fs", "fsspec", "moto"))), reason="s3fs, fsspec or moto is not installed"
+)
 NO_KEYSTORE = ROOT / "sample_logs/no-keystore/system.log"
 
 
@@ -34,8 +38,9 @@ NO_KEYSTORE = ROOT / "sample_logs/no-keystore/system.log"
 def bucket() -> Iterator[dict[str, Any]]:
     """A bucket with a rotated, packed family and another log; what the environment must say."""
     import boto3
+    import moto.server
 
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = moto.server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
     env = {
@@ -82,6 +87,7 @@ def test_what_has_not_changed_is_not_read(
 ) -> None:
     """A packed file is known by its tag; written again with other text it is read."""
     import boto3
+    import fsspec
 
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)
@@ -98,7 +104,7 @@ def test_what_has_not_changed_is_not_read(
         fsspec.filesystem("s3").invalidate_cache()
         return len(packed)
 
-    size = put(160_000)  # many times what a probe reads
+    size = put(60_000)  # many times what a probe reads
     read = 0
     usual = remote.RemoteFile.readinto
 
@@ -114,18 +120,21 @@ def test_what_has_not_changed_is_not_read(
         done = ingest("s3://months/*.gz", store=tmp_path / "store", workers=1)
         assert (done.new, done.counters.problems) == (new, [])
         assert least <= read <= most
-    put(30_000)
+    put(15_000)
     assert ingest("s3://months/*.gz", store=tmp_path / "store", workers=1).new == 1
 
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [
-        ("s3://logs/mp03/system.log", b"not found"),
-        ("s3://nowhere/system.log", b"s3://nowhere/system.log: "),
-        ("s3://logs/mp02/*.txt", b"no logs there"),
-        ("nothing://x/y.log", b"is not known"),
-    ],
+    sampled(
+        [
+            ("s3://logs/mp03/system.log", b"not found"),
+            ("s3://nowhere/system.log", b"s3://nowhere/system.log: "),
+            ("s3://logs/mp02/*.txt", b"no logs there"),
+            ("nothing://x/y.log", b"is not known"),
+        ],
+        2,
+    ),
 )
 def test_what_is_not_there(address: str, message: bytes, bucket: dict[str, Any], tmp_path: Path) -> None:
     """Said, with its address; the rest goes on."""
@@ -233,16 +242,17 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
         server.wait(timeout=10)
 
 
-def test_sftp(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
+def test_sftp(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A folder, a pattern, one file, over a real sshd."""
     address, env, logs = ssh
-    for args, where in (
+    asked = (
         (("report", "--format", "csv", "--host", "mp"), ""),
         (("report", "--format", "csv", "--host", "mp"), "/mp01"),
         (("search", "-c", "-h", "--prefix", "router"), "/mp*/*.log*"),
         (("search", "-h", "router01.example.com-4321-5562-1"), "/mp02/system.log"),
         (("search", "-h", "router01.example.com-4321-5562-1"), "/mp01"),
-    ):
+    )
+    for args, where in asked if request.config.getoption("thorough") else asked[::2]:
         there = logscan(*args, f"{address}{logs}{where}", cwd=tmp_path, **env)
         here = logscan(*args, f"{logs}{where}", cwd=tmp_path)
         assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr.decode()
@@ -250,6 +260,72 @@ def test_sftp(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
     assert (done.returncode, b"4 new files" in done.stderr) == (0, True), done.stderr.decode()
     text = logscan("cat", "--store", "store", "*/mp02/system.log", cwd=tmp_path)
     assert text.stdout == NO_KEYSTORE.read_bytes()
+
+
+SILENT = """
+import sys, logscan
+from logscan._reading import patience, remote
+remote.ANSWER_SECONDS = 0.5
+waits = []
+def within(seconds, action):
+    try:
+        return patience.within(seconds, action)
+    except patience.SilentError:
+        waits.append(seconds)
+        raise
+remote.within = within
+done = logscan.report(sys.argv[1:])
+print(len(waits), done.counters.files)
+for problem in done.counters.problems:
+    print(problem.path, problem.reason, problem.hint)
+"""
+
+
+@pytest.mark.parametrize("address", ["http://{server}/a.log", "s3://silent/a.log", "sftp://u@{server}/a.log"])
+def test_a_server_that_is_silent(address: str) -> None:
+    """Row N2: it accepts and says nothing. It is waited for once, then its address is a problem; the rest is
+    read."""
+    with silent_server() as port:
+        server = f"127.0.0.1:{port}"
+        path = address.format(server=server)
+        done = subprocess.run(
+            [sys.executable, "-c", SILENT, path, path + "b", NO_KEYSTORE], capture_output=True, timeout=60,
+            env=environment(
+                AWS_ENDPOINT_URL=f"http://{server}", AWS_ACCESS_KEY_ID="t", AWS_SECRET_ACCESS_KEY="t",
+                AWS_DEFAULT_REGION="a", NO_PROXY="127.0.0.1", no_proxy="127.0.0.1",
+            ),
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    waits, *problems = done.stdout.decode().splitlines()
+    assert waits == "1 1"
+    for each, name in zip(problems, (path, path + "b"), strict=True):
+        assert each.startswith(f"{name} the server does not answer (waited 0.5 s) is the address right?")
+
+
+BOTH = """
+import sys
+from logscan._reading import remote
+from logscan._reading.unpack import open_bytes, read_up_to
+packed, plain = sys.argv[1:]
+stream = open_bytes(packed, ahead=True)
+for _ in range(10):
+    assert len(remote.read_at(plain, 0, 10)) == 10
+while part := read_up_to(stream, 1 << 20):
+    sys.stdout.buffer.write(part)
+"""
+
+
+def test_two_threads_read_by_sftp(ssh: tuple[str, dict[str, Any], Path]) -> None:
+    """A file that is unpacked in a thread of its own, while another is read: paramiko alone hangs."""
+    address, env, logs = ssh
+    text = random.Random(1).randbytes(6 << 20)
+    packed = logs.parent / "busy.gz"
+    packed.write_bytes(gzip.compress(text, 1))
+    done = subprocess.run(
+        [sys.executable, "-c", BOTH, f"{address}{packed}", f"{address}{logs}/mp02/system.log"],
+        capture_output=True, timeout=60, env=environment(**env),
+    )  # fmt: skip
+    assert done.stdout == text, done.stderr.decode()
 
 
 def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
