@@ -23,6 +23,8 @@ _MOST_CONTEXT_WORDS = 7
 _MOST_THREAD_WORDS = 8
 _MOST_BLANKS = 8
 _BLANKS = bytes(byte for byte in range(0x80) if chr(byte).isspace())
+_BLANK_BEGINS = frozenset((0xE1, 0xE2, 0xE3))
+"""First bytes of the blanks beyond ASCII, beside 0xC2."""
 _BLANK_ENDS = frozenset((0x85, 0xA0, *range(0x80, 0x8B), 0xA8, 0xA9, 0xAF, 0x9F))
 """Last bytes of the blanks beyond ASCII."""
 
@@ -237,7 +239,7 @@ class _Finder:
             for _ in range(_MOST_BLANKS):
                 at = at + (self._text.byte(at) == 0x20)
             begins[wide] = at
-            call[wide] = visible(self._text.word(at))
+            call[wide] = visible(self._text.word(at)) | _is_letter(self._text.byte(at))
         return np.where(call, ends - 2, bodies), begins, np.asarray(called & ~call)
 
     def _message_ends(self, begins: Ints, line_ends: Ints) -> Ints:
@@ -253,6 +255,11 @@ class _Finder:
             begin = int(begins[row])
             ends[row] = begin + len(self._text.data[begin : int(ends[row])].rstrip(_BLANKS))
         return np.maximum(ends, begins)
+
+
+def _is_letter(byte: Bytes) -> Bools:
+    """Whether a text certainly begins with no blank beyond ASCII."""
+    return np.asarray((byte >= 0xC3) & ~np.isin(byte, list(_BLANK_BEGINS)))
 
 
 def _ends_oddly(byte: Bytes) -> Bools:

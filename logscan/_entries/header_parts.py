@@ -130,7 +130,7 @@ def _context(text: str) -> Context | None:
         "proxy": entry.proxy,
         "revision": entry.revision,
     }
-    exact = re.sub(r"\{(\w+)\}", lambda field: fields.get(field[1]) or "", shape) == text
+    exact = re.sub(r"\{(\w+)\}", lambda field: fields.get(field[1]) or "", shape) == text and "{" not in text
     org = _ORG_AND_ENV.search(text)
     return Context(
         zone, entry.org, entry.env, entry.proxy, entry.revision, shape if exact else None,

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from logscan._entries import header_parts
 from logscan._entries.buffers import bitmap, numbers, values_of, words
-from logscan._entries.chunk_text import Bools, Ints, Text, blank, matches, same
+from logscan._entries.chunk_text import Bools, Ints, Text, matches, same
 from logscan._entries.header_bounds import Bounds, bounds_of
 from logscan._entries.header_parts import (
     NO_CONTEXT,
@@ -24,7 +24,7 @@ from logscan._entries.header_parts import (
     Severity,
     Thread,
 )
-from logscan._entries.layouts import NEVER_OPENS, PLAIN, TIME_SHAPE, Layout
+from logscan._entries.layouts import KEYS, NEVER_OPENS, PLAIN, TIME_SHAPE, Layout
 
 Part = TypeVar("Part")
 
@@ -33,6 +33,9 @@ _MOST_TIMES = 4
 _LONGEST_PREFIX = 200
 _NEAR, _LONGEST_OPENER = 41, 250
 """What may stand before org in an opener, and in all of its header (that is less than what is allowed)."""
+_MOST_INDENT = 8
+"""Blanks before org in an opener that a document sets in."""
+_ORG = KEYS["org"].encode()
 _NEVER_OPENS = tuple(literal.encode() for literal in NEVER_OPENS)
 _MOST_PREFIXES = 64
 """Different prefixes in a chunk, apart from their digits; entries with others go through the grammar."""
@@ -199,7 +202,17 @@ def _opening(text: Text, headers: Headers, layout: Layout) -> Bools:
 def never_opens(text: Text, starts: Ints) -> Bools:
     """Which lines begin as no entry does in the plain layout."""
     word, first = text.word(starts), text.byte(starts)
-    never = blank(first) & (first != 0)
+    never = (first == 0x20) | ((first - np.uint8(9)) < 5)
+    rows = np.flatnonzero(never & (first != 0x0A))
+    if len(rows):
+        at = starts[rows] + 1
+        for _ in range(_MOST_INDENT - 1):
+            byte = text.byte(at)
+            indented = (byte == 0x20) | (byte == 0x09)
+            if not indented.any():
+                break
+            at = at + indented
+        never[rows] = ~same(text.word(at), _ORG)
     for literal in _NEVER_OPENS:
         found = same(word, literal[:8])
         if len(literal) > 8:

@@ -189,11 +189,21 @@ def header_id(data: bytes) -> bytes | None:
     """The message id of a span's header, where it is clear without the grammar; ``None`` elsewhere."""
     at = data.find(_ID_KEY, 0, 2048)
     dash = data.find(b" - ", 0, 2048)
-    if at < 0 or 0 <= dash < at:
+    if at < 0 or 0 <= dash < at or (at and data[at - 1] > 0x20):
         return None
+    if data.find(_ID_KEY, at + 1, max(0, dash)) >= 0:
+        return None  # the grammar takes the last one, which may follow what a shipper put before the entry
     value = data[at + len(_ID_KEY) : at + 1024]
     words = value.split(None, 1)  # two, else the id is empty, or longer than what was looked at
     return words[0] if len(words) == 2 and value[:1] > b" " else None
+
+
+def owner_of(data: bytes) -> str | None:
+    """The message to which a search counts some lines, whether they open an entry or not; its id as
+    :func:`decode` gives it."""
+    data = data.lstrip(b"\0")
+    named = header_id(data)
+    return parse(Span(data, Place("", 0)), Counters()).message_id if named is None else decode(named)
 
 
 def decode(data: bytes) -> str:

@@ -18,7 +18,10 @@ POINT, TWO_BLANKS, WIDE, OPEN_END, TRAILING, PIECE, CRLF = (1 << bit for bit in 
 """Bits of ``form``: a point before the milliseconds; two blanks after the time; two before the thread; no
 line break at the end; one blank after the message; the row continues the entry before it; each line break is
 ``\\r\\n``. Rows with a ``shape`` have no use for the first three and the fifth."""
-_FIELD = re.compile(r"\{(\w+)(?::([ T])(?:([,.])(\d))?)?\}")
+ESCAPED = POINT
+"""Bit of rows with a ``shape``: each ``\\xe4`` in the columns stands for a byte that is no UTF-8."""
+_FIELD = re.compile(r"\{(\w+)(?::([ T])(?:([,.])(\d))?)?(?:/(\d+))?\}")
+_ESCAPE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 class Piece(NamedTuple):
@@ -28,6 +31,9 @@ class Piece(NamedTuple):
     name: str
     stamp: tuple[str, str, int] = (" ", "", 0)
     """Of a time: what stands between date and clock, the sign before the fraction, and its digits."""
+    size: int | None = None
+    """Of a message that was wrapped: the characters of it that stand here; a blank of it is left out after
+    them. ``None``: all of it."""
 
 
 class Shape(NamedTuple):
@@ -36,14 +42,21 @@ class Shape(NamedTuple):
     pieces: tuple[Piece, ...]
     end: str
 
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether a value stands in several places."""
+        return any(piece.size is not None for piece in self.pieces)
+
 
 @lru_cache(maxsize=1024)
 def shape_from(text: str) -> Shape:
-    """The shape that a text describes: ``{time: ,3} {thread} {level}  {logger} - {message}``."""
+    """The shape that a text describes: ``{time: ,3} {thread} {level}  {logger} - {message}``. A wrapped
+    message is ``{message/80}`` for each of its lines, with the number of its characters."""
     pieces, at = [], 0
     for field in _FIELD.finditer(text):
         literal, at = text[at : field.start()], field.end()
-        pieces.append(Piece(literal, field[1], (field[2] or " ", field[3] or "", int(field[4] or 0))))
+        size = None if field[5] is None else int(field[5])
+        pieces.append(Piece(literal, field[1], (field[2] or " ", field[3] or "", int(field[4] or 0)), size))
     return Shape(tuple(pieces), text[at:])
 
 
@@ -76,27 +89,38 @@ def row_bytes(row: Mapping[str, Any]) -> bytes:
     Args:
         row: column → value, with ``form`` and ``raw``.
     """
-    if row["raw"] is not None:
-        return bytes(row["raw"])
+    raw = row.get("raw")
+    if raw is not None:
+        return bytes(raw)
     form: int = row["form"]
     text = row.get("shape")
     if text is None:
         text = shape_of_bits(form, frozenset(name for name, value in row.items() if value is not None))
     shape = shape_from(text)
     prefix, *prefixes = (row.get("prefix") or "").split("\n")
-    line = prefix + "".join(piece.literal + _printed(row, piece) for piece in shape.pieces) + shape.end
+    line, at = prefix, 0
+    for piece in shape.pieces:
+        value = _printed(row, piece)
+        if piece.size is not None:
+            value = value[at : at + piece.size]
+            at += piece.size + 1
+        line += piece.literal + value
+    line += shape.end
     below = row["continuation"]
     if below is not None:
         lines = below.split("\n")
         prefixes += [""] * (len(lines) - len(prefixes))
         line += "".join(f"\n{before}{text}" for before, text in zip(prefixes, lines, strict=True))
     line += "" if form & OPEN_END else "\n"
-    return (line.replace("\n", "\r\n") if form & CRLF else line).encode()
+    data = (line.replace("\n", "\r\n") if form & CRLF else line).encode()
+    if form & ESCAPED and row.get("shape") is not None:
+        data = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), data)
+    return data
 
 
 def _printed(row: Mapping[str, Any], piece: Piece) -> str:
     """A value as it stood in the line."""
-    if piece.name != "time":
+    if piece.name != "time" or row["time"] is None:
         return str(row[piece.name])
     between, sign, digits = piece.stamp
     stamp: str = row["time"].isoformat(between, "microseconds")

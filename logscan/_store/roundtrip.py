@@ -10,10 +10,8 @@ enough, the bytes themselves are in ``raw``. Lines before the first entry are a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,12 +26,23 @@ from logscan._entries.arrow import (
     parsed,
     usual_rows,
 )
-from logscan._entries.buffers import blobs, flags, numbers, present, repeated, texts, values_of, words
+from logscan._entries.buffers import blobs, coded, flags, numbers, present, repeated, texts, values_of, words
 from logscan._entries.chunk_text import Bools, Ints
-from logscan._entries.header_parts import NO_CALL
 from logscan._entries.headers import slices
 from logscan._entries.layouts import Layout
-from logscan._store.layout_bits import CRLF, OPEN_END, PIECE, Shape, row_bytes, shape_from, shape_of_bits
+from logscan._entries.parse import decode, header_id, owner_of
+from logscan._store.layout_bits import (
+    CRLF,
+    ESCAPED,
+    OPEN_END,
+    PIECE,
+    Shape,
+    row_bytes,
+    shape_from,
+    shape_of_bits,
+)
+from logscan._store.row_shapes import Known, kept_in_columns
+from logscan._store.usual_shapes import shapes_of
 from logscan.values import Counters, Place, Span
 
 ROW_SCHEMA = pa.schema(
@@ -42,8 +51,8 @@ ROW_SCHEMA = pa.schema(
 """The columns of an entry, and what is needed to make its bytes again."""
 _PARSED_BYTES = 1 << 20
 """Bytes of an entry that are parsed; all are kept."""
-_MOST_BLANKS = 9
-"""Blanks in one place that a shape holds."""
+_MANY_SHAPES, _FEW_ROWS = 64, 16
+"""With so many shapes, rows of those that fewer rows have are made one by one."""
 _OLD_BITS = 0x1F
 _IN_SHAPES = tuple(name for name in SCHEMA.names if name not in ("zone", "continuation", "file", "offset"))
 
@@ -120,25 +129,13 @@ def as_piece(batch: pa.RecordBatch) -> pa.RecordBatch:
 # From bytes to rows.
 
 
-class _HasShape(Protocol):
-    @property
-    def shape(self) -> str | None: ...
-
-
-class _Part(NamedTuple):
-    """What stands in one place of each line, as the number of one of some texts; below 0: none of them."""
-
-    codes: Ints
-    texts: Sequence[str]
-
-
 def _with_shapes(entries: Entries, rows: Rows) -> pa.RecordBatch:
     """Rows with their shapes; rows that cannot be made again byte for byte keep their raw bytes."""
     text, bounds = entries.text, entries.headers.bounds
     starts, ends = entries.starts[entries.usual], entries.ends[entries.usual]
     open_end = np.asarray(text.raw[ends - 1] != 0x0A)
     crlf, exact = _returns(entries, open_end)
-    codes, shapes = _combined(_parts(entries, rows, crlf))
+    codes, shapes = shapes_of(entries, rows, crlf)
     exact &= codes >= 0
     prefixes = slices(text, starts, bounds.begins, bounds.begins > starts)
     if rows.prefixes:
@@ -151,11 +148,12 @@ def _with_shapes(entries: Entries, rows: Rows) -> pa.RecordBatch:
         prefixes = pc.replace_with_mask(prefixes, flags(several), texts(lines))
     form = open_end * np.int64(OPEN_END) + crlf * np.int64(CRLF)
     raw = pa.nulls(len(starts), pa.binary())
-    if not exact.all():
-        codes = np.where(exact, codes, -1)
-        kept = zip(exact.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        raw = blobs([None if good else text.data[begin:end] for good, begin, end in kept])
-    return _row_batch(rows.batch, form, raw, words(codes, shapes), prefixes)
+    batch = _row_batch(rows.batch, form, raw, words(np.where(exact, codes, np.int32(-1)), shapes), prefixes)
+    if exact.all():
+        return batch
+    odd = np.flatnonzero(~exact)
+    others = _with_bytes(rows.batch.take(numbers(odd, pa.int64())), text.data, (starts[odd], ends[odd]), 0)
+    return in_order([batch.filter(flags(exact)), others], [np.flatnonzero(exact), odd])
 
 
 def _returns(entries: Entries, open_end: Bools) -> tuple[Bools, Bools]:
@@ -172,92 +170,40 @@ def _returns(entries: Entries, open_end: Bools) -> tuple[Bools, Bools]:
     return crlf, crlf | (found == 0)
 
 
-def _parts(entries: Entries, rows: Rows, crlf: Bools) -> list[_Part]:
-    """What stands in each line, from left to right."""
-    text, headers = entries.text, entries.headers
-    bounds = headers.bounds
-    marks = (text.raw[bounds.begins + 10] == 0x54) * 2 + (text.byte(bounds.begins + 19) == 0x2E)
-    stamps = np.where(bounds.digits > 6, -1, np.maximum(bounds.digits, 0) * 4 + marks)
-    stamps = np.where(bounds.digits < 0, marks & 2, stamps)
-    has_id = (bounds.id_ends > bounds.context_ends).astype(np.int64)
-    gaps = np.where(bounds.gaps < 0, _MOST_BLANKS + 1, np.where(bounds.gaps > 0, bounds.gaps, -1))
-    blanks = ["", *(" " * count for count in range(1, _MOST_BLANKS + 1)), "\t"]
-    called = np.array([call is not NO_CALL for call in rows.calls.parts], bool)[rows.calls.codes]
-    colons = np.where(called, bounds.message_begins - bounds.call_ends - 4, 0)
-    calls = [
-        "{message}",
-        *(f"{{class}}.{{method}}() :{blanks[n]}{{message}}" for n in range(1, _MOST_BLANKS + 1)),
-    ]
-    return [
-        _Part(stamps, [_stamp(code) for code in range(28)]),
-        _shape_part(headers.contexts.codes, headers.contexts.parts),
-        _Part(has_id, ["", "{message_id}"]),
-        _Part(gaps, blanks),
-        _shape_part(headers.threads.codes, headers.threads.parts),
-        _shape_part(headers.severities.codes, headers.severities.parts),
-        _Part(np.where(colons > _MOST_BLANKS, -1, colons), calls),
-        _Part(_trailing(entries, crlf), blanks),
-    ]
-
-
-def _stamp(code: int) -> str:
-    digits, marks = divmod(code, 4)
-    fraction = f"{'.' if marks & 1 else ','}{digits}" if digits else ""
-    return f"{{time:{'T' if marks & 2 else ' '}{fraction}}}"
-
-
-def _shape_part(codes: npt.NDArray[np.int32], parts: Sequence[_HasShape]) -> _Part:
-    """The shapes of parts, each different one once."""
-    numbers_of: dict[str, int] = {}
-    table = [
-        -1 if part.shape is None else numbers_of.setdefault(part.shape, len(numbers_of)) for part in parts
-    ]
-    return _Part(np.array(table, np.int64)[codes], list(numbers_of))
-
-
-def _trailing(entries: Entries, crlf: Bools) -> Ints:
-    """Number of blanks after each message; -1 where there are others, or too many."""
-    text, bounds = entries.text, entries.headers.bounds
-    ends = text.breaks[bounds.lines] - crlf
-    count = ends - bounds.message_ends
-    rows = np.flatnonzero(count)
-    if len(rows):
-        at = np.arange(_MOST_BLANKS)
-        blanks = text.byte(bounds.message_ends[rows][:, None] + at) == 0x20
-        good = (blanks | (at >= count[rows][:, None])).all(1) & (count[rows] <= _MOST_BLANKS)
-        count[rows] = np.where(good, count[rows], -1)
-    return count
-
-
-def _combined(parts: Sequence[_Part]) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Parts side by side as one."""
-    key, bad = np.zeros(len(parts[0].codes), np.int64), np.zeros(len(parts[0].codes), bool)
-    for part in parts:
-        key = key * max(1, len(part.texts)) + part.codes
-        bad |= part.codes < 0
-    if bad.any():
-        key[bad] = -1
-    different = numbers(key, pa.int64()).dictionary_encode()
-    whole = []
-    for value in different.dictionary.to_pylist():
-        pieces = []
-        for part in reversed(parts) if value >= 0 else ():
-            value, number = divmod(value, max(1, len(part.texts)))
-            pieces.append(part.texts[number])
-        whole.append("".join(reversed(pieces)))
-    codes = values_of(different.indices)
-    return np.where(bad, np.int32(-1), codes), whole
-
-
 def _with_bytes(batch: pa.RecordBatch, data: bytes, bounds: tuple[Ints, Ints], form: int) -> pa.RecordBatch:
-    raw = [data[begin:end] for begin, end in zip(*(column.tolist() for column in bounds), strict=True)]
-    shapes = words(np.full(len(raw), -1, np.int32), [])
-    return _row_batch(batch, np.full(len(raw), form), blobs(raw), shapes, pa.nulls(len(raw), pa.string()))
+    """Rows one by one: with a shape of their own, or with their bytes where there is none."""
+    whole = [data[begin:end] for begin, end in zip(*(column.tolist() for column in bounds), strict=True)]
+    batch = _with_owners(batch, whole, is_piece=form == PIECE)
+    known: Known = {}
+    kept = [kept_in_columns(row, own, known) for row, own in zip(batch.to_pylist(), whole, strict=True)]
+    return _row_batch(
+        batch,
+        np.array([form | (one.form if one else 0) for one in kept]),
+        blobs([None if one else own for one, own in zip(kept, whole, strict=True)]),
+        coded([one.shape if one else None for one in kept]),
+        texts([one.prefix if one else None for one in kept]),
+    )
+
+
+def _with_owners(batch: pa.RecordBatch, raw: Sequence[bytes], *, is_piece: bool) -> pa.RecordBatch:
+    """The ids by which a search of the file finds these rows: it looks without the grammar first, and also in
+    lines that open no entry."""
+    at = batch.schema.get_field_index("message_id")
+    names: list[str | None] = batch.column(at).to_pylist()
+    owners = [
+        owner_of(data[:_PARSED_BYTES])
+        if is_piece
+        else name
+        if (plain := header_id(data.lstrip(b"\0"))) is None
+        else decode(plain)
+        for data, name in zip(raw, names, strict=True)
+    ]
+    return batch if owners == names else batch.set_column(at, batch.schema.field(at), texts(owners))
 
 
 def _piece(chunk: Span, layout: Layout) -> pa.RecordBatch:
     whole = np.array([0]), np.array([len(chunk.data)])
-    batch = parsed(chunk._replace(orphan=True), whole, layout, _PARSED_BYTES, Counters(), keeps_holes=True)
+    batch = parsed(chunk._replace(orphan=True), whole, layout, len(chunk.data), Counters(), keeps_holes=True)
     return _with_bytes(batch, chunk.data, whole, PIECE)
 
 
@@ -280,6 +226,8 @@ def _shapes(batch: pa.RecordBatch) -> tuple[Ints, list[str]]:
         column = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
         shapes = column.dictionary.to_pylist()
         codes = np.where(present(column), values_of(column.indices), -1).astype(np.int64)
+        alone |= (codes >= 0) & (values_of(batch.column("form")) & ESCAPED != 0)
+        alone |= _rare(codes, shapes)
     if "prefix" in batch.schema.names and batch.column("prefix").null_count < batch.num_rows:
         many = pc.match_substring(batch.column("prefix"), "\n")
         alone |= np.array([value is True for value in many.to_pylist()], bool)
@@ -299,6 +247,18 @@ def _shapes(batch: pa.RecordBatch) -> tuple[Ints, list[str]]:
     places = np.full(len(shapes) + 1, -1)
     places[used] = np.arange(len(used))
     return places[codes], [shapes[code] for code in used.tolist()]
+
+
+def _rare(codes: Ints, shapes: Sequence[str]) -> Bools:
+    """Which rows have a shape that few have where there are many shapes, or one of a wrapped message."""
+    if len(shapes) <= _MANY_SHAPES:
+        alone = np.zeros(len(shapes), bool)
+    else:
+        alone = np.bincount(codes[codes >= 0], minlength=len(shapes)) < _FEW_ROWS
+    for number, shape in enumerate(shapes):
+        if "/" in shape and not alone[number]:
+            alone[number] = shape_from(shape).is_wrapped
+    return np.asarray(np.append(alone, False)[codes])
 
 
 def _made(batch: pa.RecordBatch, shape: Shape) -> pa.BinaryArray:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 
 import numpy as np
 import pytest
+from archived_layouts import OTHERS
+from archived_layouts import printed as as_carried
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,12 +29,16 @@ from support.mixed_layouts import mixed
 @given(
     data=st.one_of(entries(), logs()),
     layouts=st.one_of(st.none(), st.integers(0, 1 << 30)),
+    carried=st.one_of(st.none(), st.sampled_from(sorted(OTHERS))),
     learned=st.booleans(),
 )
-def test_rows_and_bytes(data: bytes, layouts: int | None, learned: bool) -> None:
+def test_rows_and_bytes(data: bytes, layouts: int | None, carried: str | None, learned: bool) -> None:
     """Each column as the grammar has it, each byte as it was, for many rows at once and for one."""
     if layouts is not None:
         data = mixed(data, random.Random(layouts))
+    if carried is not None:
+        text = data.decode("latin-1" if carried == "latin-1" else "utf-8", "replace")
+        data = b"".join(as_carried(carried, re.findall(r"[^\n]*\n|[^\n]+", text)))
     layout = learned_from(data)
     if not learned:
         layout = next(one for one in GRAMMARS if one.name == layout.name)
