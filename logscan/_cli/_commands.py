@@ -21,6 +21,7 @@ COMMANDS = (
     "diagnose",
     "gather",
     "ingest",
+    "store",
     "cat",
     "sql",
     "index",

@@ -348,11 +348,13 @@ def paths_or_default(paths: Sequence[str] | None, stores: Sequence[str] | None =
         InputError: a directory is not a store.
     """
     if stores:
-        from logscan._store.manifest import is_store, load
+        from logscan._store.storage import is_store
 
         for folder in stores:
             if not is_store(folder):
-                load(folder)
+                from logscan._store.contents import Contents
+
+                Contents(folder)  # says what is there instead
         return [*stores, *(paths or ())]
     if paths:
         return list(paths)

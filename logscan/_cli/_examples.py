@@ -65,6 +65,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Add what is new; keep 90 days", "logscan ingest --store store/ --keep 90d logs/"),
         ("Then read the store in place of the logs", "logscan report --store store/"),
     ),
+    "store": (
+        ("Is every row there, and whole?", "logscan store check store/"),
+        ("Read damaged rows again; take in files that no log names", "logscan store repair store/ logs/"),
+        ("What was done, and when", "logscan store history store/"),
+        ("What a vacuum would delete", "logscan store vacuum --dry-run store/"),
+    ),
     "cat": (
         ("What the store has", "logscan cat --store store/ --list"),
         ("One of its files as it was", "logscan cat --store store/ 'logs/system.log'"),

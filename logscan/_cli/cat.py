@@ -61,5 +61,5 @@ def cat(
             sys.stdout.flush()
             raise InputError(
                 f"{source.path}: the store has {size:,} of its {source.size:,} bytes",
-                "if --keep dropped no dates of it, ingest it again with logscan ingest --repair",
+                f"the rest was dropped by --keep, or is damaged: logscan store check {store}",
             )

@@ -41,15 +41,6 @@ def ingest(
         ),
     ] = None,
     host: common.Hosts = None,
-    repair: Annotated[
-        bool,
-        common.ACTS,
-        typer.Option(
-            "--repair",
-            help="First remove what is missing or damaged in the store, then read it from its logs again.",
-            rich_help_panel="Store",
-        ),
-    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Do not print what was ingested.", rich_help_panel="Output")
     ] = False,
@@ -61,18 +52,16 @@ def ingest(
     """Add what is new in these logs to a store; nothing is read twice.
 
     A file is recognised by its text: it counts once, even if it is renamed, packed or copied. A log that has
-    grown is read from its old end. If the run is killed, the store is as it was before or after a file. Exit
-    status: 0 ran, 2 usage, an input that could not be read (the others are ingested), or a store that could
-    not be written.
+    grown is read from its old end. What was read is committed every few seconds, with the note of what it
+    was: if the run is killed, the next one goes on there. Exit status: 0 ran, 2 usage, an input that could
+    not be read (the others are ingested), or a store that could not be written.
     """
     from logscan._jobs.ingest import ingest as run
 
     begun = time.monotonic()
     days = _days_of(keep)
     common.lower_priority(nice)
-    if repair:
-        _repair(store)
-    names = common.paths_or_default(paths) if paths or not (repair or days) else []
+    names = common.paths_or_default(paths) if paths or not days else []
     with common.progress_line(quiet) as progress:
         result = run(
             names,
@@ -105,14 +94,6 @@ def _days_of(keep: str | None) -> int | None:
     if match is None or not int(match[1]):
         raise UsageError(f"--keep {keep}: expected a number of days", "write --keep 90d")
     return int(match[1])
-
-
-def _repair(store: str) -> None:
-    """Remove what is missing or damaged, and print which files have to be ingested again."""
-    from logscan._store.upkeep import repair
-
-    for path in repair(store):
-        common.complain(f"{path}: removed from {store}", "give its path, or its new path, to ingest it again")
 
 
 def _print_summary(result: Ingested) -> None:

@@ -1,44 +1,45 @@
 """Ingest: bring a store up to date with some logs.
 
 A file is known by its text: what has been read is not read again. What is read counts when all of its file is
-in the store.
+in the store: rows, and what of which file they are, in one commit.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import random
+import secrets
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from logscan._distribute.executors import DEARER, Executor, executor_for, in_order
-from logscan._entries.layouts import PLAIN, layout_named
+from logscan._entries.layouts import layout_named
 from logscan._entries.sample import judge_and_learn, layout_in
 from logscan._failures.hosts import hosts_of
 from logscan._failures.selection import HostNames
 from logscan._jobs._options import Names, Paths, paths_of, several
 from logscan._reading.fingerprint import (
-    LEAST,
     TAIL,
-    TIME,
-    Stamp,
     bytes_before,
     digest,
-    stamp_of,
     without_copies,
 )
 from logscan._reading.paths import LogFile, Stream, discover
+from logscan._reading.planned import planned
+from logscan._reading.ranges import with_range
 from logscan._reading.remote import is_remote
-from logscan._reading.unpack import open_bytes
 from logscan._scanning.plan import Progress
 from logscan._store import ingest_progress, upkeep
+from logscan._store.contents import Contents
+from logscan._store.delta_faults import ConflictError
 from logscan._store.ingest_task import FILE, LINE, MIDDLE, IngestTask, TaskResult, cut_at, run_task
-from logscan._store.manifest import DataFile, Join, Manifest, Source, is_store, load, save
-from logscan._store.needle_bits import needles_digest
-from logscan._store.open_store import Store
+from logscan._store.known_sources import KnownSources
+from logscan._store.old_manifest import adopt_old, is_old
 from logscan._store.parquet_files import Target
+from logscan._store.records import DataFile, Source
 from logscan._store.split_entries import SplitEntries
 from logscan.errors import InputError, LogscanError, OutputError, UsageError, problem_of, reason_of
 from logscan.nodes import is_stream
@@ -46,6 +47,10 @@ from logscan.values import Counters, Problem
 
 TASK_BYTES = 64 << 20
 """Bytes of a plain file that one task ingests."""
+BATCH_FILES, BATCH_SECONDS = 100, 5.0
+"""Files of the logs, and seconds, after which what was read is committed."""
+_ATTEMPTS = 10
+"""Attempts of one commit, where others change the store at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,22 @@ class Ingested:
     def problems(self) -> list[Problem]:
         """What could not be read; the rest was ingested."""
         return self.counters.problems
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What was read since the last commit."""
+
+    begun: float = field(default_factory=time.monotonic)
+    files: list[DataFile] = field(default_factory=list)
+    sources: set[int] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    new: int = 0
+    grown: int = 0
+    known: int = 0
+    bytes: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +149,33 @@ def ingest(
             from logscan._distribute.dask_executor import on_cluster
 
             executor = stack.enter_context(on_cluster(cluster))
+        if not is_remote(folder):
             folder = os.path.abspath(folder)  # workers may have another working directory
-        upkeep.make(folder)
-        stack.callback(upkeep.lock(folder).release)
-        stack.callback(shutil.rmtree, upkeep.incoming(folder), ignore_errors=True)
         try:
-            run = _Ingest(folder, hosts)
-            counters = run.counters
-            found = discover(names, counters.problems, judge_and_learn) if names else []
-            streams = without_copies(found, counters)
-            run.name_hosts(streams)
-            plans = [plan for stream in streams for plan in run.plan(stream)]
-            tasks = [task for plan in plans for task in plan.tasks]
-            with _executor(executor, plans, workers) as pool, ingest_progress.shown(tasks, progress):
-                run.read(plans, pool)
-            if keep is not None:
-                run.dropped = upkeep.drop(folder, run.manifest, keep, today or date.today())
-            run.merged = upkeep.merge(folder, run.manifest)
+            if not is_old(folder):
+                upkeep.make(folder)
+            work = stack.enter_context(upkeep.changing(folder))
+            run = _Ingest(folder, hosts, work)
+            if is_old(folder):
+                adopt_old(folder, run.counters, work)
+            found = discover(names, run.counters.problems, judge_and_learn) if names else []
+            streams = without_copies(found, run.counters)
+            failed = 0
+            while True:
+                before = run.commits
+                try:
+                    run.begin(streams)
+                    plans = [plan for stream in streams for plan in run.plan(stream)]
+                    tasks = [task for plan in plans for task in plan.tasks]
+                    with _executor(executor, plans, workers) as pool, ingest_progress.shown(tasks, progress):
+                        run.read(plans, pool)
+                    run.finish(keep, today or date.today())
+                    break
+                except ConflictError:
+                    failed = 1 if run.commits > before else failed + 1
+                    if failed == _ATTEMPTS:
+                        raise
+                    time.sleep(random.uniform(0, 0.1 * 2 ** min(failed, 5)))  # noqa: S311 - so that two runs part
         except OSError as error:
             raise OutputError(
                 f"{folder}: cannot be written: {reason_of(error)}",
@@ -159,37 +190,41 @@ class _Ingest:
     Args:
         folder: the store.
         host_of: path → Message Processor.
+        work: a directory for unfinished files.
     """
 
-    def __init__(self, folder: str, host_of: HostNames) -> None:
+    def __init__(self, folder: str, host_of: HostNames, work: str) -> None:
         self.counters = Counters()
-        self.dropped = self.merged = 0
+        self.commits = 0
+        self._folder, self._work = folder, work
+        self._given_hosts = host_of
+        self._dropped = self._merged = 0
         self._new = self._grown = self._known = self._bytes = self._rows = 0
-        self._folder = folder
-        self._host_of = host_of
-        self.manifest = load(folder) if is_store(folder) else Manifest(needles=needles_digest())
-        if not is_store(folder):
-            save(folder, self.manifest)
-        upkeep.clean(folder, self.manifest)
-        upkeep.upgrade(folder, self.manifest)
-        self._split_entries = SplitEntries(folder, self.manifest)
-        self._next_id = 1 + max((source.id for source in self.manifest.sources), default=-1)
-        self._planned: set[int] = set()
-        """Sources that are a file of this ingest."""
+        self._read: set[int] = set()
+        """Sources that this run has read."""
+
+    def begin(self, streams: Sequence[Stream]) -> None:
+        """Read what the store holds now: at the beginning, and after another run has changed it."""
+        self._contents = Contents(self._folder)
+        self._known = 0
+        self._batch = _Batch()
+        self._files_in_problem = {problem.path for problem in self.counters.problems}
+        upkeep.upgrade(self._contents, self._work)
+        self._split_entries = SplitEntries(self._contents)
+        with self._contents.readable():
+            known = self._contents.state.pairs("stem", "host")
+        # Those that the store knows keep their names.
+        names = hosts_of(file.stem for stream in streams for file in stream) | known
+        self._sources = KnownSources(self._contents, self._given_hosts.knowing(names))
 
     def result(self) -> Ingested:
         """What was done."""
         return Ingested(
             new=self._new, grown=self._grown, known=self._known, bytes=self._bytes, rows=self._rows,
-            merged=self.merged, dropped=self.dropped, counters=self.counters,
+            merged=self._merged, dropped=self._dropped, counters=self.counters,
         )  # fmt: skip
 
     # What must be read.
-
-    def name_hosts(self, streams: Sequence[Stream]) -> None:
-        """Decide what the hosts of logs are called; those that the store knows keep their names."""
-        known = {source.stem: source.host for source in self.manifest.sources}
-        self._host_of = self._host_of.knowing(hosts_of(f.stem for s in streams for f in s) | known)
 
     def plan(self, stream: Stream) -> list[_Plan]:
         """The files of a family that have something new."""
@@ -197,76 +232,20 @@ class _Ingest:
         before: int | None = None
         for file in stream:
             try:
-                source, grown = self._source_of(file, before)
+                source, grown = self._sources.of(file, before)
             except InputError as error:
-                self.counters.problems.append(problem_of(file.path, error))
+                if file.path not in self._files_in_problem:
+                    self.counters.problems.append(problem_of(file.path, error))
                 before = None
                 continue
             before = source.id
-            self._planned.add(source.id)
             tasks = self._tasks(file, source)
             if tasks:
                 plans.append(_Plan(file, source, grown, tasks))
             else:
-                self._known += 1
-                self._note(file, source)
+                self._known += source.id not in self._read
+                self._sources.note(file, source)
         return plans
-
-    def _note(self, file: LogFile, source: Source) -> None:
-        """Note that a file, as it is now, has been read."""
-        if stamp := _stamp(file.path):
-            self.manifest.seen[_place(file.path)] = _seen(stamp, source)
-
-    def _source_of(self, file: LogFile, before: int | None) -> tuple[Source, bool]:
-        """The source of a file, and whether the store knows it."""
-        stamp = _stamp(file.path)
-        seen = self.manifest.seen.get(_place(file.path))
-        if stamp and seen:
-            for source in self.manifest.sources:
-                if seen == _seen(stamp, source):
-                    return source, True
-        head = file.probe.head
-        sampled = file.probe.notes.size if file.probe.notes else 0
-        beginnings: dict[int, str] = {}
-        for source in self.manifest.sources:
-            size = source.head_size
-            if size not in beginnings:
-                beginnings[size] = digest(head[:size])
-            if source.id in self._planned or beginnings[size] != source.head:
-                continue
-            # Many files have the same short beginning without a time; only one follows a given file.
-            is_distinct = size >= LEAST or TIME.search(head[:size])
-            follows = before is not None and source.after == before
-            ours = source.stem == file.stem and (follows or sampled == source.size)
-            if (is_distinct or ours or self._has_inode(source, stamp)) and self._holds(file, source):
-                return source, True
-        if not head:
-            open_bytes(file.path).close()  # raises if the file cannot be opened
-        host = self._host_of(file.path)
-        fresh = Source(
-            self._next_id, file.path, file.stem, host, (layout_in(file) or PLAIN).name,
-            digest(head), len(head), 0, digest(b""), before,
-        )  # fmt: skip
-        self._next_id += 1
-        return fresh, False
-
-    def _has_inode(self, source: Source, stamp: Stamp | None) -> bool:
-        """Whether a file has the inode that a source had when it was seen last."""
-        inodes = [seen[:2] for seen in self.manifest.seen.values() if seen[4] == source.id]
-        return stamp is not None and inodes[-1:] == [(stamp.device, stamp.inode)]
-
-    def _holds(self, file: LogFile, source: Source) -> bool:
-        """Whether a file holds the text of a source, or its beginning."""
-        size = file.probe.plain_size
-        if size is not None and size < source.size:
-            # An earlier copy: the store must hold its end.
-            store = Store(self._folder)
-            end = bytes_before(file, size) or b""
-            return bool(end) and store.bytes_before(source.id, size, len(end)) == end
-        tail = bytes_before(file, source.size)
-        if tail is not None:
-            return digest(tail) == source.tail
-        return False
 
     def _tasks(self, file: LogFile, source: Source) -> list[IngestTask]:
         """The tasks that read what is new of a file, in ranges that begin with an entry."""
@@ -276,8 +255,7 @@ class _Ingest:
         if layout is None or layout.name != source.layout:
             layout = layout_named(source.layout)
         if size is None:
-            stamp = _stamp(file.path)
-            if stamp and self.manifest.seen.get(_place(file.path)) == _seen(stamp, source):
+            if self._sources.is_unchanged(file, source):
                 return []
             bounds = [begin]
         elif size <= begin:
@@ -290,11 +268,12 @@ class _Ingest:
             bounds = [begin, *dict.fromkeys(cut for cut in cuts if cut is not None and cut > begin)]
         ends: list[int | None] = [*bounds[1:], size]
         start = FILE if not begin else LINE if (bytes_before(file, begin) or b"")[-1:] == b"\n" else MIDDLE
-        incoming = upkeep.incoming(self._folder)
+        run, store = secrets.token_hex(4), self._folder if is_remote(self._folder) else ""
         return [
             IngestTask(
                 file.path, source.path, source.id, layout, at, end,
-                Target(incoming, source.host, f"{source.id:06d}-{at:012x}"), start if at == begin else LINE,
+                Target(self._work, source.host, f"{source.id:06d}-{at:012x}-{run}", (replace(source),)),
+                start if at == begin else LINE, store, planned(file),
             )
             for at, end in zip(bounds, ends, strict=True)
         ]  # fmt: skip
@@ -302,33 +281,47 @@ class _Ingest:
     # Reading it.
 
     def read(self, plans: Sequence[_Plan], executor: Executor) -> None:
-        """Run the tasks, a few ahead, and commit source by source in their order."""
+        """Run the tasks, a few ahead; take source by source in their order, and commit some at a time."""
         results = in_order(executor, _tried, ((task,) for plan in plans for task in plan.tasks))
         for plan in plans:
             done: list[TaskResult] = []
             for _ in plan.tasks:
                 result = next(results)
                 if isinstance(result, LogscanError):
-                    self.counters.problems.append(problem_of(plan.file.path, result))
+                    self._batch.problems.append(problem_of(plan.file.path, result))
                 else:
                     done.append(result)
-                    self.counters.bytes += result.size
             if done:
-                self._commit(plan, done)
+                self._take(plan, done)
+            if (
+                len(self._batch.sources) >= BATCH_FILES
+                or time.monotonic() > self._batch.begun + BATCH_SECONDS
+            ):
+                self._commit()
 
-    def _commit(self, plan: _Plan, results: list[TaskResult]) -> None:
-        source = plan.source
+    def finish(self, keep: int | None, today: date) -> None:
+        """Commit the rest; drop old dates, merge small files, delete bytes that are long gone."""
+        self._commit()
+        if keep is not None:
+            self._dropped += upkeep.drop(self._contents, keep, today, self._work)
+        self._merged += upkeep.merge(self._contents, self.counters, self._work)
+        self._contents.log.vacuum()
+
+    def _take(self, plan: _Plan, results: list[TaskResult]) -> None:
+        """Put what was read of a source into the batch."""
+        source, batch = plan.source, self._batch
         joins, joined_files = self._split_entries.join(source, results)
         files = [file for result in results for file in result.files] + joined_files
         tail = b""
         for result in results:
             tail = (tail + result.tail)[-TAIL:]
-            source.size += result.size
-            self._rows += result.rows
-            self.counters.add_not_understood(result.counters)
-            self._bytes += result.size
+            begin, source.size = source.size, source.size + result.size
+            source.digest = with_range(source.digest, begin, source.size, result.digest)
+            batch.rows += result.rows
+            batch.counters.add_not_understood(result.counters)
+            batch.bytes += result.size
             if result.damage:
-                self.counters.problems.append(
+                batch.problems.append(
                     Problem(
                         plan.file.path,
                         f"damaged after byte {source.size:,} of its unpacked text ({result.damage})",
@@ -337,44 +330,48 @@ class _Ingest:
                 )
                 break
         if plan.grown and not any(result.size for result in results):
-            self._known += 1
+            batch.known += 1
+            files, joins = [], []
         else:
-            self._add(plan, tail, files, joins)
+            batch.grown += plan.grown
+            batch.new += not plan.grown
+            batch.sources.add(source.id)
+            if len(tail) < min(TAIL, source.size):
+                tail = bytes_before(plan.file, source.size) or tail
+            source.tail = digest(tail)
+            self._contents.state.note([source], files, joins)
+        batch.files += files
         if not any(result.damage for result in results):
-            self._note(plan.file, source)
-        save(self._folder, self.manifest)
+            self._sources.note(plan.file, source)
 
-    def _add(self, plan: _Plan, tail: bytes, files: list[DataFile], joins: list[Join]) -> None:
-        """Put a source into the manifest, with what was read of it."""
-        source = plan.source
-        self._grown += plan.grown
-        self._new += not plan.grown
-        self.counters.files += 1
-        if not plan.grown:
-            self.manifest.sources.append(source)
-        if len(tail) < min(TAIL, source.size):
-            tail = bytes_before(plan.file, source.size) or tail
-        source.tail = digest(tail)
-        upkeep.place(self._folder, files)
-        self.manifest.files += files
-        self.manifest.joins += joins
+    def _commit(self) -> None:
+        """Commit the batch.
 
-
-def _place(path: str) -> str:
-    """The place of a file, whatever the working directory is."""
-    return path if is_remote(path) else os.path.realpath(path)
-
-
-def _stamp(path: str) -> Stamp | None:
-    """The stamp of a file as it is now; equal stamps: it has not changed."""
-    with contextlib.suppress(OSError, InputError):
-        return stamp_of(path)
-    return None
-
-
-def _seen(stamp: Stamp, source: Source) -> tuple[int, int, int, int, int]:
-    """How the manifest notes that a file with a stamp is a source."""
-    return stamp.device, stamp.inode, stamp.modified, stamp.size, source.id
+        Raises:
+            ConflictError: another run has changed the store; the batch is lost.
+        """
+        batch, self._batch = self._batch, _Batch()
+        if batch.files or self._contents.state.changed:
+            upkeep.place(self._contents, self._work, batch.files)
+            self._contents.commit(
+                "ingest",
+                batch.files,
+                work=self._work,
+                logs=len(batch.sources),
+                bytes=batch.bytes,
+                rows=batch.rows,
+            )
+            self.commits += 1
+        self._new += batch.new
+        self._grown += batch.grown
+        self._known += batch.known
+        self._rows += batch.rows
+        self._bytes += batch.bytes
+        self._read |= batch.sources
+        self.counters.bytes += batch.bytes
+        self.counters.files += len(batch.sources)
+        self.counters.problems += batch.problems
+        self.counters.add_not_understood(batch.counters)
 
 
 def _tried(task: IngestTask) -> TaskResult | LogscanError:

@@ -16,12 +16,11 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.decompressors import MAGIC, unpacking_errors
 from logscan._reading.paths import LogFile, Stream
 from logscan._reading.probe import HEAD
 from logscan._reading.remote import is_remote
 from logscan._reading.unpack import (
-    MAGIC,
     ByteStream,
     Rejoined,
     open_bytes,

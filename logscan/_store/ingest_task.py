@@ -1,13 +1,14 @@
 """One task of an ingest: a range of one source becomes Parquet files in the store's incoming directory.
 
 A task runs in a process of its own, or on a machine of a cluster: it takes and returns plain values. What it
-writes counts only when the manifest names it.
+writes counts only when a commit names it.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +20,16 @@ from logscan._entries.layouts import Layout, begins_entry
 from logscan._entries.openers import Openers
 from logscan._reading.decompressors import unpacking_errors
 from logscan._reading.fingerprint import TAIL
+from logscan._reading.planned import PlannedFile
+from logscan._reading.ranges import RangeDigest
 from logscan._reading.unpack import open_bytes, read_at
 from logscan._store.ingest_progress import ReadMark
 from logscan._store.layout_bits import PIECE
-from logscan._store.manifest import ENTRIES, FAILURES, DataFile
 from logscan._store.needle_bits import Needles
 from logscan._store.parquet_files import ENTRY_SCHEMA, FAILURE_SCHEMA, Partitions, Target
+from logscan._store.records import ENTRIES, FAILURES, DataFile
 from logscan._store.roundtrip import as_piece, to_rows
+from logscan._store.storage import Storage
 from logscan.errors import first_line
 from logscan.values import Counters, name_text
 
@@ -52,7 +56,7 @@ class IngestTask:
     shown: str
     """The file's name in rows."""
     source: int
-    """Number of the source in the manifest."""
+    """Number of the source in the store."""
     layout: Layout
     begin: int
     end: int | None
@@ -60,6 +64,10 @@ class IngestTask:
     target: Target
     start: str = LINE
     """:data:`LINE`, :data:`FILE` or :data:`MIDDLE`."""
+    store: str = ""
+    """An object store, to which the task brings its files itself: its machine may be another one."""
+    planned: PlannedFile | None = None
+    """The file as it was when this task was made: a worker on another machine may see another one."""
 
 
 @dataclass(slots=True)
@@ -93,6 +101,8 @@ class TaskResult:
     """Rows that continue an entry: offset of the entry, offset of the row."""
     tail: bytes = b""
     """Its last bytes, at most :data:`TAIL`."""
+    digest: str = ""
+    """Digest of the bytes that were read."""
     damage: str = ""
     """Why it could not be read to its end."""
     counters: Counters = field(default_factory=Counters)
@@ -127,7 +137,9 @@ def run_task(task: IngestTask) -> TaskResult:
         InputError: the source cannot be opened.
     """
     result = TaskResult(task)
-    entries, failures = Partitions(task.target, ENTRIES), Partitions(task.target, FAILURES)
+    # Another attempt of this task may still run on a machine that was given up.
+    target = replace(task.target, name=f"{task.target.name}-{secrets.token_hex(4)}")
+    entries, failures = Partitions(target, ENTRIES), Partitions(target, FAILURES)
     needles = Needles()
     try:
         for chunk in _chunks(task, result):
@@ -148,6 +160,10 @@ def run_task(task: IngestTask) -> TaskResult:
                 failures.add(_failures(task, chunk, rows))
             result.rows += rows.batch.num_rows
         result.files = entries.close() + failures.close()
+        if task.store:
+            storage = Storage(task.store)
+            for file in result.files:
+                storage.place_with_list(target.folder, file.name)
     finally:
         entries.abandon()
         failures.abandon()
@@ -178,13 +194,20 @@ def failure_row(source: int, path: str, edge: Edge, orphan: bool = False) -> pa.
         edge: the entry.
         orphan: lines that belong to no entry.
     """
+    data, hole = _after_hole(edge.data)
     beyond = edge.size - len(edge.data)
     columns = [
-        numbers(np.array([source]), pa.int32()), numbers(np.array([edge.offset]), pa.int64()),
+        numbers(np.array([source]), pa.int32()), numbers(np.array([edge.offset + hole]), pa.int64()),
         numbers(np.array([edge.found]), pa.int8()), flags(np.array([orphan])),
-        numbers(np.array([beyond]), pa.int64()), coded([name_text(path)]), blobs([edge.data]),
+        numbers(np.array([beyond]), pa.int64()), coded([name_text(path)]), blobs([data]),
     ]  # fmt: skip
     return pa.RecordBatch.from_arrays(columns, schema=FAILURE_SCHEMA)
+
+
+def _after_hole(data: bytes) -> tuple[bytes, int]:
+    """An entry without the NUL bytes that a truncation left before it, and their number."""
+    kept = data.lstrip(b"\0")
+    return kept, len(data) - len(kept)
 
 
 def _rows_of(chunk: _Chunk, task: IngestTask, needles: Needles, counters: Counters) -> _Rows:
@@ -228,7 +251,10 @@ def _continue(
 
 def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
     """The chunks of a task, up to its end or to damage."""
-    stream = open_bytes(task.path, task.begin, ahead=True)
+    if task.planned is not None:
+        stream = task.planned.open(task.begin)
+    else:
+        stream = open_bytes(task.path, task.begin, ahead=True)
     left = None if task.end is None else task.end - task.begin
     openers = Openers(task.layout)
     unused = bytearray()
@@ -236,6 +262,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
     is_first = True
     block = memoryview(bytearray(CHUNK_BYTES))
     mark = ReadMark(task.target)
+    digest = RangeDigest()
     try:
         while left is None or left > 0:
             try:
@@ -247,6 +274,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
                 break
             result.size += count
             mark.move(result.size)
+            digest.add(block[:count])
             result.tail = (result.tail + bytes(block[max(0, count - TAIL) : count]))[-TAIL:]
             left = None if left is None else left - count
             unused += block[:count]
@@ -262,6 +290,7 @@ def _chunks(task: IngestTask, result: TaskResult) -> Iterator[_Chunk]:
                 del unused[:cut]
         if unused:
             yield _Chunk(offset, bytes(unused), is_first)
+        result.digest = digest.text()
     finally:
         mark.close()
         stream.close()
@@ -277,16 +306,17 @@ def _failures(task: IngestTask, chunk: _Chunk, rows: _Rows) -> pa.RecordBatch:
     picked = np.flatnonzero(rows.found)
     starts, ends = rows.starts[picked], rows.ends[picked]
     rows_picked = numbers(picked, pa.int64())
-    kept = [
-        chunk.data[begin:end].lstrip(b"\0")[:LONGEST_FAILURE]
-        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    whole = [
+        _after_hole(chunk.data[begin:end]) for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
+    starts = starts + np.array([hole for _, hole in whole], np.int64)
+    kept = [data[:LONGEST_FAILURE] for data, _ in whole]
     columns = [
         numbers(np.full(len(picked), task.source), pa.int32()),
         numbers(starts + chunk.offset, pa.int64()),
         numbers(rows.found[picked], pa.int8()),
         flags(np.zeros(len(picked), bool)),
-        numbers(np.maximum(ends - starts - [len(data) for data in kept], 0), pa.int64()),
+        numbers(ends - starts - [len(data) for data in kept], pa.int64()),
         rows.batch.column("file").take(rows_picked),
         blobs(kept),
     ]

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from logscan._entries.layouts import Layout, layout_named
-from logscan._entries.parse import parse
+from logscan._entries.parse import owner_of, parse
+from logscan._store.contents import Contents
 from logscan._store.ingest_task import LONGEST_FAILURE, Edge, TaskResult, failure_row, lengthen
-from logscan._store.manifest import NO_DATE, DataFile, Join, Manifest, Source
 from logscan._store.needle_bits import GONE, Needles
 from logscan._store.open_store import Store
 from logscan._store.parquet_files import Target, write_failures
+from logscan._store.records import NO_DATE, DataFile, Join, Source
 from logscan.values import Counters, Entry, Place, Span
 
 _Joins = dict[tuple[int, int], Join]
@@ -41,12 +42,11 @@ class SplitEntries:
     """The split entries of one ingest.
 
     Args:
-        folder: the store.
-        manifest: what the store holds; the ingest adds its sources as they are finished.
+        contents: what the store holds; the ingest notes its sources there as they are finished.
     """
 
-    def __init__(self, folder: str, manifest: Manifest) -> None:
-        self._folder, self._manifest = folder, manifest
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
         self._needles = Needles()
         self._last: dict[int, _LastEntry] = {}
         """Source → its last entry, of the sources that this ingest has put together."""
@@ -90,20 +90,21 @@ class SplitEntries:
         self, target: Target, source: Source, entry: _LastEntry, *, what: str, orphan: bool = False
     ) -> DataFile:
         """A file with one failure. It replaces earlier rows of the same entry."""
-        owner = source if entry.source == source.id else self._source(entry.source)
+        owner = source if entry.source == source.id else self._contents.source(entry.source)
         time = _parsed(entry.edge).time
         date = NO_DATE if time is None else f"{time:%Y-%m-%d}"
         row = failure_row(owner.id, owner.path, entry.edge, orphan)
-        return write_failures(Target(target.folder, owner.host, f"{target.name}-{what}"), date, row)
+        target = Target(target.folder, owner.host, f"{target.name}-{what}", (owner,))
+        return write_failures(target, date, row)
 
     def _join_at(self, joins: _Joins, place: tuple[int, int], edge: Edge | None) -> Join:
         """The rows of the entry at a place, as far as they are known; the caller adds more."""
         join = joins.get(place)
-        message_id = _parsed(edge).message_id if edge is not None else None
+        message_id = owner_of(edge.data) if edge is not None else None
         if join is None:
-            stored = [one for one in self._manifest.joins if (one.source, one.offset) == place]
-            join = replace(stored[0], rows=list(stored[0].rows)) if stored else Join(*place, None, [place])
-            self._manifest.joins = [one for one in self._manifest.joins if one not in stored]
+            with self._contents.readable():
+                stored = self._contents.state.join_at(*place)
+            join = replace(stored, rows=list(stored.rows)) if stored else Join(*place, None, [place])
             joins[place] = join
         join.id = message_id
         return join
@@ -169,19 +170,16 @@ class SplitEntries:
             return None
         if name in self._last:
             return self._last[name]
-        place = self._source(name).last
+        place = self._contents.source(name).last
         if place is None:
             return None
-        store = Store(self._folder)
+        store = Store(self._contents.address, self._contents)
         span, fragments = store.entry(*place), store.fragments(*place)
         if span is None or not fragments:
             return None
         found = self._needles.within(span.data)
         edge = Edge(place[1], span.data[:LONGEST_FAILURE], len(span.data), found)
         return _LastEntry(place[0], edge, fragments)
-
-    def _source(self, name: int) -> Source:
-        return next(source for source in self._manifest.sources if source.id == name)
 
 
 def _whole(source: int, edge: Edge) -> _LastEntry:

@@ -1,154 +1,164 @@
-"""Upkeep of a store: place files, merge small ones, drop old dates, pick failures again, repair."""
+"""Upkeep of a store: place new files, merge small ones, drop old dates, pick failures again."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from logscan._store import unfinished
+from logscan._store.contents import Contents, split_over
+from logscan._store.delta_faults import ConflictError
+from logscan._store.delta_log import create
 from logscan._store.ingest_task import LONGEST_FAILURE, Edge, failure_row
 from logscan._store.layout_bits import PIECE
-from logscan._store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Manifest, is_store, load, save
 from logscan._store.needle_bits import Needles, needles_digest
 from logscan._store.open_store import Store
-from logscan._store.parquet_files import FAILURE_SCHEMA, SCHEMAS, OpenFile, Target, write_failures
-from logscan._store.picked_rows import damage_errors
+from logscan._store.parquet_files import (
+    FAILURE_SCHEMA,
+    SCHEMAS,
+    OpenFile,
+    Target,
+    table_schema,
+    write_failures,
+)
+from logscan._store.records import ENTRIES, FAILURES, NO_DATE, STATE, DataFile, is_name
 from logscan._store.roundtrip import to_bytes
-from logscan.atomic import Lock, make_private_folder
-from logscan.errors import OutputError, UsageError, reason_of
+from logscan._store.storage import Storage
+from logscan.atomic import Lock
+from logscan.errors import InputError, problem_of
+from logscan.values import Counters
 
 SMALL_FILE, MANY_FILES = 8 << 20, 16
 """Files of fewer bytes are merged if a date has so many of them."""
 
 
-def incoming(folder: str) -> str:
-    """The directory of a store in which an ingest writes files, until they are finished."""
-    return os.path.join(folder, ".incoming")
+@contextlib.contextmanager
+def changing(address: str) -> Iterator[str]:
+    """A run that changes a store: it holds the lock, and has a directory for unfinished files.
 
+    In an object store there is no lock; what two runs do at once is decided by the log.
 
-def lock(folder: str) -> Lock:
-    """Lock a store: one run at a time changes it.
+    Args:
+        address: of the store, which exists.
+
+    Yields:
+        The directory.
 
     Raises:
-        UsageError: another run changes it.
+        UsageError: another run of this machine changes the store.
     """
-    return Lock(os.path.join(folder, ".ingest"))
+    with contextlib.ExitStack() as stack:
+        if Storage(address).is_remote:
+            yield stack.enter_context(tempfile.TemporaryDirectory(prefix="logscan-"))
+            return
+        stack.callback(Lock(os.path.join(address, ".ingest")).release)
+        incoming = os.path.join(address, ".incoming")
+        unfinished.remove(Storage(address), incoming)
+        work = os.path.join(incoming, f"{unfinished.prefix()}{secrets.token_hex(4)}")
+        stack.callback(_removed, incoming, work)
+        yield work
 
 
-def place(folder: str, files: Sequence[DataFile]) -> None:
-    """Move finished files from the incoming directory to their places."""
-    for file in files:
-        target = os.path.join(folder, file.name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.replace(os.path.join(incoming(folder), file.name), target)
+def _removed(incoming: str, work: str) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.rmdir(incoming)
 
 
-def clean(folder: str, manifest: Manifest) -> None:
-    """Remove the files of a run that was killed."""
-    kept = {os.path.join(folder, file.name) for file in manifest.files}
-    shutil.rmtree(incoming(folder), ignore_errors=True)
-    for kind in (ENTRIES, FAILURES):
-        for parent, _, names in os.walk(os.path.join(folder, kind)):
-            for name in names:
-                path = os.path.join(parent, name)
-                if path not in kept and name.endswith(".parquet"):
-                    with contextlib.suppress(OSError):
-                        os.unlink(path)
+def make(address: str) -> None:
+    """Make a store, if there is none.
+
+    Raises:
+        OutputError: it cannot be made.
+        UsageError: the directory holds other files.
+    """
+    with contextlib.suppress(ConflictError):  # another run has made it
+        create(address, table_schema())
 
 
-def upgrade(folder: str, manifest: Manifest) -> None:
+def place(contents: Contents, work: str, files: Sequence[DataFile]) -> None:
+    """Bring finished files to their places; those that a task has brought there itself are."""
+    here = [file.name for file in files if os.path.exists(os.path.join(work, file.name))]
+    if here:
+        unfinished.note(work, contents.log.version, here)
+    for name in here:
+        contents.storage.place_with_list(work, name)
+
+
+def upgrade(contents: Contents, work: str) -> None:
     """Pick the failures again if this version of logscan has other needles."""
-    if manifest.needles != needles_digest():
-        manifest.needles = needles_digest()
-        _replace(folder, manifest, list(manifest.of_kind(FAILURES)), _picked_failures(Store(folder)))
+    digest = int(needles_digest()[:15], 16)
+    if contents.log.needles == digest:
+        return
+    files = contents.of_kind(ENTRIES)
+    contents.log.needles = digest
+    if files:
+        picked = picked_failures(Store(contents.address, contents), files, work)
+        place(contents, work, picked)
+        contents.commit("pick failures", picked, contents.of_kind(FAILURES), work=work)
 
 
-def drop(folder: str, manifest: Manifest, keep: int, today: date) -> int:
+def drop(contents: Contents, keep: int, today: date, work: str) -> int:
     """Remove dates that are more than ``keep`` days before ``today``; returns the number of files."""
     oldest = (today - timedelta(days=keep)).isoformat()
-    old = [file for file in manifest.files if file.date != NO_DATE and file.date < oldest]
+    old = [file for file in contents.log.files if file.kind != STATE and NO_DATE < file.date < oldest]
     if old:
-        _replace(folder, manifest, old, [])
+        contents.commit("keep", (), old, work=work, days=keep, before=oldest)
     return len(old)
 
 
-def merge(folder: str, manifest: Manifest) -> int:
-    """Merge the small files of a date and host if there are many; returns the number of files."""
-    groups: dict[tuple[str, str, str], list[DataFile]] = {}
-    for file in manifest.files:
-        if file.size < SMALL_FILE:
-            groups.setdefault((file.kind, file.date, file.host), []).append(file)
-    merged = 0
-    for number, files in enumerate(groups.values()):
-        if len(files) >= MANY_FILES:
-            name = f"merged-{max(s for f in files for s in f.sources):06d}-{len(files)}-{number}"
-            _replace(folder, manifest, files, [_merged_file(Store(folder), files, name)])
-            merged += len(files)
-    return merged
+def merge(contents: Contents, counters: Counters, work: str) -> int:
+    """Merge the small files of a date and host if there are many; returns the number of files.
 
-
-def repair(folder: str) -> list[str]:
-    """Remove missing and damaged files from a store, with all of their sources.
-
-    The next ingest reads these sources again.
-
-    Returns:
-        The paths of the sources.
-
-    Raises:
-        InputError: the manifest is damaged.
-        OutputError: the store cannot be written.
-        UsageError: another run changes the store.
+    A file that cannot be read is a problem, and stays as it is with its neighbours.
     """
-    manifest = load(folder)
-    held = lock(folder)
-    try:
-        bad = {source for file in manifest.files if not _is_sound(folder, file) for source in file.sources}
-        # A merged file holds several sources, and a source is in several files.
-        while (
-            more := {s for file in manifest.files if not bad.isdisjoint(file.sources) for s in file.sources}
-            - bad
-        ):
-            bad |= more
-        removed = [source.path for source in manifest.sources if source.id in bad]
-        if removed:
-            manifest.sources = [source for source in manifest.sources if source.id not in bad]
-            manifest.files = [file for file in manifest.files if bad.isdisjoint(file.sources)]
-            manifest.joins = [join for join in manifest.joins if join.source not in bad]
-            manifest.seen = {path: seen for path, seen in manifest.seen.items() if seen[4] not in bad}
-            save(folder, manifest)
-            clean(folder, manifest)
-        return removed
-    finally:
-        held.release()
+    groups: dict[str, list[DataFile]] = {}
+    for kind in (ENTRIES, FAILURES):
+        small = [file for file in contents.named(kind) if file.size < SMALL_FILE]
+        for file in small:
+            groups.setdefault(file.name.rpartition("/")[0], []).append(file)
+    due = {folder: files for folder, files in groups.items() if len(files) >= MANY_FILES}
+    if not due:
+        return 0
+    ordered = {file.name: number for number, file in enumerate(_with_parts(contents))}
+    new: list[DataFile] = []
+    old: list[DataFile] = []
+    for files in due.values():
+        files.sort(key=lambda file: ordered.get(file.name, 0))
+        try:
+            new.append(_merged_file(Store(contents.address, contents), files, work))
+        except InputError as error:
+            counters.problems.append(problem_of(contents.address, error))
+        else:
+            old += files
+    if old:
+        place(contents, work, new)
+        contents.commit("merge", new, old, work=work)
+    return len(old)
 
 
-def _is_sound(folder: str, file: DataFile) -> bool:
-    try:
-        reader = pq.ParquetFile(os.path.join(folder, file.name))
-        return bool(file.rows == sum(len(reader.read_row_group(n)) for n in range(reader.num_row_groups)))
-    except damage_errors():
-        return False
+def left_over(contents: Contents, unnamed: Sequence[tuple[str, int]], days: float) -> list[tuple[str, int]]:
+    """Those of the files that no log names that have names of a store, and are older than so many days."""
+    old = time.time() - 86_400 * days
+    return [
+        (name, size) for name, size in unnamed if is_name(name) and contents.storage.modified(name) <= old
+    ]
 
 
-def _replace(folder: str, manifest: Manifest, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
-    """Replace files by finished ones, in one step."""
-    names = {file.name for file in old}
-    place(folder, new)
-    manifest.files = [file for file in manifest.files if file.name not in names]
-    manifest.files += new
-    save(folder, manifest)
-    for name in names - {file.name for file in new}:
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(folder, name))
+def _with_parts(contents: Contents) -> list[DataFile]:
+    """The files of entries and failures with their parts, oldest commit first."""
+    return [*contents.of_kind(ENTRIES), *contents.of_kind(FAILURES)]
 
 
-def _merged_file(store: Store, files: Sequence[DataFile], name: str) -> DataFile:
+def _merged_file(store: Store, files: Sequence[DataFile], work: str) -> DataFile:
     """Files of one kind, date and host as one file, in the order of the log.
 
     Raises:
@@ -156,20 +166,20 @@ def _merged_file(store: Store, files: Sequence[DataFile], name: str) -> DataFile
         OSError: the new file cannot be written.
     """
     first = files[0]
-    merged = OpenFile(Target(incoming(store.folder), first.host, name), first.kind, first.date)
+    numbers = {part[0] for file in files for part in file.parts}
+    known = tuple(source for number in sorted(numbers) if (source := store.contents.sources.get(number)))
+    target = Target(work, first.host, f"merged-{secrets.token_hex(8)}", known)
+    merged = OpenFile(target, first.kind, first.date)
     try:
         for batch in store.rows(files):
             merged.add(batch.cast(SCHEMAS[first.kind]))
-        finished = merged.close()
+        return merged.close([part for file in files for part in file.parts])
     finally:
         merged.abandon()
-    # A batch may hold several sources; what was noted while it was added counts them as one.
-    finished.parts = sorted(part for file in files for part in file.parts)
-    return finished
 
 
-def _picked_failures(store: Store) -> list[DataFile]:
-    """The failures of all entries, by the needles of this version of logscan.
+def picked_failures(store: Store, entries: Sequence[DataFile], work: str) -> list[DataFile]:
+    """The failures among some files of entries, by the needles of this version of logscan.
 
     Raises:
         InputError: a file cannot be read.
@@ -177,8 +187,11 @@ def _picked_failures(store: Store) -> list[DataFile]:
     """
     needles = Needles()
     files: list[DataFile] = []
-    joined = {row for join in store.manifest.joins for row in join.rows[1:]}
-    for number, file in enumerate(store.manifest.of_kind(ENTRIES)):
+    run = secrets.token_hex(4)
+    with store.contents.readable():
+        joins = store.contents.state.joins()
+    joined = split_over(joins)
+    for number, file in enumerate(entries):
         picked: list[pa.RecordBatch] = []
         for batch in store.rows([file]):
             bits = batch.column("form").to_pylist()
@@ -191,45 +204,28 @@ def _picked_failures(store: Store) -> list[DataFile]:
                 found = needles.within(text)
                 if found:
                     edge = Edge(offsets[row], text[:LONGEST_FAILURE], len(text), found)
-                    path = store.sources[sources[row]].path
+                    path = store.contents.source(sources[row]).path
                     picked.append(failure_row(sources[row], path, edge, is_piece))
         if picked:
             table = pa.Table.from_batches(picked, FAILURE_SCHEMA).unify_dictionaries().combine_chunks()
-            target = _target(store, file.sources[0], f"picked-{number:06d}")
+            target = _target(store, file.sources, work, f"picked-{run}-{number:06d}")
             written = write_failures(target, file.date, table.to_batches()[0])
             written.parts = file.parts
             files.append(written)
-    for number, join in enumerate(store.manifest.joins):
+    held = {part[0] for file in entries for part in file.parts}
+    for number, join in enumerate(joins):
+        if join.source not in held:
+            continue
         span = store.entry(join.source, join.offset)
         found = needles.within(span.data) if span is not None else 0
         if span is not None and found:
             edge = Edge(join.offset, span.data[:LONGEST_FAILURE], len(span.data), found)
-            row = failure_row(join.source, store.sources[join.source].path, edge)
-            target = _target(store, join.source, f"picked-{number:06d}-joined")
+            row = failure_row(join.source, store.contents.source(join.source).path, edge)
+            target = _target(store, [join.source], work, f"picked-{run}-{number:06d}-joined")
             files.append(write_failures(target, store.date_of(join.source, join.offset), row))
     return files
 
 
-def _target(store: Store, source: int, name: str) -> Target:
-    return Target(incoming(store.folder), store.sources[source].host, name)
-
-
-def make(folder: str) -> None:
-    """Make the directory of a store.
-
-    Raises:
-        OutputError: it cannot be made.
-        UsageError: it holds other files.
-    """
-    try:
-        make_private_folder(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: {reason_of(error)}", "name a directory that you may write to"
-        ) from error
-    if not is_store(folder) and any(not name.startswith(".") for name in os.listdir(folder)):
-        left = set(os.listdir(folder)) - {ENTRIES, FAILURES}
-        if any(not name.startswith(".") for name in left):
-            raise UsageError(
-                f"{folder}: holds other files", "name an empty directory, or one that does not exist"
-            )
+def _target(store: Store, sources: Sequence[int], work: str, name: str) -> Target:
+    known = tuple(store.contents.source(number) for number in sources)
+    return Target(work, known[0].host, name, known)
