@@ -204,8 +204,10 @@ def search(
     paths = common.paths_or_default(named, store)
     common.lower_priority(nice)
     counters = Counters()
-    names = _several(paths) if with_filename is None else with_filename
     with_context = bool(context or before or after)
+    if ids and store and not (mentions or with_context or line_number or as_json or stats):
+        _import_pyarrow_alone()
+    names = _several(paths) if with_filename is None else with_filename
     colour = common.wants_colour(color, sys.stdout)
     printer = output.printer_for(
         quiet=quiet, only_ids=only_ids, files=files, count=count, as_json=as_json, names=names,
@@ -218,8 +220,6 @@ def search(
         lines=line_number or as_json or (stats and no_index),
         index=None if no_index else index, cluster=cluster,
     )  # fmt: skip
-    if not (prefix or mentions or with_context or line_number or as_json or stats) and store:
-        _import_pyarrow_alone()
     number = _print(entries, printer, 1 if quiet else max_count)
     complaints = common.Complaints(counters, lists_copies=stats)
     if not no_messages:
@@ -314,13 +314,15 @@ def _print_mentions(counters: Counters) -> None:
 def _several(paths: list[str]) -> bool:
     """Whether more than one file is searched, as grep judges it."""
     from logscan._reading.paths import list_streams
-    from logscan._store.manifest import is_store, load
+    from logscan._store.storage import is_store
     from logscan.errors import LogscanError
 
     if len(paths) > 1:
         return True
     if is_store(paths[0]):
-        return len(load(paths[0]).sources) > 1
+        from logscan._store.inputs import has_several
+
+        return has_several(paths[0])
     try:
         return sum(len(stream) for stream in list_streams(paths, [])) > 1
     except LogscanError:

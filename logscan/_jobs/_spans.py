@@ -53,10 +53,10 @@ def spans_of_inputs(
     Raises:
         InputError: a store is damaged or of another version.
     """
-    if of_store is None:
-        yield from ScannedSpans(scan).in_turn(streams_of_inputs(inputs))
-    else:
-        for folder in inputs.stores:
-            yield from spans_of(folder, of_store, scan.counters)
+    for folder in inputs.stores:
+        spans = None if of_store is None else spans_of(folder, of_store, scan.counters)
+        if spans is None:
+            spans = ScannedSpans(scan).in_turn([StreamSlice(stream) for stream in streams_of(folder)])
+        yield from spans
     if inputs.slices:
         yield from (source or ScannedSpans(scan)).spans(inputs.slices)

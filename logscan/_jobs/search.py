@@ -34,6 +34,7 @@ from logscan.values import Counters, Found, Results, Span
 
 if TYPE_CHECKING:
     from logscan._scanning.conditions import Conditions
+    from logscan._store.lookups import Asked
     from logscan._store.open_store import Store
 
 
@@ -160,12 +161,11 @@ def find(
         from logscan._scanning.conditions import Judge
 
         judge = Judge(conditions, counters)
-    times = TimeRange(None, None, None) if conditions is None else conditions.times
-    whole_ids = wanted if not (context or prefix or mentions or lines) else ()
+    short = wanted if not (context or mentions or lines) else ()
     kept: deque[Span] = deque(maxlen=before)
     owed = 0
     path = stem = ""
-    for spans in _spans(paths, scan, times, whole_ids, index=index, cluster=cluster):
+    for spans in _spans(paths, scan, conditions, short, prefix=prefix, index=index, cluster=cluster):
         for span in spans:
             if context and path != span.place.path:
                 path = span.place.path
@@ -229,30 +229,66 @@ def conditions_of(given: Asking) -> Conditions | None:
 def _spans(
     paths: Sequence[str],
     scan: Scan,
-    times: TimeRange,
-    whole_ids: Sequence[bytes],
+    conditions: Conditions | None,
+    ids: tuple[bytes, ...],
     *,
+    prefix: bool,
     index: str | None,
     cluster: str | None,
 ) -> Iterator[list[Span]]:
     """The spans that may belong to the messages, by the shortest way: what knows ids is asked where nothing
-    but the entries of whole ids is wanted."""
+    but the entries of some ids is wanted."""
+    times = TimeRange(None, None, None) if conditions is None else conditions.times
     if cluster is not None:
         yield from _spans_on_cluster(paths, scan, times, cluster)
         return
     inputs = inputs_of(paths, scan.counters, times, learn=scan.conditions is not None)
     scan = _with_needles(scan, inputs)
-    if not whole_ids:
+    if not ids:
         yield from spans_of_inputs(inputs, scan)
         return
 
-    def of_store(store: Store, counters: Counters) -> Iterator[list[Span]]:
-        yield store.find([name.decode("utf-8", "surrogateescape") for name in whole_ids], counters)
+    def of_store(store: Store, counters: Counters) -> list[Span] | None:
+        spans = store.look_up(_asked_of_store(ids, prefix, conditions), counters)
+        return None if spans is None else [_as_scanned(span, scan.limits, counters) for span in spans]
 
     lookup = None
-    if index is not None and len(whole_ids) <= MANY:
-        lookup = Lookup(whole_ids, index, scan, ScannedSpans(scan))
+    if index is not None and len(ids) <= MANY and not prefix:
+        lookup = Lookup(ids, index, scan, ScannedSpans(scan))
     yield from spans_of_inputs(inputs, scan, of_store=of_store, source=lookup)
+
+
+def _asked_of_store(ids: tuple[bytes, ...], prefix: bool, conditions: Conditions | None) -> Asked:
+    """What a store is asked for."""
+    from logscan._store.lookups import Asked
+
+    if conditions is None:
+        return Asked(ids, prefix)
+    from logscan._scanning.conditions import literal_beginning
+    from logscan._store.inputs import dates_of
+
+    names = {
+        name: sorted(map(literal_beginning, patterns))
+        for name, patterns in conditions.of_header
+        if name in ("org", "env", "proxy")
+    }
+    return Asked(ids, prefix, dates_of(conditions.times), names)
+
+
+def _as_scanned(span: Span, limits: Limits, counters: Counters) -> Span:
+    """An entry of a store as a scan of the file gives it: without NULs before it, cut at the limit."""
+    data = span.data
+    if data[:1] == b"\0":
+        data = data.lstrip(b"\0")
+        nuls = len(span.data) - len(data)
+        counters.nul_bytes += nuls
+        span = span._replace(data=data, place=span.place._replace(offset=span.place.offset + nuls))
+    cut = len(data) - limits.max_entry
+    if cut <= 0:
+        return span
+    counters.cut_entries += 1
+    counters.cut_bytes += cut
+    return span._replace(data=data[: limits.max_entry], cut=span.cut + cut)
 
 
 def _with_needles(scan: Scan, inputs: Inputs) -> Scan:
@@ -269,11 +305,11 @@ def _with_needles(scan: Scan, inputs: Inputs) -> Scan:
 def _spans_on_cluster(
     paths: Sequence[str], scan: Scan, times: TimeRange, address: str
 ) -> Iterator[list[Span]]:
-    from logscan._distribute.dask_executor import check_paths, on_cluster
+    from logscan._distribute.dask_executor import check, on_cluster
 
-    check_paths(paths)
     if scan.count_lines:
         raise UsageError("counts no lines", "search without line numbers", argument="cluster")
+    check(paths, address)
     with on_cluster(address) as executor:
         inputs = inputs_of(paths, scan.counters, times, learn=scan.conditions is not None)
         scan = _with_needles(scan, inputs)

@@ -102,10 +102,7 @@ class Conditions:
             some = required(self.regex)[:_MOST_SETS]
             sets += [_of_any([_of_text(text, self.ignore_case) for text in texts]) for texts in some]
         for field, patterns in self.of_header:
-            begins = [
-                pattern[: wild.start()] if (wild := _WILD.search(pattern)) else pattern
-                for pattern in patterns
-            ]
+            begins = [*map(literal_beginning, patterns)]
             key = KEYS.get(field, "")
             sets.append(
                 Literals(tuple(_bytes(key + begin)[:_LONGEST_NEEDLE] for begin in begins))
@@ -220,6 +217,12 @@ class Judge:
             late = TimeoutError(f"the regular expression took more than {limit:g} s")
             self._counters.note_not_understood(span.place, late)
             return True
+
+
+def literal_beginning(pattern: str) -> str:
+    """What every name begins with that matches a pattern."""
+    wild = _WILD.search(pattern)
+    return pattern[: wild.start()] if wild else pattern
 
 
 def levels_of(names: Iterable[str]) -> frozenset[str]:

@@ -10,14 +10,18 @@ from __future__ import annotations
 import errno
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import xxhash
+
+from logscan._reading import remote
 
 _BLOCK_BYTES = 32
 _SALTS = (
     0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D, 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31,
 )  # fmt: skip
+Read = Callable[[int, int], bytes]
+"""Gives so many bytes at a place."""
 _LEAST_FILTER_BYTES, _MOST_FILTER_BYTES = 1 << 10, 1 << 20
 
 
@@ -34,19 +38,19 @@ class IdBits:
         for word, salt in enumerate(_SALTS):
             self._mask |= 1 << (32 * word + ((low * salt & 0xFFFFFFFF) >> 27))
 
-    def groups(self, descriptor: int, filters: Sequence[tuple[int, int]]) -> Iterator[int]:
+    def groups(self, read: Read, filters: Sequence[tuple[int, int]]) -> Iterator[int]:
         """The row groups of a Parquet file whose filters have all of these bits in the id's block.
 
         Args:
-            descriptor: the file.
+            read: gives so many bytes of the file at a place.
             filters: offset and length of each row group's filter, its header included; the bits are the last
                 power of two of these bytes. Length 0: the row group has no filter.
         """
-        high, mask, read, number_of = self._high, self._mask, os.pread, int.from_bytes
+        high, mask, number_of = self._high, self._mask, int.from_bytes
         for number, (offset, length) in enumerate(filters):
             size = 1 << length.bit_length() >> 1
             block = offset + length - size + (high * (size >> 5) >> 32 << 5)
-            if not length or number_of(read(descriptor, _BLOCK_BYTES, block), "little") & mask == mask:
+            if not length or number_of(read(_BLOCK_BYTES, block), "little") & mask == mask:
                 yield number
 
 
@@ -55,13 +59,28 @@ def groups_with(path: str, filters: Sequence[tuple[int, int]], ids: Sequence[IdB
 
     Raises:
         OSError: the file cannot be read, or is shorter than it was.
+        InputError: an object store does not give it.
     """
+    end = max((offset + length for offset, length in filters), default=0)
+    if remote.is_remote(path):
+        begin = min((offset for offset, _ in filters), default=0)
+        data = remote.read_at(path, begin, end - begin)  # one request costs more than the filters
+        if len(data) < end - begin:
+            raise OSError(errno.EIO, "it is shorter than it was")
+
+        def read(count: int, at: int) -> bytes:
+            return data[at - begin : at - begin + count]
+
+        return sorted({number for bits in ids for number in bits.groups(read, filters)})
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        end = max((offset + length for offset, length in filters), default=0)
         if os.fstat(descriptor).st_size < end:
             raise OSError(errno.EIO, "it is shorter than it was")
-        return sorted({number for bits in ids for number in bits.groups(descriptor, filters)})
+
+        def read_here(count: int, at: int) -> bytes:
+            return os.pread(descriptor, count, at)
+
+        return sorted({number for bits in ids for number in bits.groups(read_here, filters)})
     finally:
         os.close(descriptor)
 

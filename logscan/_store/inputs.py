@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 from logscan._reading.paths import LogFile, Stream
 from logscan._reading.unpack import ByteStream, take
 from logscan._scanning.time_slices import SLACK
-from logscan._store.manifest import is_store
+from logscan._store.records import FAILURES, NO_DATE
+from logscan._store.storage import is_store
 from logscan.times import TimeRange, moved
 from logscan.values import Counters, Span
 
 if TYPE_CHECKING:  # a search of files must not wait for what reads a store
+    from logscan._store.failure_rows import StoredFailures
     from logscan._store.open_store import Store
 
-OfStore = Callable[["Store", Counters], Iterator[list[Span]]]
-"""Spans of a store."""
+OfStore = Callable[["Store", Counters], list[Span] | None]
+"""Spans of a store; ``None``: its text must be scanned."""
+
+_ZONES = timedelta(days=2)
+"""How far a printed time and the same time in another zone may be apart: a log may print any offset."""
 
 
 def stores_among(paths: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -37,47 +42,73 @@ def hosts_of(paths: Sequence[str]) -> dict[str, str]:
     return {source.path: source.host for folder in folders for source in _opened(folder).ordered}
 
 
-def failing_entries(
-    folder: str, neighbours: bool, times: TimeRange, counters: Counters, gap: int
-) -> Iterator[list[tuple[int, Span]]]:
-    """The entries of a store that hold a needle, of the dates that a time range touches, each with its
-    place in its stream. Between two streams lie so many bytes more.
+def failures_of(folder: str, times: TimeRange) -> StoredFailures:
+    """What must be known of a store to count the failures of the dates that a time range touches.
 
     Raises:
         InputError: it is damaged or of another version.
     """
-    first = None if times.since is None else moved(times.since, -SLACK - timedelta(days=1)).date().isoformat()
-    last = None if times.until is None else moved(times.until, SLACK + timedelta(days=1)).date().isoformat()
+    from logscan._store.failure_rows import FailuresFile, StoredFailures, StoredSource
+
+    first, last = dates_of(times)
     store = _opened(folder)
-    begins: dict[int, int] = {}
-    end = 0
-    previous: int | None = None
-    for source in store.ordered:
-        begins[source.id] = end if source.after is not None and source.after == previous else end + gap
-        end = begins[source.id] + source.size
-        previous = source.id
-    counters.files += len(store.sources)
-    counters.bytes += sum(source.size for source in store.sources.values())
-    for some in store.failures(neighbours, (first, last), counters):
-        yield [(begins[source] + span.place.offset, span) for source, span in some]
+    contents = store.contents
+    return StoredFailures(
+        tuple(
+            FailuresFile(store.path(file), file.date, file.host, file.rows, tuple(file.parts))
+            for file in contents.of_kind(FAILURES)
+            if file.date == NO_DATE
+            or ((first is None or file.date >= first) and (last is None or file.date <= last))
+        ),
+        {number: StoredSource(one.path, one.size, one.after) for number, one in contents.sources.items()},
+        contents.order,
+    )
+
+
+def dates_of(times: TimeRange) -> tuple[str | None, str | None]:
+    """The first and last date on which entries of a time range may be printed, in whatever zone."""
+    first = None if times.since is None else moved(times.since, -SLACK - _ZONES).date().isoformat()
+    last = None if times.until is None else moved(times.until, SLACK + _ZONES).date().isoformat()
+    return first, last
 
 
 def _opened(folder: str) -> Store:
     from logscan._store.open_store import Store
 
-    return Store(folder)
+    return _in_advance.pop(folder, None) or Store(folder)
 
 
-def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[list[Span]]:
-    """Spans of a store by a short way. Its files and bytes are counted as if they had been read.
+def has_several(folder: str) -> bool:
+    """Whether a store has more than one source. The store stays open for the search that follows.
+
+    Raises:
+        InputError: it is damaged or of another version.
+    """
+    store = _in_advance[folder] = _opened(folder)
+    with store.contents.readable():
+        return store.contents.state.totals()[0] > 1
+
+
+_in_advance: dict[str, Store] = {}
+"""Stores that were opened for the next reader."""
+
+
+def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[list[Span]] | None:
+    """Spans of a store by a short way; ``None``: its text must be scanned. Its files and bytes are counted as
+    if they had been read.
 
     Raises:
         InputError: it is damaged or of another version.
     """
     store = _opened(folder)
-    counters.files += len(store.sources)
-    counters.bytes += sum(source.size for source in store.sources.values())
-    yield from of_store(store, counters)
+    spans = of_store(store, counters)
+    if spans is None:
+        return None
+    with store.contents.readable():
+        files, size = store.contents.state.totals()
+    counters.files += files
+    counters.bytes += size
+    return iter([spans])
 
 
 def streams_of(folder: str) -> list[Stream]:

@@ -6,20 +6,17 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from logscan._store.manifest import ENTRIES, DataFile
-from logscan._store.picked_rows import damage_errors
+from logscan._store.picked_rows import WORDS, damage_errors
+from logscan._store.records import ENTRIES, DataFile
+from logscan._store.storage import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS = 8192
 """Rows in memory at once, of each open file."""
-_WORDS = (
-    "org", "env", "proxy", "revision", "thread", "level", "logger", "class", "method", "shape", "file",
-)  # fmt: skip
-"""Columns with few different values, read as dictionaries."""
-_OFFSET_BITS = 44
-"""Bits of a key that hold the offset: a source may have 16 TiB."""
+_OFFSET_BITS = 42
+"""Bits of a key that hold the offset: a source may have 4 TiB, and a store two million sources."""
 _LONGEST_ROW = 16 << 20
 """Bytes of text in one row, at most."""
 
@@ -35,7 +32,7 @@ class MergedRows:
     """The rows of some files in the order of the log. A file is open only while its rows are due.
 
     Args:
-        files: all of one kind.
+        files: all of one kind. Of two rows at one place, that of the later file comes later.
         order: source → its place in the order of reading.
         on_damage: called with a file that cannot be read, and the error. If it returns, the rows of the file
             are left out.
@@ -60,10 +57,10 @@ class MergedRows:
         waiting = deque(sorted((self._first_key(file), n) for n, (_, file) in enumerate(self._files)))
         active: list[_Cursor] = []
         while waiting or active:
-            least = min(active, key=lambda cursor: cursor.key, default=None)
-            if least is None or (waiting and waiting[0][0] < least.key):
-                located = self._files[waiting.popleft()[1]]
-                cursor = _Cursor(located, self._order, self._sources, self._begin)
+            least = min(active, key=lambda cursor: cursor.turn, default=None)
+            if least is None or (waiting and waiting[0] < least.turn):
+                number = waiting.popleft()[1]
+                cursor = _Cursor(self._files[number], number, self._order, self._sources, self._begin)
                 if self._advanced(cursor):
                     active.append(cursor)
                 continue
@@ -74,7 +71,8 @@ class MergedRows:
                 active.remove(least)
 
     def _first_key(self, file: DataFile) -> int:
-        return min(self._order[source] << _OFFSET_BITS | offset for source, offset, _ in file.parts)
+        places = (self._order.get(source, 0) << _OFFSET_BITS | offset for source, offset, _ in file.parts)
+        return min(places, default=0)
 
     def _advanced(self, cursor: _Cursor) -> bool:
         try:
@@ -90,11 +88,13 @@ class _Cursor:
     def __init__(
         self,
         located: Located,
+        number: int,
         order: Mapping[int, int],
         sources: Collection[int] | None,
         begin: int | None,
     ) -> None:
         self._path, self.file = located
+        self._number = number
         self._order = order
         self._sources, self._begin = sources, begin
         self._batches: Iterator[Any] | None = None
@@ -106,6 +106,11 @@ class _Cursor:
     def key(self) -> int:
         """The place of the next row in the order of reading."""
         return int(self._keys[self._taken])
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """What decides whose row is next."""
+        return self.key, self._number
 
     @property
     def empty(self) -> bool:
@@ -129,10 +134,10 @@ class _Cursor:
                 batch = batch.filter(pc.is_in(batch.column("source"), wanted))
             if not batch.num_rows:
                 continue
-            sources = values_of(batch.column("source"))
-            places = np.array([self._order.get(n, 0) for n in range(int(sources.max()) + 1)], np.int64)
+            sources, which = np.unique(values_of(batch.column("source")), return_inverse=True)
+            places = np.array([self._order.get(source, 0) for source in sources.tolist()], np.int64)
             offsets = values_of(batch.column("offset"))
-            self._keys = places[sources] << _OFFSET_BITS | offsets
+            self._keys = places[which] << _OFFSET_BITS | offsets
             self._batch, self._taken = completed(batch, self.file.kind), 0
             return True
         return False
@@ -150,11 +155,12 @@ class _Cursor:
     def _open(self) -> Iterator[Any]:
         import pyarrow.parquet as pq
 
-        words = _WORDS if self.file.kind == ENTRIES else _WORDS[-1:]
-        metadata = pq.read_metadata(self._path)
+        words = WORDS if self.file.kind == ENTRIES else WORDS[-1:]
+        file = opened(self._path)
+        metadata = pq.read_metadata(file)
         held = metadata.schema.names  # a file of version 1 has no shapes
         reader = pq.ParquetFile(
-            self._path,
+            file,
             metadata=metadata,
             pre_buffer=False,
             read_dictionary=[name for name in words if name in held],

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from logscan._store.blooms import IdBits, groups_with
-from logscan._store.manifest import ENTRIES, FAILURES, NO_DATE, DataFile, Join, Manifest, Source, load
+from logscan._store.contents import Contents, split_over
+from logscan._store.lookups import MOST_ROWS, Asked, Group, files_for, groups_for
 from logscan._store.merged_rows import Located, MergedRows
-from logscan._store.needle_bits import NEIGHBOUR, TLS
-from logscan._store.picked_rows import RowPlace, damage_errors, row_at, rows_with_ids
+from logscan._store.picked_rows import RowPlace, after_hole, damage_errors, entries_at, row_at
+from logscan._store.records import ENTRIES, NO_DATE, DataFile, Join, Source
 from logscan.errors import InputError, first_line
-from logscan.values import Counters, Place, Problem, Span
+from logscan.values import Counters, Problem, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,27 +21,26 @@ class Store:
     """A store that is open for reading.
 
     Args:
-        folder: its directory.
+        folder: its directory, or its address.
+        contents: what it holds, if that is known; default: its newest version.
 
     Raises:
-        InputError: there is none, or it is damaged or of another version.
+        InputError: there is none, or its log is damaged.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, contents: Contents | None = None) -> None:
         self.folder = folder
-        self.manifest: Manifest = load(folder)
-        self.sources: dict[int, Source] = {source.id: source for source in self.manifest.sources}
-        self._order = self.manifest.order()
-        self._ids = sorted(self._order, key=self._order.__getitem__)
+        self.contents = contents or Contents(folder)
 
     @property
     def ordered(self) -> list[Source]:
         """Its sources in the order of reading."""
-        return [self.sources[name] for name in self._ids]
+        order = self.contents.order
+        return sorted(self.contents.sources.values(), key=lambda source: order[source.id])
 
     def path(self, file: DataFile) -> str:
         """The path of one of its files."""
-        return os.path.join(self.folder, file.name)
+        return self.contents.storage.path(file.name)
 
     def text(self, source: int) -> Iterator[bytes]:
         """The bytes of a source as they were ingested, some at a time.
@@ -52,61 +50,59 @@ class Store:
         """
         from logscan._store.roundtrip import to_bytes
 
-        files = list(self.manifest.of_kind(ENTRIES, [source]))
+        files = self.contents.of_kind(ENTRIES, [source])
         for batch in self._merged(files, self._refuse, sources={source}):
             yield b"".join(to_bytes(batch).to_pylist())
 
-    def failures(
-        self, neighbours: bool, dates: tuple[str | None, str | None], counters: Counters
-    ) -> Iterator[list[tuple[int, Span]]]:
-        """The entries that hold a needle, in the order of the log, each with its source.
+    def pieces(self, source: int) -> Iterator[tuple[int, bytes]]:
+        """The same bytes, row by row, each with its offset.
 
-        Args:
-            neighbours: also the needles of faults next to TLS.
-            dates: first and last date to look at.
-            counters: problems are added to them; the files that cannot be read are left out.
+        Raises:
+            InputError: a file of the store is missing or damaged.
         """
-        first, last = dates
-        bits = TLS | NEIGHBOUR if neighbours else TLS
-        files = [
-            file
-            for file in self.manifest.of_kind(FAILURES)
-            if file.date == NO_DATE
-            or ((first is None or file.date >= first) and (last is None or file.date <= last))
-        ]
-        pending: tuple[int, Span] | None = None
-        for batch in self._merged(files, self._adds_to(counters)):
-            spans: list[tuple[int, Span]] = []
-            for row in batch.to_pylist():
-                place = Place(row["file"], row["offset"])
-                # Of several rows of one entry, the last is whole.
-                if pending is not None and (pending[0] != row["source"] or pending[1].place != place):
-                    spans.append(pending)
-                span = Span(row["raw"], place, 0, row["orphan"], row["beyond"])
-                pending = (row["source"], span) if row["needles"] & bits else None
-            yield spans
-        if pending is not None:
-            yield [pending]
+        from logscan._store.roundtrip import to_bytes
+
+        files = self.contents.of_kind(ENTRIES, [source])
+        for batch in self._merged(files, self._refuse, sources={source}):
+            yield from zip(batch.column("offset").to_pylist(), to_bytes(batch).to_pylist(), strict=True)
 
     def find(self, ids: Sequence[str], counters: Counters) -> list[Span]:
-        """The entries of some messages, whole, in the order of the log. Uses the bloom filters.
+        """The entries of some messages, whole, in the order of the log.
 
         Args:
             ids: whole message ids.
+            counters: as those of :meth:`look_up`.
+        """
+        asked = Asked(tuple(name.encode("utf-8", "surrogateescape") for name in ids))
+        return self.look_up(asked, counters) or []
+
+    def look_up(self, asked: Asked, counters: Counters) -> list[Span] | None:
+        """The entries of some messages, whole, in the order of the log; perhaps others, which the caller
+        leaves out. ``None``: so many that the text should be scanned.
+
+        Args:
+            asked: what is looked for.
             counters: problems are added to them; the files that cannot be read are left out.
         """
-        found = self._rows_of(ids, counters)
-        for join in self.manifest.joins:
-            for row in join.rows[1:]:
-                found.pop(RowPlace(*row), None)  # it may look like an entry of its own
-        wanted = frozenset(ids)
-        for join in self.manifest.joins:
+        keys = asked.keys()
+        if asked.prefix and not all(keys):
+            return None
+        found = self._rows_of(asked, keys, counters)
+        if found is None:
+            return None
+        with self.contents.readable():
+            joins = self.contents.state.joins() if self.contents.state.has_joins() else []
+        for row in split_over(joins):
+            found.pop(RowPlace(*row), None)  # it may look like an entry of its own
+        for join in joins:
             place = RowPlace(join.source, join.offset)
-            if join.id in wanted or place in found:
+            if place in found or asked.is_one(join.id, keys):
                 span = self._joined(join, counters)
                 if span is not None:
                     found[place] = span
-        return [found[place] for place in sorted(found, key=self._key)]
+        order = self.contents.order if len({place.source for place in found}) > 1 else {}
+        places = sorted(found, key=lambda at: (order.get(at.source, 0), at.offset))
+        return [after_hole(found[place]) for place in places]
 
     def rows(self, files: Sequence[DataFile]) -> Iterator[pa.RecordBatch]:
         """The rows of some files of one kind, in the order of the log.
@@ -125,7 +121,7 @@ class Store:
 
     def date_of(self, source: int, offset: int) -> str:
         """The date of the partition that holds the row at an offset."""
-        for file in self.manifest.of_kind(ENTRIES, [source]):
+        for file in self.contents.of_kind(ENTRIES, [source]):
             if _holds(file, source, offset):
                 return file.date
         return NO_DATE
@@ -150,7 +146,7 @@ class Store:
         kept = b""
         files = [
             file
-            for file in self.manifest.of_kind(ENTRIES, [source])
+            for file in self.contents.of_kind(ENTRIES, [source])
             if any(part[0] == source and part[1] < offset for part in file.parts)
         ]
         begin = max(0, offset - size)
@@ -165,22 +161,29 @@ class Store:
             return b""
         return kept
 
-    def _key(self, place: RowPlace) -> tuple[int, int]:
-        return self._order[place.source], place.offset
-
     def _join_at(self, source: int, offset: int) -> Join | None:
-        place = (source, offset)
-        return next((join for join in self.manifest.joins if (join.source, join.offset) == place), None)
+        with self.contents.readable():
+            return self.contents.state.join_at(source, offset)
 
-    def _rows_of(self, ids: Sequence[str], counters: Counters) -> dict[RowPlace, Span]:
-        """The rows that have one of the ids."""
-        bits = [IdBits(name) for name in ids]
-        found: dict[RowPlace, Span] = {}
-        for file in self.manifest.of_kind(ENTRIES):
+    def _rows_of(self, asked: Asked, keys: Sequence[str], counters: Counters) -> dict[RowPlace, Span] | None:
+        """The rows that have one of the ids; ``None``: too many."""
+        groups: list[tuple[DataFile, list[Group]]] = []
+        count = 0
+        for file in files_for(self.contents, asked, keys):
             try:
-                groups = groups_with(self.path(file), file.blooms, bits)
-                if groups:
-                    found.update(rows_with_ids(self.path(file), groups, ids))
+                in_file = list(groups_for(self.contents, file, asked, keys))
+            except damage_errors() as error:
+                counters.problems.append(self._problem(file, error))
+                continue
+            count += sum(len(group.rows) for group in in_file)
+            if asked.prefix and count > MOST_ROWS:
+                return None
+            if in_file:
+                groups.append((file, in_file))
+        found: dict[RowPlace, Span] = {}
+        for file, in_file in groups:
+            try:
+                found.update(entries_at(self.path(file), in_file))
             except damage_errors() as error:
                 counters.problems.append(self._problem(file, error))
         return found
@@ -192,11 +195,12 @@ class Store:
         if not spans:
             return None
         data = b"".join(span.data for span in spans)[join.skip :][: join.size]
-        return spans[0]._replace(data=data, place=spans[0].place._replace(offset=join.offset))
+        orphan = spans[0].orphan and not join.skip
+        return spans[0]._replace(data=data, place=spans[0].place._replace(offset=join.offset), orphan=orphan)
 
     def _row(self, place: RowPlace, counters: Counters) -> Span | None:
         """The row at a place."""
-        for file in self.manifest.of_kind(ENTRIES, [place.source]):
+        for file in self.contents.of_kind(ENTRIES, [place.source]):
             if not _holds(file, place.source, place.offset):
                 continue
             try:
@@ -217,7 +221,7 @@ class Store:
         begin: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         located = [Located(self.path(file), file) for file in files]
-        return iter(MergedRows(located, self._order, on_damage, sources=sources, begin=begin))
+        return iter(MergedRows(located, self.contents.order, on_damage, sources=sources, begin=begin))
 
     def _refuse(self, file: DataFile, error: Exception) -> None:
         problem = self._problem(file, error)
@@ -230,8 +234,8 @@ class Store:
         return Problem(
             self.path(file),
             f"cannot be read ({first_line(error)})",
-            f"its {file.rows:,} rows of {file.date} are left out; restore it, or repair the store with its"
-            " logs at hand",
+            f"its {file.rows:,} rows of {file.date} are left out; logscan store check {self.folder} says of"
+            " which log they are",
         )
 
 
