@@ -105,9 +105,10 @@ class CountScanner(Scanner):
         """The members around hits, straight from the buffer: the usual lines without a copy of them."""
         buffer, members, readings = reader.buffer, self._members, self._readings
         feed, matched, kinds, opener = self._feed, members.matched, readings.kinds, self._openers.opens
+        seconds = members.seconds
         path, shift, number = reader.place(0)
         begin = self._at(Place(path, shift, number))
-        quick = not self._has_prefix
+        quick = members.is_plain
         past = 0
         following: re.Match[bytes] | None = None  # the header that was found where an entry ended
         for hit in hits:
@@ -121,7 +122,10 @@ class CountScanner(Scanner):
                 found = members.match(buffer, start, cut)
             said = None
             try:
-                if found is not None and quick and found[1] in members.seconds:
+                if (
+                    found is not None and quick
+                    and (found[1] in seconds or members.exists(found[1]))
+                ):  # fmt: skip
                     at, method = found.end(), found[9]
                     kind = kinds[method]
                     if kind == FAILED:
@@ -153,8 +157,3 @@ class CountScanner(Scanner):
         if past < cut and not self._openers.opens(buffer, past, cut):
             past = self._openers.end_of_entry(buffer, past - 1, cut)
         return past
-
-    @property
-    def _has_prefix(self) -> bool:
-        form = self._members.layout.form
-        return form is not None and bool(form.prefixes)

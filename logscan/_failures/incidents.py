@@ -106,6 +106,14 @@ class Incidents:
         self._together = Distinct(MOST_TOGETHER)
         """Their keys."""
 
+    def __getstate__(self) -> dict[str, object]:
+        """Functions do not travel to another process; their names do."""
+        return {**self.__dict__, "_values": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._values = [(KEY | BY if self._group else BY)[name] for name in self._by]
+
     def feed(self, failures: Iterable[FailedHandshake]) -> None:
         """Count failed handshakes one by one."""
         for failure in failures:

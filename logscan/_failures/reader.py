@@ -85,11 +85,16 @@ class MemberReader:
             found = self.match(span.data)
             if found is None:
                 self.missed(span.data)
-            elif found[1] in self.seconds or self._exists(found[1]):
+            elif found[1] in self.seconds or self.exists(found[1]):
                 text = self.text_below(found, span.data[found.end() :])
                 said = self._readings.read(found[9], found[7], text)
                 return None if said is None else self.matched(found, said, at, span.place)
         return self._of_entry(parse(span, self._counters), at)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing stands before the time of a header that the expression matches."""
+        return self.layout.form is None or not self.layout.form.prefixes
 
     def missed(self, data: bytes) -> None:
         """Note an entry that the expression does not match: there may be more of its kind to learn."""
@@ -113,7 +118,7 @@ class MemberReader:
             ),
         )  # fmt: skip
 
-    def _exists(self, second: bytes) -> bool:
+    def exists(self, second: bytes) -> bool:
         """Whether there is such a time; if not, the grammar says what is wrong."""
         with contextlib.suppress(ValueError):
             return self.seconds[second] is not None

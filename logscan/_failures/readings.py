@@ -178,7 +178,7 @@ class Readings:
         return _new(Said, (reading, None, None, self._infos[values], ()))
 
     def thrown(
-        self, method: bytes, level: bytes | None, buffer: bytearray, at: int, end: int
+        self, method: bytes, level: bytes | None, buffer: bytes | bytearray, at: int, end: int
     ) -> tuple[Said, int] | None:
         """What an exception says whose text begins in a buffer, and where that text ends; ``None``: its trace
         is not known, or it is unusual."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -164,6 +164,12 @@ class HostNames:
     def knowing(self, known: Mapping[str, str]) -> HostNames:
         """The same rules, with names for further files."""
         return HostNames(self._given, {**self._stored, **known}) if known else self
+
+    def only(self, paths: Iterable[str]) -> HostNames:
+        """The same rules, with what is known of some files alone."""
+        names = {name for path in paths for name in (path, name_text(path))}
+        names |= {describe(name).stem for name in names}
+        return HostNames(self._given, {n: self._stored[n] for n in names if n in self._stored})
 
     def _name(self, path: str) -> str:
         return name_text(self._name_of(path))

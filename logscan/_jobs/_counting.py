@@ -11,16 +11,14 @@ from itertools import chain
 from logscan._distribute.executors import Executor, Inline, executor_for
 from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_count
 from logscan._entries.layouts import PLAIN
-from logscan._entries.learned import learned
-from logscan._failures.count_unit import CountedPart, CountTask, Seams, UnitCount, needles_of
+from logscan._failures.count_unit import CountTask, Seams, needles_of
 from logscan._failures.hosts import hosts_of
 from logscan._failures.incidents import Incidents
-from logscan._failures.reader import MemberReader
 from logscan._failures.selection import HostNames
 from logscan._failures.tally import Counted, CountRequest
 from logscan._jobs._spans import streams_of_inputs
 from logscan._scanning.plan import Inputs, Limits, Progress
-from logscan._store.inputs import failing_entries
+from logscan._store.inputs import failures_of as failures_of_store
 from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.values import Counters, FailedHandshake
 
@@ -53,8 +51,9 @@ def count(
     request = with_hosts(request, inputs)
     total = Counted(Incidents(request.by, request.max_incidents, group=request.group))
     with _executor(inputs, request, limits, lines=lines, cluster=cluster) as executor, less_collection():
-        for part in _store_parts(inputs, request, counters, by_rows=not lines):
-            total.merge(part)
+        if not lines:
+            for part in _store_parts(inputs, request, counters, workers=limits.workers, progress=progress):
+                total.merge(part)
         run = _run(
             executor,
             inputs,
@@ -88,7 +87,7 @@ def failures_of(
         total = Counted(Incidents())
         run = _run(Inline(), inputs, request, counters, limits=limits, progress=progress)
         parts = (piece.counted for piece in run.pieces())
-        for part in chain(_store_parts(inputs, request, counters, by_rows=True), parts):
+        for part in chain(_store_parts(inputs, request, counters), parts):
             yield from part.failures
             part.failures.clear()
             total.merge(part)
@@ -165,28 +164,22 @@ def _run(
 
 
 def _store_parts(
-    inputs: Inputs, request: CountRequest, counters: Counters, *, by_rows: bool
+    inputs: Inputs,
+    request: CountRequest,
+    counters: Counters,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Iterator[Counted]:
     """What is counted of stores, by the entries that they keep apart."""
-    for folder in inputs.stores if by_rows else ():
-        unit = UnitCount(request, is_first=True, is_last=True)
-        reader: MemberReader | None = None
-        entries = failing_entries(
-            folder, request.selection.neighbours, request.selection.times, counters, request.rule.size + 1
-        )
-        for some in entries:
-            if reader is None and some:
-                layout = learned(PLAIN, (span.data[: span.data.find(b"\n") + 1] for _, span in some[:64]))
-                reader = MemberReader(layout, unit.readings, counters)
-            for at, span in some:
-                assert reader is not None
-                try:
-                    member = reader.of_span(span, at)
-                    if member is not None:
-                        unit.feed(member)
-                except Exception as error:  # noqa: BLE001
-                    counters.note_not_understood(span.place, error)
-            for piece in unit.take([], PLAIN):
-                yield piece.counted
-        part: CountedPart = unit.part(0)
-        yield part.counted
+    if not inputs.stores:
+        return
+    from logscan._distribute.counted_stores import BYTES_OF_ROW, LEAST_ROWS, StoreRun
+
+    if not isinstance(request.host_of, HostNames):
+        workers = 1
+    for folder in inputs.stores:
+        stored = failures_of_store(folder, request.selection.times)
+        rows = sum(file.rows for file in stored.files)
+        with executor_for(workers, rows // LEAST_ROWS + 1, rows * BYTES_OF_ROW) as executor:
+            yield from StoreRun(request, stored, executor, counters=counters, progress=progress).parts()

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from logscan._diagnosis.cases import Case
+from logscan._reading.decompressors import MAGIC
 from logscan._reading.remote import is_remote
-from logscan._reading.unpack import MAGIC, open_bytes, packing_of, read_at
+from logscan._reading.unpack import open_bytes, packing_of, read_at
 from logscan.nodes import is_stream
 from logscan.values import FailedHandshake, Place
 

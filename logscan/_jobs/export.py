@@ -111,14 +111,15 @@ def entry_batches(
 ) -> Iterator[pa.RecordBatch]:
     """:func:`export`, with counters that others may look at meanwhile."""
     limits = replace(limits, block=max(limits.block, BLOCK))
+    if cluster is not None:
+        from logscan._distribute.dask_executor import check, on_cluster
+
+        check(paths, cluster)
     slices = slices_of(paths, counters, times)
     task = ColumnTask(limits.max_entry, times)
     with contextlib.ExitStack() as stack:
         executor: Executor
         if cluster is not None:
-            from logscan._distribute.dask_executor import check_paths, on_cluster
-
-            check_paths(paths)
             executor = stack.enter_context(on_cluster(cluster))
         else:
             units = unit_count(slices, limits.workers, RANGE)

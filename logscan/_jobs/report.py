@@ -157,9 +157,9 @@ def report_selected(
     )
     Incidents(request.by, group=request.group)  # an unknown column is named before anything is read
     if cluster is not None:
-        from logscan._distribute.dask_executor import check_paths
+        from logscan._distribute.dask_executor import check
 
-        check_paths(paths)
+        check(paths, cluster)
 
     def counted_once() -> tuple[Counted, Inputs]:
         counters = Counters()
