@@ -142,7 +142,7 @@ def test_reference() -> None:
     assert done.returncode == 0, "run python docs/make_reference.py"
 
 
-@pytest.mark.parametrize("builder", ["html", "man"])
+@pytest.mark.parametrize("builder", [pytest.param("html", marks=pytest.mark.thorough), "man"])
 def test_site(builder: str, tmp_path: Path) -> None:
     """Site and man page, without a warning."""
     pytest.importorskip("sphinx")

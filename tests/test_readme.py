@@ -21,7 +21,7 @@ CHEATS = pages.typed(TEXT)
 def test_commands(tmp_path: Path) -> None:
     """Commands with an output end well and print it, to the last byte."""
     assert RUNS
-    assert pages.run(RUNS, tmp_path) == []
+    assert pages.run(RUNS, tmp_path, from_the_start=True) == []
 
 
 def test_it_is_short() -> None:

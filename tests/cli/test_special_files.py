@@ -20,7 +20,7 @@ import pytest
 import logscan
 from logscan import atomic
 from logscan._outputs.sink import Sink
-from logscan._store.manifest import load
+from logscan._store.contents import Contents
 from logscan.errors import InputError, OutputError, UsageError
 from logscan.nodes import Kind, descriptor_named, kind_of
 from support.command import SAMPLES, Run, environment, named
@@ -179,8 +179,8 @@ def test_what_logscan_keeps_is_no_fifo(run: Run, fifo: Path, tmp_path: Path) -> 
     ):
         with pytest.raises((OutputError, UsageError), match=r"is a FIFO, not|holds other files"):
             refused()
-    with pytest.raises(InputError, match="is a FIFO, not the list of a store's files"):
-        load(str(tmp_path / "store"))
+    with pytest.raises(InputError, match="no store is there"):
+        Contents(str(tmp_path / "store"))
     done = run("report", "--history", fifo, LOG)
     assert (done.returncode, done.stdout) == (2, b"")
     assert f"logscan: --history {fifo}: is a FIFO, not a directory\n".encode() in done.stderr

@@ -15,7 +15,7 @@ from support.command import ROOT, logscan
 
 SAMPLE = ROOT / "sample_logs/no-keystore"
 ACTING = {
-    "store", "keep", "repair", "output", "history", "email", "routes", "cluster", "checkpoint", "start-over",
+    "store", "folder", "keep", "older-than", "unnamed", "dry-run", "version", "output", "history", "email", "routes", "cluster", "checkpoint", "start-over",
     "notify", "exec", "metrics", "metrics-file", "index", "mgmt", "mgmt-ca", "keylog", "curl",
 }  # fmt: skip
 """Options that start a program, send, write, remove, or say whom to trust with a secret."""
@@ -23,7 +23,7 @@ HARMLESS = {
     "group", "top", "sort", "wide", "no-pager", "paths", "arguments", "files", "names", "query", "action", "command", "accept", "alert", "alias", "all",
     "all-causes", "after-context", "backend-ca", "before-context", "by", "color", "compare", "context",
     "count", "dashboard", "details", "each", "entries", "env", "every", "fail-on", "family", "file",
-    "files-with-matches", "format", "from-start", "host", "join-bytes", "join-time", "json", "keystore", "last",
+    "files-with-matches", "format", "from-start", "host", "join-bytes", "join-time", "json", "keystore", "last", "logs",
     "limit", "line-number", "list", "max-connections", "max-count", "max-entry-bytes", "max-messages",
     "max-open-connections", "memory", "mentions", "mgmt-timeout", "nice", "no-diagram", "no-index",
     "no-messages", "not-proxy", "note", "only-ids", "org", "poll", "poll-interval", "prefix", "proxy",
@@ -62,7 +62,8 @@ def test_no_option_that_acts_comes_from_the_working_directory(command: str) -> N
         (key,) = configuration.keys_of(parameter)[:1]
         if key in ACTING:
             refused: list[str] = []
-            tables = {command: {key: bool(getattr(parameter, "is_flag", False)) or "x"}}
+            is_number = parameter.type.name.startswith(("int", "float"))
+            tables = {command: {key: 1 if is_number else bool(getattr(parameter, "is_flag", False)) or "x"}}
             found = configuration.defaults(
                 group, tables, configuration.HERE, COMMANDS, partial(note, refused)
             )

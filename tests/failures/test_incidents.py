@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -61,6 +62,16 @@ def test_every_column_of_by() -> None:
     }  # fmt: skip
     given = {column for column, value in BY.items() if value(bare) is not None}
     assert given == {"host", "family", "refused_by", "reason"}
+
+
+def test_they_travel_to_another_process() -> None:
+    """With all columns, and they go on counting there."""
+    for group, by in ((False, tuple(BY)), (True, ("env", "hour"))):
+        counted, plain = Incidents(by, group=group), Incidents(by, group=group)
+        arrived = pickle.loads(pickle.dumps(counted))
+        for each in (arrived, plain):
+            each.feed([failure(3)])
+        assert [one.by for one in arrived.emit()] == [one.by for one in plain.emit()] != []
 
 
 def test_messages_are_counted_once_a_message() -> None:

@@ -232,14 +232,13 @@ def trace(data: bytes) -> object:
 
 @target("tests/data/store*/**/logscan-store.json")
 def manifest(data: bytes) -> object:
-    """A store's manifest; no path in it leads outside."""
-    from logscan._store.manifest import NAME, load
+    """The manifest of a store of version 0.1.0; no path in it leads outside."""
+    from logscan._store.old_manifest import read_manifest
+    from logscan._store.storage import OLD_MANIFEST
 
-    _file(data, NAME)
-    loaded = load(str(_folder()))
-    for each in loaded.files:
-        assert ".." not in each.name.split("/")
-        assert not each.name.startswith("/")
+    loaded = read_manifest(_file(data, OLD_MANIFEST))
+    for name, each in loaded.files:
+        assert not {"..", ""} & {*name.split("/"), *each.name.split("/")}
     return loaded
 
 

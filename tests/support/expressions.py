@@ -6,7 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
@@ -33,13 +33,13 @@ def expressions() -> list[Expression]:
     those that are made while a log is read."""
     found: dict[tuple[str, bool, int], Expression] = {}
     modules = [importlib.import_module(name) for name in _module_names()]
-    trees = {module.__name__: ast.parse(Path(module.__file__ or "").read_text()) for module in modules}
-    uses = _uses(trees.values())
+    parts = {module.__name__: _parts(module) for module in modules}
+    uses = _uses(parts.values())
     for module in modules:
-        own = _uses([trees[module.__name__]])
+        own = _uses([parts[module.__name__]])
         for where, name, pattern in _held(module):
             _add(found, f"{module.__name__}.{where}", pattern, own.get(name) or uses.get(name) or ("search",))
-        for line, method, text, flags in _written(trees[module.__name__]):
+        for line, method, text, flags in _written(parts[module.__name__]):
             _add(found, f"{module.__name__}:{line}", re.compile(text, flags), (method,))
     for where, pattern in _made():
         _add(found, where, pattern, ("match",))
@@ -65,16 +65,26 @@ def _module_names() -> list[str]:
     ]  # fmt: skip
 
 
-def _uses(trees: Any) -> dict[str, tuple[str, ...]]:
+def _parts(module: Any) -> list[ast.AST]:
+    """The loops, attributes and calls of a module that say how an expression is used."""
+    tree = ast.parse(Path(module.__file__ or "").read_text())
+    return [
+        node for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.comprehension | ast.Call)
+        or (isinstance(node, ast.Attribute) and node.attr in USES)
+    ]  # fmt: skip
+
+
+def _uses(modules: Iterable[list[ast.AST]]) -> dict[str, tuple[str, ...]]:
     """Name of a variable or field → the methods of expressions that are taken of it somewhere."""
     uses: dict[str, set[str]] = {}
     tables: list[tuple[str, str]] = []
-    for tree in trees:
-        for node in ast.walk(tree):
+    for parts in modules:
+        for node in parts:
             if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Name):
                 names = [part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)]
                 tables += [(node.iter.id, name) for name in names]
-            if isinstance(node, ast.Attribute) and node.attr in USES:
+            if isinstance(node, ast.Attribute):
                 of = node.value
                 while isinstance(of, ast.Subscript):
                     of = of.value
@@ -85,9 +95,9 @@ def _uses(trees: Any) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(methods)) for name, methods in uses.items()}
 
 
-def _written(tree: ast.Module) -> Iterator[tuple[int, str, Any, int]]:
+def _written(parts: list[ast.AST]) -> Iterator[tuple[int, str, Any, int]]:
     """Calls like ``re.search("…", text)``: line, function, expression, flags."""
-    for node in ast.walk(tree):
+    for node in parts:
         if (
             isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in USES
             and isinstance(node.func.value, ast.Name) and node.func.value.id == "re"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.command import ROOT, environment
+from support.command import ROOT, environment, warm
 
 CONSOLE = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 _SHELL = re.compile(r"(?<=```sh\n).*?(?=```)", re.DOTALL)
@@ -43,11 +43,17 @@ def words(text: str) -> int:
 class Reader:
     """Someone who types the commands of a page, with a folder of their own for ``/tmp``."""
 
-    def __init__(self, folder: Path) -> None:
-        """Set up in an empty folder; ``logscan`` on its PATH is this checkout's."""
+    def __init__(self, folder: Path, *, from_the_start: bool = False) -> None:
+        """Set up in an empty folder; ``logscan`` on its PATH is this checkout's.
+
+        Args:
+            from_the_start: no call of it leaves out the start of Python.
+        """
         (folder / "bin").mkdir()
         program = folder / "bin" / "logscan"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logscan "$@"\n')
+        server = None if from_the_start else warm(environment())
+        client = f"-IS '{ROOT}/tests/support/warm_command.py' {server.address}" if server else "-m logscan"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {client} "$@"\n')
         program.chmod(0o755)
         self.folder = folder
         self.env = environment()
@@ -61,13 +67,15 @@ class Reader:
         return done
 
 
-def run(shown: list[tuple[str, str]], folder: Path) -> list[tuple[str, str, str]]:
+def run(
+    shown: list[tuple[str, str]], folder: Path, *, from_the_start: bool = False
+) -> list[tuple[str, str, str]]:
     """Run commands in their order.
 
     Returns:
         the commands that fail or print something else: what is shown, and what they print.
     """
-    reader = Reader(folder)
+    reader = Reader(folder, from_the_start=from_the_start)
     different = []
     for command, output in shown:
         done = reader.run(command)

@@ -1,0 +1,219 @@
+"""A store on a server that speaks S3: all that can be done with one, and what can fail."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from logscan._jobs.ingest import ingest
+from logscan._jobs.store import history_of_store, restore_store, vacuum_store
+from logscan._store import upkeep
+from logscan._store.contents import Contents
+from logscan._store.open_store import Store
+from logscan._store.storage import is_store
+from support.command import logscan
+
+LINE = "2026-11-{:02} 00:00:00,000 org:o env:e api:p rev:1 messageid:m-{} main ERROR A - handshakeFailed() : bad_certificate\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, str]]:
+    """A server with a bucket; what the environment must say."""
+    boto3 = pytest.importorskip("boto3")
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto.server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # In a process of its own: the log's library waits for answers without letting other threads run.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    begun = time.monotonic()
+    while time.monotonic() < begun + 60:
+        with socket.socket() as probe:
+            if not probe.connect_ex(("127.0.0.1", port)):
+                break
+        time.sleep(0.05)
+    env = {
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+    }  # fmt: skip
+    client = boto3.client(
+        "s3", endpoint_url=env["AWS_ENDPOINT_URL"], region_name="us-east-1", aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )  # fmt: skip
+    client.create_bucket(Bucket="stores")
+    yield env
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def s3(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The same, also in this process."""
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+def logs(folder: Path, *numbers: int) -> Path:
+    """Logs of some days, each of two entries."""
+    (folder / "logs").mkdir(exist_ok=True)
+    for number in numbers:
+        (folder / "logs" / f"system-2026-11-{number:02}.log").write_text(2 * LINE.format(number, number))
+    return folder / "logs"
+
+
+def text_of(store: str) -> bytes:
+    """The text of all sources."""
+    held = Store(store)
+    return b"".join(b"".join(held.text(source.id)) for source in held.ordered)
+
+
+@contextmanager
+def losing_answers(address: str, to: str, count: int) -> Iterator[str]:
+    """A server in between, which passes requests on, and breaks off instead of the answers to the first writes
+    of some path."""
+    left = [count]
+    target = urlsplit(address)
+
+    class Between(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self) -> None:
+            size = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(size)
+            connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=30)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            data = answer.read()
+            connection.close()
+            if self.command == "PUT" and to in self.path and left[0]:
+                left[0] -= 1
+                self.close_connection = True
+                return
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in (
+                    "transfer-encoding",
+                    "connection",
+                    "content-length",
+                    "server",
+                    "date",
+                ):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass  # noqa: N815 - names of the library
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    between = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Between)
+    threading.Thread(target=between.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{between.server_port}"
+    between.shutdown()
+    between.server_close()
+
+
+@pytest.mark.thorough
+def test_a_store_in_an_object_store(
+    tmp_path: Path, s3: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ingest, read, merge, drop, vacuum, go back."""
+    store = "s3://stores/all"
+    assert not is_store(store)
+    folder = logs(tmp_path, 1)
+    assert ingest(folder, store=store, workers=1).new == 1
+    assert is_store(store)
+    monkeypatch.setattr(upkeep, "MANY_FILES", 2)
+    with (folder / "system-2026-11-01.log").open("a") as file:
+        file.write(LINE.format(1, "late"))
+    held = Store(store)
+    before = (folder / "system-2026-11-01.log").read_bytes()
+    logs(tmp_path, 20)
+    done = ingest(folder, store=store, workers=1)
+    assert (done.new, done.grown, done.merged > 0) == (1, 1, True)
+    assert b"".join(held.text(held.ordered[0].id)) == before[: 2 * len(LINE.format(1, 1))]  # a snapshot
+    assert text_of(store) == before + (folder / "system-2026-11-20.log").read_bytes()
+    for command in (
+        ("search", "m-late", "-h", "--store", store), ("report", "--store", store), ("cat", "--store", store),
+        ("store", "check", store), ("store", "history", store),
+    ):  # fmt: skip
+        printed = logscan(*command, cwd=tmp_path, **s3)
+        assert printed.returncode == 0, (command, printed.stderr)
+    version = Contents(store).log.version
+    monkeypatch.undo()
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    from datetime import date
+
+    assert ingest((), store=store, keep=5, today=date(2026, 11, 22), workers=1).dropped > 0
+    assert text_of(store) == (folder / "system-2026-11-20.log").read_bytes()
+    assert restore_store(store, version) > version
+    assert text_of(store) == before + (folder / "system-2026-11-20.log").read_bytes()
+    gone = vacuum_store(store, days=0).files
+    assert gone
+    assert text_of(store) == before + (folder / "system-2026-11-20.log").read_bytes()
+    assert [one.what for one in history_of_store(store)].count("restore") == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("count", [1, 100])
+def test_the_answer_to_a_commit_is_lost(
+    tmp_path: Path, s3: dict[str, Any], monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """The commit was made: its files stay, and nothing is there twice."""
+    store = f"s3://stores/lost{count}"
+    folder = logs(tmp_path, 1)
+    ingest(folder, store=store, workers=1)
+    logs(tmp_path, 2)
+    with losing_answers(s3["AWS_ENDPOINT_URL"], "_delta_log/", count) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        logscan("ingest", folder, "--store", store, cwd=tmp_path, **(s3 | {"AWS_ENDPOINT_URL": address}))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", s3["AWS_ENDPOINT_URL"])
+    done = ingest(folder, store=store, workers=1)
+    assert not done.problems
+    assert text_of(store) == b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+    assert logscan("store", "check", store, cwd=tmp_path, **s3).returncode == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("fault", ["no bucket", "no credentials", "no server"])
+def test_faults(tmp_path: Path, s3: dict[str, Any], fault: str) -> None:
+    """One line with the address, and exit code 2."""
+    store = "s3://nowhere/store" if fault == "no bucket" else "s3://stores/all"
+    env = dict(s3)
+    if fault == "no credentials":
+        del env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
+        env |= {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+    if fault == "no server":
+        env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    folder = logs(tmp_path, 1)
+    for command in (
+        ("ingest", folder, "--store", store), ("cat", "--store", store), ("search", "m-1", "--store", store),
+        ("report", "--store", store), ("store", "check", store),
+    ):  # fmt: skip
+        done = logscan(*command, cwd=tmp_path, **env)
+        lines = done.stderr.decode().splitlines()
+        assert done.returncode == 2, (command, lines)
+        assert len(lines) <= 2, lines
+        assert store in lines[0], lines
