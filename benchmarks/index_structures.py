@@ -5,7 +5,7 @@ log. A look-up is timed inside a running Python, and as a new process with its i
 
     python benchmarks/index_structures.py [--size 1GiB]
 
-Needs lmdb and logscan[sql].
+Needs lmdb and logscan[archive].
 """
 
 from __future__ import annotations
