@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -171,7 +173,7 @@ def names_below(path: str, most: int | None = None) -> list[tuple[str, int]]:
                     break
         return names
 
-    return sorted(_with_retries(path, found))[:most]
+    return sorted(_with_retries(path, found, BLOCK_SECONDS))[:most]
 
 
 def put(local: str, path: str) -> None:
@@ -181,7 +183,9 @@ def put(local: str, path: str) -> None:
         InputError: the server refuses it, or cannot be reached.
     """
     fs, name = _system(path)
-    _with_retries(path, lambda: fs.put_file(local, name))
+    # A slow line needs its time for many blocks.
+    seconds = BLOCK_SECONDS * (1 + os.path.getsize(local) // REQUEST_BYTES)
+    _with_retries(path, lambda: fs.put_file(local, name), seconds)
 
 
 def remove(path: str) -> None:
@@ -255,6 +259,8 @@ class RemoteFile(io.RawIOBase):
         """Release the connection."""
         if not self.closed and self._file is not None:
             file, self._file = self._file, None
+            if sys.is_finalizing():  # the threads that would answer have ended: the system closes it
+                return
             with contextlib.suppress(SilentError):  # all that was wanted of it was read
                 within(ANSWER_SECONDS, file.close)
         super().close()
@@ -363,7 +369,8 @@ def _is_final(error: Exception) -> bool:
     """Whether a retry cannot help, by the error's name or status: file systems have no type for this."""
     status = getattr(error, "status", None)
     name = type(error).__name__
-    return status in (400, 401, 403, 404, 410) or "Credential" in name or _is_of_keys(error)
+    has_tried = name == "EndpointConnectionError"  # botocore has repeated it itself, for some seconds
+    return status in (400, 401, 403, 404, 410) or "Credential" in name or has_tried or _is_of_keys(error)
 
 
 def _is_of_keys(error: Exception) -> bool:

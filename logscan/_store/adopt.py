@@ -53,7 +53,7 @@ class _Found(NamedTuple):
 
 def unnamed(contents: Contents) -> list[tuple[str, int]]:
     """Name and bytes of the Parquet files below a store that its log neither names nor has removed."""
-    known = {file.name for file in contents.log.files}
+    known = {file.name for file in contents.log.files} | set(contents.log.vacuum(0, dry_run=True))
     with contents.readable():
         known |= contents.state.removed()
     return [(name, size) for name, size in contents.storage.parquet_files() if name not in known]
