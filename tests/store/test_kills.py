@@ -17,10 +17,10 @@ import pytest
 
 from logscan._jobs.ingest import ingest
 from logscan._jobs.search import find
-from logscan._store import delta_log, upkeep
+from logscan._store import delta_actions, upkeep
 from logscan._store.contents import Contents
 from logscan._store.open_store import Store
-from logscan._store.records import ENTRIES
+from logscan._store.records import ENTRIES, FAILURES, list_of
 from logscan.values import Counters
 from support.command import environment
 from support.launching import Kill, launcher
@@ -133,15 +133,26 @@ def prepare(folder: Path, what: str, number: int) -> Path:
             ingest(path, store=hidden, workers=1)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(upkeep, "MANY_FILES", 2)
-            patch.setattr(delta_log, "time", _Past)
+            patch.setattr(delta_actions, "time", _Past)
             # Files of one date and host are merged: those of the state are replaced as well.
             ingest((), store=hidden, keep=KEPT_DAYS, workers=1)
     else:
         for path in logs:
             ingest(path, store=hidden, workers=1)
+    if what == "repair":
+        damage(hidden)
     if hidden != store:
         hidden.rename(store)
     return store
+
+
+def damage(store: Path) -> None:
+    """A file of entries and one of failures are cut, and nothing names what was ingested last."""
+    contents = Contents(str(store))
+    for kind in (ENTRIES, FAILURES):
+        path = store / contents.of_kind(kind)[0].name  # of the first commit
+        path.write_bytes(path.read_bytes()[:-40])
+    max((store / "_delta_log").glob("*.json")).unlink()
 
 
 class _Past:
@@ -181,6 +192,7 @@ def leftovers(store: Path) -> set[str]:
     log = Contents(str(store)).log
     removed = log.vacuum(0, dry_run=True)
     named = {file.name for file in log.files} | set(removed)
+    named |= {list_of(name) for name in named}
     found = {path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()}
     return {
         name
@@ -237,3 +249,31 @@ def test_killed_with_readers_at_work(tmp_path: Path, what: str) -> None:
     """After each kill the store holds whole files; no reader fails or sees less; the next run ends the work,
     and leaves nothing unfinished."""
     assert kills(tmp_path, max(1, KILLS // 4), len(what), what) >= KILLS // 4
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
+def test_a_repair_is_killed(tmp_path: Path) -> None:
+    """A damaged store, whose log lost its last commit: after each kill nothing that was sound is gone, and the next
+    repair makes it whole."""
+    rnd = random.Random(5)
+    texts = make_logs(tmp_path)
+    done = number = 0
+    used = 0.0
+    with launcher(tmp_path / "launcher") as starter:
+        while done < KILLS // 4:
+            number += 1
+            store = prepare(tmp_path, "repair", number)
+            arguments = ["store", "repair", store.name, "-q"]
+            before = {path: path.read_bytes() for path in store.rglob("*.parquet")}
+            while used and rnd.random() < 0.8:
+                status = starter.run(_RUN, *arguments, cwd=tmp_path, at=rnd.uniform(0, used))
+                assert status in (0, -signal.SIGPROF), starter.error
+                done += status != 0
+                assert (
+                    before.items() <= {path: path.read_bytes() for path in store.rglob("*.parquet")}.items()
+                )
+            assert starter.run(_RUN, *arguments, cwd=tmp_path) == 0, starter.error
+            used = used or starter.used
+            check(store, texts, dropped=False, whole=True)
+            assert not (store / ".incoming").exists()

@@ -203,8 +203,12 @@ def test_faults(tmp_path: Path, s3: dict[str, Any], fault: str) -> None:
     store = "s3://nowhere/store" if fault == "no bucket" else "s3://stores/all"
     env = dict(s3)
     if fault == "no credentials":
-        del env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
-        env |= {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+        env |= {
+            "AWS_ACCESS_KEY_ID": "",
+            "AWS_SECRET_ACCESS_KEY": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "HOME": str(tmp_path),
+        }
     if fault == "no server":
         env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     folder = logs(tmp_path, 1)

@@ -261,6 +261,7 @@ def test_records_are_merged(tmp_path: Path) -> None:
         put(tmp_path, f"{number}.log")
     contents = Contents(str(tmp_path / "S"))
     assert len(contents.named(STATE)) < 16
+    assert check_store(tmp_path / "S").unnamed == []
     assert len(contents.sources) == 30
     assert put(tmp_path, *(f"{number}.log" for number in range(30))).known == 30
     found = Store(str(tmp_path / "S")).find([f"n{number}-1" for number in range(30)], Counters())
