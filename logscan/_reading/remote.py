@@ -173,7 +173,7 @@ def names_below(path: str, most: int | None = None) -> list[tuple[str, int]]:
                     break
         return names
 
-    return sorted(_with_retries(path, found, BLOCK_SECONDS))[:most]
+    return sorted(_with_retries(path, found, BLOCK_SECONDS if most is None else ANSWER_SECONDS))[:most]
 
 
 def put(local: str, path: str) -> None:
