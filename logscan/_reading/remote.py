@@ -1,8 +1,7 @@
 """Remote files (``s3://``, ``gs://``, ``abfs://``, ``sftp://``, ``https://``), read through fsspec.
 
-Credentials are the provider's usual ones (environment, configuration files, roles of the machine). Other
-settings of a file system can be in fsspec's own configuration. After a broken connection, reading continues
-where it broke.
+Credentials are the provider's usual ones. Other settings of a file system can be in fsspec's own
+configuration. After a broken connection, reading continues where it broke.
 """
 
 from __future__ import annotations
@@ -135,10 +134,9 @@ def modified(path: str) -> float:
         InputError: the file is missing or forbidden.
     """
     fs, name = _system(path)
-    try:
+    with contextlib.suppress(Exception):  # not every file system tells it
         return float(_with_retries(path, lambda: fs.modified(name)).timestamp())
-    except Exception:  # noqa: BLE001 - not every file system tells it
-        return float("inf")
+    return float("inf")
 
 
 def read_at(path: str, offset: int, count: int) -> bytes:
@@ -161,8 +159,8 @@ def names_below(path: str, most: int | None = None) -> list[tuple[str, int]]:
     fs, folder = _system(path)
 
     def found() -> list[tuple[str, int]]:
-        fs.invalidate_cache()
         names: list[tuple[str, int]] = []
+        fs.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
             for parent, _, files in fs.walk(folder, detail=True):
                 for name, about in files.items():
@@ -183,9 +181,8 @@ def put(local: str, path: str) -> None:
         InputError: the server refuses it, or cannot be reached.
     """
     fs, name = _system(path)
-    # A slow line needs its time for many blocks.
-    seconds = BLOCK_SECONDS * (1 + os.path.getsize(local) // REQUEST_BYTES)
-    _with_retries(path, lambda: fs.put_file(local, name), seconds)
+    blocks = 1 + os.path.getsize(local) // REQUEST_BYTES  # a slow line needs its time for many
+    _with_retries(path, lambda: fs.put_file(local, name), BLOCK_SECONDS * blocks)
 
 
 def remove(path: str) -> None:
@@ -214,11 +211,7 @@ def seekable(path: str) -> Any:
 
 
 def file_system(path: str) -> Any:
-    """The file system of an address, for another library that reads by it.
-
-    Raises:
-        InputError: it is not known, or cannot be reached.
-    """
+    """The file system of an address, for another library; raises as :func:`size`."""
     return _system(path)[0]
 
 
@@ -237,7 +230,7 @@ class RemoteFile(io.RawIOBase):
         _with_retries(path, self._reopen)
 
     def readable(self) -> bool:
-        """True."""
+        """See :class:`io.RawIOBase`."""
         return True
 
     def readinto(self, view: Any, /) -> int:
@@ -368,9 +361,10 @@ def _silence(path: str, seconds: float) -> InputError:
 def _is_final(error: Exception) -> bool:
     """Whether a retry cannot help, by the error's name or status: file systems have no type for this."""
     status = getattr(error, "status", None)
-    name = type(error).__name__
-    has_tried = name == "EndpointConnectionError"  # botocore has repeated it itself, for some seconds
-    return status in (400, 401, 403, 404, 410) or "Credential" in name or has_tried or _is_of_keys(error)
+    name = type(error).__name__  # what cannot be connected to, botocore has repeated itself
+    if "Credential" in name or name == "EndpointConnectionError":
+        return True
+    return status in (400, 401, 403, 404, 410) or _is_of_keys(error)
 
 
 def _is_of_keys(error: Exception) -> bool:
