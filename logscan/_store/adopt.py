@@ -227,13 +227,13 @@ def _not_held(
     texts = {(source.head_size, source.head) for source in contents.sources.values()}
     strangers: dict[int, Source] = {}
     files: list[DataFile] = []
-    for file, told in sorted(
+    for file, footer in sorted(
         found, key=lambda one: (lost.file_rank(one.file.name), one.file.rows), reverse=True
     ):
         if any(_overlaps(part, held.get(part[0], ())) for part in file.parts):
             continue
         new = [n for n in file.sources if n not in contents.sources and n not in strangers]
-        sources = {n: lost.source(n) or told.get(n) for n in new}
+        sources = {n: lost.source(n) or footer.get(n) for n in new}
         # A run that was killed before its commit left such rows, and a later run has read the same text.
         if any(
             source and source.head and (source.head_size, source.head) in texts for source in sources.values()

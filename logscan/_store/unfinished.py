@@ -1,4 +1,4 @@
-"""What a killed run leaves behind: files at their places that no commit names, which the next run removes.
+"""What a killed run leaves: files at their places that no commit names, which the next run removes.
 
 Only what a run has noted is removed: a file that no log names may also be one whose log was lost.
 """
@@ -50,7 +50,7 @@ def prefix() -> str:
 
 
 def remove(storage: Storage, incoming: str) -> None:
-    """Remove what killed runs left behind. This run holds the store's lock.
+    """Remove what killed runs left. This run holds the store's lock.
 
     Args:
         storage: the store's.
