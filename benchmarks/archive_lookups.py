@@ -5,17 +5,19 @@
     python benchmarks/archive_lookups.py --size 10 --failing 0.1
     python benchmarks/archive_lookups.py --size 4 --piece 16MiB           # a trial
 
-The logs are made 1 GiB at a time from a seed, each of another day and host, ingested, and deleted: the disk
-needs about a tenth of the size. Of the first one a packed copy stays, which ``rg -z`` searches; its time is
-multiplied by the size. Times are medians of whole processes with start-up, in alternating rounds, with
-another id in each round; all ways must find as many rows as the search finds entries. A store that
-``--data`` holds is used again if it has the size. Needs polars; ripgrep is left out where it is missing.
+The logs are made 1 GiB at a time from a seed, each of another day and host with ids of its own, ingested, and
+deleted: the disk needs about a tenth of the size, and 4 GiB. Of the first one a packed copy stays, which ``rg
+-z`` searches; its time is multiplied by the size. Times are medians of whole processes with start-up, in
+alternating rounds, with another id in each round; all ways must find as many rows as the search finds
+entries. A store that ``--data`` holds is used again if it has the size. Needs polars; ripgrep is left out
+where it is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
 import shutil
 import statistics
 import sys
@@ -43,6 +45,12 @@ print(len(polars.scan_parquet(files, hive_partitioning=False).filter(asked).coll
 """
 
 
+FIRST = datetime(2026, 1, 1)
+"""The day of the first log."""
+GENERATED = 4
+"""Logs that are generated; the others are these with other days and ids, since that takes seconds."""
+
+
 class Bench:
     """The store, and the measurements on it."""
 
@@ -67,11 +75,10 @@ class Bench:
         done = len(self.ids.read_text().splitlines()) // 20 if self.ids.exists() else 0
         spent = Use(0.0, 0.0, 0)
         for number in range(done, self.count):
-            day = datetime(2026, 1, 1) + timedelta(days=number)
+            day = FIRST + timedelta(days=number)
             log = self.folder / f"mp{number % 7}-{self.failing:g}" / f"system-{day:%Y-%m-%d}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("wb") as file:
-                generate.write(file, None, self.piece, seed=number + 1, failing=self.failing, start=day)
+            self.make(number, day, log)
             use = run(Command("", [*self.logscan, "ingest", "-q", "--store", self.store, log]))[1]
             spent = Use(spent.wall + use.wall, spent.cpu + use.cpu, max(spent.peak, use.peak))
             if not number:
@@ -87,6 +94,23 @@ class Bench:
                 f"{spent.wall / count:.1f} s",
                 f"{spent.cpu / count:.1f} s CPU",
             )
+
+    def make(self, number: int, day: datetime, log: Path) -> None:
+        """Make the log of a day: one of a few generated ones, with the ids of a router's next process."""
+        made = self.folder / f"generated-{self.failing:g}-{number % GENERATED}.log"
+        if not made.exists():
+            with made.open("wb") as file:
+                generate.write(
+                    file, None, self.piece, seed=1 + number % GENERATED, failing=self.failing, start=FIRST
+                )
+        old = new = b""
+        with made.open("rb") as read, log.open("wb") as file:
+            while lines := read.readlines(1 << 26):
+                text = b"".join(lines)
+                text = text.replace(f"{FIRST:%Y-%m-%d} ".encode(), f"{day:%Y-%m-%d} ".encode())
+                if not old and (found := re.search(rb"\.example\.com-(\d+)-", text)):
+                    old, new = found[0], b".example.com-%d-" % (int(found[1]) + 100 * number)
+                file.write(text.replace(old, new))
 
     def sizes(self) -> None:
         """The size of the store, and of its parts."""

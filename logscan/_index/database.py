@@ -23,7 +23,7 @@ from logscan._reading.fingerprint import stamp_of
 from logscan.errors import InputError, OutputError
 from logscan.nodes import Kind, kind_of
 
-VERSION = 1
+VERSION = 2
 _WAIT_SECONDS = 30
 """How long to wait for another process that writes."""
 _BUCKET_BITS = 16
@@ -31,7 +31,7 @@ _BUCKET_BITS = 16
 _SCHEMA = """
 CREATE TABLE files(
     id INTEGER PRIMARY KEY, path BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, modified INTEGER,
-    head BLOB, mark INTEGER, tail BLOB, layout TEXT, start INTEGER, stop INTEGER, whole INTEGER,
+    changed INTEGER, head BLOB, mark INTEGER, tail BLOB, layout TEXT, start INTEGER, stop INTEGER, whole INTEGER,
     rest BLOB
 );
 CREATE INDEX by_path ON files(path);
@@ -45,6 +45,7 @@ CREATE TABLE points(id INTEGER PRIMARY KEY, file INTEGER, at INTEGER, state BLOB
 CREATE INDEX by_place ON points(file, at);
 CREATE TABLE postings(id INTEGER PRIMARY KEY, sum INTEGER, hashes BLOB, blocks BLOB);
 """
+_TABLES = ("files", "runs", "points", "postings")
 
 
 class IndexDatabase:
@@ -73,8 +74,10 @@ class IndexDatabase:
                 if write:
                     raise
                 version = self._open("rw")  # a writer was killed: SQLite must undo what it began
-            if write and version == 0:
+            if write and version < VERSION:  # of version 1, which knew less of its files, nothing is kept
                 with self.change():
+                    for name in _TABLES:
+                        self._base.execute(f"DROP TABLE IF EXISTS {name}")
                     for statement in _SCHEMA.split(";"):
                         self._base.execute(statement)
                     self._base.execute(f"PRAGMA user_version = {VERSION}")
@@ -86,7 +89,7 @@ class IndexDatabase:
         if version != VERSION:
             raise InputError(
                 f"{path}: an index of version {version}; this logscan reads version {VERSION}",
-                "delete it, and index the logs again",
+                "index the logs again" if version < VERSION else "delete it, and index the logs again",
             )
 
     def _open(self, mode: str) -> int:

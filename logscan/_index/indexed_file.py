@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from logscan._reading.fingerprint import Stamp, edges_of
@@ -18,6 +19,8 @@ class IndexedFile(NamedTuple):
     """Bytes on disk, before it was indexed."""
     modified: int
     """Time of its last change before it was indexed, in nanoseconds."""
+    changed: int
+    """The same with changes of its name and rights; nobody can set it back."""
     head: bytes
     mark: int
     """Offset on disk at which ``tail`` ends."""
@@ -38,10 +41,12 @@ class IndexedFile(NamedTuple):
         Raises:
             OSError: the file cannot be read.
         """
+        same = (stamp.device, stamp.inode) == (self.device, self.inode)
         if stamp.size != self.size or stamp.modified != self.modified:
-            same = (stamp.device, stamp.inode) == (self.device, self.inode)
             if packed or not same or stamp.size <= self.size:
                 return False
+        elif same and stamp.changed != self.changed and os.path.realpath(path) == self.path:
+            return False  # not renamed: the middle of its text may be another one
         return edges_of(path, self.mark) == (self.head, self.tail)
 
 

@@ -77,6 +77,9 @@ class Stamp(NamedTuple):
     size: int
     modified: int
     """Nanoseconds; 0 for an address."""
+    changed: int
+    """When the file or what is known of it (its name, its rights) was changed, in nanoseconds: nobody can set
+    that back. 0 for an address."""
 
 
 def digest(data: bytes) -> str:
@@ -103,9 +106,9 @@ def stamp_of(path: str) -> Stamp:
         stamp = remote.stamp(path)
         if stamp is None:
             raise InputError(f"{path}: the server gives neither a tag nor a time")
-        return Stamp(0, stamp[0], stamp[1], 0)
+        return Stamp(0, stamp[0], stamp[1], 0, 0)
     about = os.stat(path)
-    return Stamp(about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+    return Stamp(about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 def edges_of(path: str, position: int) -> tuple[bytes, bytes]:

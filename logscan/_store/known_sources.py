@@ -123,7 +123,7 @@ def _stamp(path: str) -> str:
     """The stamp of a file as it is now; equal stamps: it has not changed. Empty: not known."""
     with contextlib.suppress(OSError, InputError):
         stamp = stamp_of(path)
-        return f"{stamp.device}:{stamp.inode}:{stamp.size}:{stamp.modified}"
+        return ":".join(map(str, stamp))
     return ""
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from logscan import InputError
 from logscan._index import lookup, places, postings, seek_points
-from logscan._index.database import IndexDatabase
+from logscan._index.database import VERSION, IndexDatabase
 from logscan._jobs import index as indexing
 from logscan._jobs.search import find
 from logscan.values import Counters, Problem
@@ -186,6 +186,13 @@ def test_what_becomes_of_files(folder: Path) -> None:
 
     data = moved.read_bytes()
     state = moved.stat()
+    moved.write_bytes(data.replace(b"messageid:new-1", b"messageid:now-1"))
+    os.utime(moved, ns=(state.st_atime_ns, state.st_mtime_ns))  # the same time of change, too
+    same(["new-1", "now-1"], folder)
+    assert search(["now-1"], folder, "")[0]
+    moved.write_bytes(data)
+    assert indexing.index(folder, workers=1).new == 1
+    state = moved.stat()
     swapped = data.replace(b"messageid:new-1", b"messageid:was-1")
     moved.write_bytes(swapped)  # the same size, inode, beginning
     os.utime(moved, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
@@ -254,6 +261,12 @@ def test_damaged_indexes(folder: Path) -> None:
     done = logscan("index", folder, cwd=folder)
     assert (done.returncode, b"delete it" in done.stderr) == (2, True)
     sidecar.write_bytes(good)
+    with sqlite3.connect(sidecar) as base:
+        base.execute("pragma user_version = 1")
+    base.close()
+    assert reason() == f"an index of version 1; this logscan reads version {VERSION}: not used"
+    assert indexing.index(folder, workers=1).new == 3
+    assert reason() == ""
     with sqlite3.connect(sidecar) as base:
         base.execute("pragma user_version = 99")
     base.close()

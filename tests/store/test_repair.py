@@ -207,6 +207,11 @@ def test_other_text_with_the_same_beginning_and_end(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "S"))
     held = [b"".join(store.text(source.id)) for source in store.ordered]
     assert sorted(held) == sorted([text, changed, later])
+    last = text.replace(b"text 106", b"text ZZZ")
+    with (tmp_path / "a.log").open("r+b") as file:
+        file.write(last)
+    os.utime(tmp_path / "a.log", (1, 1))  # the same size and time of change, too
+    assert put(tmp_path, "a.log").new == 1
 
 
 def test_time_travel(three: Path) -> None:
