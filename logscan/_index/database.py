@@ -31,8 +31,8 @@ _BUCKET_BITS = 16
 _SCHEMA = """
 CREATE TABLE files(
     id INTEGER PRIMARY KEY, path BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, modified INTEGER,
-    changed INTEGER, head BLOB, mark INTEGER, tail BLOB, layout TEXT, start INTEGER, stop INTEGER, whole INTEGER,
-    rest BLOB
+    changed INTEGER, head BLOB, mark INTEGER, tail BLOB, layout TEXT, start INTEGER, stop INTEGER,
+    whole INTEGER, rest BLOB
 );
 CREATE INDEX by_path ON files(path);
 CREATE INDEX by_inode ON files(inode, device);
