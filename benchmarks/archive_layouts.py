@@ -67,7 +67,16 @@ def zst(path: Path, level: int = 19) -> int:
 
 
 def clp(path: Path) -> int:
-    """Bytes of CLP's IR stream: entries with a time like ``2026-11-23 00:00:00,000`` at their beginning as
+    """Bytes of CLP's IR stream.
+
+    Raises:
+        ImportError: ``clp-ffi-py`` is not installed.
+    """
+    return sum(map(len, clp_stream(path)))
+
+
+def clp_stream(path: Path) -> Iterator[bytes]:
+    """CLP's IR stream, packed: entries with a time like ``2026-11-23 00:00:00,000`` at their beginning as
     message and milliseconds, other lines as messages alone.
 
     Raises:
@@ -78,7 +87,7 @@ def clp(path: Path) -> int:
 
     packer = zstd.ZstdCompressor(3)
     preamble = FourByteSerializer.serialize_preamble(0, "yyyy-MM-dd HH:mm:ss,SSS", "UTC")
-    size = len(packer.compress(preamble))
+    yield packer.compress(preamble)
     before = 0
     for entry in entries(path):
         moment = milliseconds(entry[:24])
@@ -88,8 +97,8 @@ def clp(path: Path) -> int:
             message = entry[23:]
         made = FourByteSerializer.serialize_message_and_timestamp_delta(moment - before, message)
         before = moment
-        size += len(packer.compress(made))
-    return size + len(packer.compress(FourByteSerializer.serialize_end_of_ir())) + len(packer.flush())
+        yield packer.compress(made)
+    yield packer.compress(FourByteSerializer.serialize_end_of_ir()) + packer.flush()
 
 
 PACKERS: dict[str, Callable[[Path], int]] = {"gz": gz, "zst": zst, "CLP": clp}

@@ -16,6 +16,7 @@ where it is missing.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import random
 import re
 import shutil
@@ -27,6 +28,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import generate
+from archive_layouts import clp_stream
 from inputs import ids_of, packed
 from measuring import Command, Use, machine, run
 
@@ -44,6 +46,15 @@ asked = name.str.starts_with(sys.argv[2]) if sys.argv[3] == "prefix" else name =
 print(len(polars.scan_parquet(files, hive_partitioning=False).filter(asked).collect()))
 """
 
+CLP = """
+import sys
+from clp_ffi_py.ir import ClpIrFileReader, QueryBuilder
+from clp_ffi_py.wildcard_query import SubstringWildcardQuery
+from pathlib import Path
+asked = QueryBuilder().add_wildcard_query(SubstringWildcardQuery(sys.argv[2], case_sensitive=True)).build()
+with ClpIrFileReader(Path(sys.argv[1])) as reader:
+    print(sum(1 for _ in reader.search(asked)))
+"""
 
 FIRST = datetime(2026, 1, 1)
 """The day of the first log."""
@@ -55,14 +66,24 @@ class Bench:
     """The store, and the measurements on it."""
 
     def __init__(
-        self, folder: Path, count: int, piece: int, failing: float, *, rounds: int, logscan: Sequence[str]
+        self,
+        folder: Path,
+        count: int,
+        piece: int,
+        failing: float,
+        *,
+        rounds: int,
+        logscan: Sequence[str],
+        layout: str = generate.USUAL.layout,
     ) -> None:
         self.folder, self.count, self.piece = folder, count, piece
-        self.failing, self.rounds = failing, rounds
+        self.failing, self.rounds, self.layout = failing, rounds, layout
         self.logscan: list[str | Path] = [*logscan]
-        self.store = folder / f"store-{failing:g}"
-        self.sample = folder / f"sample-{failing:g}.log.gz"
-        self.ids = folder / f"ids-{failing:g}.txt"
+        self.name = f"{failing:g}" if layout == generate.USUAL.layout else f"{layout}-{failing:g}"
+        self.store = folder / f"store-{self.name}"
+        self.sample = folder / f"sample-{self.name}.log.gz"
+        self.ir = folder / f"sample-{self.name}.clp.zst"
+        self.ids = folder / f"ids-{self.name}.txt"
         self.rows: list[str] = []
 
     def say(self, what: str, *values: str) -> None:
@@ -76,13 +97,16 @@ class Bench:
         spent = Use(0.0, 0.0, 0)
         for number in range(done, self.count):
             day = FIRST + timedelta(days=number)
-            log = self.folder / f"mp{number % 7}-{self.failing:g}" / f"system-{day:%Y-%m-%d}.log"
+            log = self.folder / f"mp{number % 7}-{self.name}" / f"system-{day:%Y-%m-%d}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
             self.make(number, day, log)
             use = run(Command("", [*self.logscan, "ingest", "-q", "--store", self.store, log]))[1]
             spent = Use(spent.wall + use.wall, spent.cpu + use.cpu, max(spent.peak, use.peak))
             if not number:
                 packed(log, ".gz").rename(self.sample)
+                if importlib.util.find_spec("clp_ffi_py"):
+                    with self.ir.open("wb") as out:
+                        out.writelines(clp_stream(log))
             with self.ids.open("a") as file:
                 file.writelines(f"{name}\n" for name in ids_of(log, 30)[:20])
             log.unlink()
@@ -95,13 +119,22 @@ class Bench:
                 f"{spent.cpu / count:.1f} s CPU",
             )
 
+        # The files of before a merge stay for a week: other readers would find their rows twice.
+        run(Command("", [*self.logscan, "store", "vacuum", "-q", "--older-than", "0", self.store]))
+
     def make(self, number: int, day: datetime, log: Path) -> None:
         """Make the log of a day: one of a few generated ones, with the ids of a router's next process."""
-        made = self.folder / f"generated-{self.failing:g}-{number % GENERATED}.log"
+        made = self.folder / f"generated-{self.name}-{number % GENERATED}.log"
         if not made.exists():
             with made.open("wb") as file:
                 generate.write(
-                    file, None, self.piece, seed=1 + number % GENERATED, failing=self.failing, start=FIRST
+                    file,
+                    None,
+                    self.piece,
+                    seed=1 + number % GENERATED,
+                    failing=self.failing,
+                    start=FIRST,
+                    recipe=generate.Recipe(layout=self.layout),
                 )
         old = new = b""
         with made.open("rb") as read, log.open("wb") as file:
@@ -160,10 +193,14 @@ class Bench:
                     raise SystemExit(f"{name}: {way} finds {int(output)} rows, the search {entries} entries")
         self.tell(what, uses)
         if shutil.which("rg") and not prefix:
-            use = run(Command("rg", ["rg", "-z", "-c", "-F", names[0], self.sample]))[1]
-            self.say(
-                f"{what}: rg -z of the `.gz`", f"{use.wall * self.count:,.1f} s", "of one log, multiplied"
-            )
+            self.of_one_log(f"{what}: rg -z of the `.gz`", ["rg", "-z", "-c", "-F", names[0], self.sample])
+        if self.ir.exists() and not prefix:
+            self.of_one_log(f"{what}: CLP's IR", [sys.executable, "-c", CLP, self.ir, names[0]])
+
+    def of_one_log(self, what: str, argv: list[str | Path]) -> None:
+        """Measure a program that reads all there is, on one log."""
+        use = run(Command("", argv))[1]
+        self.say(what, f"{use.wall * self.count:,.1f} s", "of one log, multiplied")
 
     def tell(self, what: str, uses: Mapping[str, Sequence[Use]]) -> None:
         """Add the rows of some ways."""
@@ -192,6 +229,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=50, metavar="GIB", help="logs; default: %(default)s")
     parser.add_argument("--piece", type=generate.parse_size, default=1 << 30, help="default: 1GiB")
     parser.add_argument("--failing", type=float, default=0.001, help="share of failing messages")
+    parser.add_argument("--layout", default=generate.USUAL.layout, help="one of the generator's")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--data", type=Path, help="folder of the store; default: a temporary folder")
     parser.add_argument("--logscan", help="the command to measure; default: this Python's")
@@ -201,13 +239,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder: Path = args.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        bench = Bench(folder, args.size, args.piece, args.failing, rounds=args.rounds, logscan=logscan)
+        bench = Bench(
+            folder, args.size, args.piece, args.failing,
+            rounds=args.rounds, logscan=logscan, layout=args.layout,
+        )  # fmt: skip
         bench.fill()
         bench.sizes()
         bench.look_ups()
         bench.report()
     size = args.size * args.piece / 2**30
-    title = f"## Look-ups in a store of {size:g} GiB, {args.failing:.1%} failing, {datetime.now().date()}"
+    layout = "" if args.layout == generate.USUAL.layout else f", {args.layout}"
+    title = (
+        f"## Look-ups in a store of {size:g} GiB, {args.failing:.1%} failing{layout}, {datetime.now().date()}"
+    )
     text = "\n".join([title, "", machine(), "", "| what | | | |", "|---|---|---|---|", *bench.rows, ""])
     with args.output.open("a") as file:
         file.write("\n" + text)

@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import logscan, started
+from support.command import environment, logscan
 
 LINE = "2026-11-25 10:{:02}:{:02},{:03} org:acme env:prod api:pay rev:1 messageid:{}-{} NIOThread@{} INFO HTTP.CLIENT - {}\n"
 
@@ -99,7 +100,10 @@ def test_a_run_is_asked_to_end(tmp_path: Path, number: int) -> None:
     """It ends with the signal's code, at any moment; the store holds whole files, and the next run the rest."""
     text = make_log(tmp_path / "a.log", 60_000)
     for delay in (0.2, 0.5, 0.8, 1.1):
-        process = started("ingest", "-q", "--store", tmp_path / "S", tmp_path / "a.log", cwd=tmp_path)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "logscan", "ingest", "-q", "--store", "S", "a.log"],
+            cwd=tmp_path, env=environment(), stderr=subprocess.PIPE,
+        )  # fmt: skip
         time.sleep(delay)
         process.send_signal(number)
         _, error = process.communicate(timeout=60)
