@@ -46,6 +46,8 @@ def _run() -> None:
 
         scripts.run(arguments)
         return
+    if arguments[:1] in (["--version"], ["-V"]):
+        grouped(())()  # no command need be loaded
     group = grouped([name for name in sys.argv[1:2] if name in COMMANDS] or COMMANDS)
     group(default_map=_defaults(group))
 

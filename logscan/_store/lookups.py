@@ -9,7 +9,7 @@ Without numpy and without Arrow's functions: their import takes longer than a lo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -47,11 +47,12 @@ class Asked:
             return sorted({decode(name) for name in self.ids} - {""})
         return sorted({_text_of(name) for name in self.ids})
 
-    def is_one(self, message_id: str | None, keys: Sequence[str]) -> bool:
-        """Whether an id of the column may be asked for."""
-        if message_id is None:
-            return False
-        return message_id.startswith(tuple(keys)) if self.prefix else message_id in keys
+    def judge(self, keys: Sequence[str]) -> Callable[[str | None], bool]:
+        """Whether an id of the column may be asked for, as a function of the id."""
+        if self.prefix:
+            begins = tuple(keys)
+            return lambda name: name is not None and name.startswith(begins)
+        return frozenset[str | None](keys).__contains__
 
 
 class Group(NamedTuple):

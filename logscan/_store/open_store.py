@@ -90,13 +90,14 @@ class Store:
         found = self._rows_of(asked, keys, counters)
         if found is None:
             return None
+        is_asked = asked.judge(keys)
         with self.contents.readable():
-            joins = self.contents.state.joins() if self.contents.state.has_joins() else []
+            joins = self.contents.state.joins_of(found, is_asked)
         for row in split_over(joins):
             found.pop(RowPlace(*row), None)  # it may look like an entry of its own
         for join in joins:
             place = RowPlace(join.source, join.offset)
-            if place in found or asked.is_one(join.id, keys):
+            if place in found or is_asked(join.id):
                 span = self._joined(join, counters)
                 if span is not None:
                     found[place] = span

@@ -7,7 +7,7 @@ thousand of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +172,25 @@ class State:
         return [join for join in old if (join.source, join.offset) not in self._new_joins] + [
             *self._new_joins.values()
         ]
+
+    def joins_of(
+        self, rows: Container[tuple[int, int]], is_asked: Callable[[str | None], bool]
+    ) -> list[Join]:
+        """The split entries that have one of some rows, or whose message id is asked for.
+
+        Args:
+            rows: source and offset of each.
+            is_asked: message id → whether it is.
+        """
+        names, parts = self._joins.column("name"), self._joins.column("parts")
+        old = [
+            _join(self._joins.row(number))
+            for key, number in self._joins.rows.items()
+            if key not in self._new_joins
+            and (is_asked(names[number]) or any((p["source"], p["first"]) in rows for p in parts[number]))
+        ]
+        new = self._new_joins.values()
+        return old + [join for join in new if is_asked(join.id) or any(row in rows for row in join.rows)]
 
     def join_at(self, source: int, offset: int) -> Join | None:
         """The split entry at a place."""
