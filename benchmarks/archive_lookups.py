@@ -35,6 +35,7 @@ from measuring import Command, Use, machine, run
 DUCKDB = """
 import duckdb, glob, sys
 files = glob.glob(sys.argv[1] + "/kind=entries/*/*/*.parquet")
+duckdb.execute("SET enable_progress_bar = false")
 found = duckdb.execute("SELECT * FROM read_parquet(?) WHERE " + sys.argv[3], [files, sys.argv[2]]).fetchall()
 print(len(found))
 """
