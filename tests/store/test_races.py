@@ -59,7 +59,7 @@ for race in range(races):
     open(os.path.join(folder, f"ready-{race}-{me}"), "w").close()
     begin = time.monotonic()
     while not all(os.path.exists(os.path.join(folder, f"ready-{race}-{n}")) for n in range(writers)):
-        assert os.getppid() == parent and time.monotonic() < begin + 120, 'another writer has ended'
+        assert os.getppid() == parent and time.monotonic() < begin + 900, f'another writer has ended before race {race}'
         time.sleep(0.001)
     both = [f"same-{store}-{number}-{n}.log" for n in range(3)] + [f"grown-{store}.log"]
     names = [both, mine, mine + both][race % 3]
