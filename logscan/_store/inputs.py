@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from logscan._reading.paths import LogFile, Stream
@@ -26,10 +27,30 @@ _ZONES = timedelta(days=2)
 """How far a printed time and the same time in another zone may be apart: a log may print any offset."""
 
 
+class StorePath(str):
+    """The path of a store that is opened once: all that a run reads of it is of one version."""
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, open.
+
+        Raises:
+            InputError: it is damaged or of another version.
+        """
+        return _opened(str(self))
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)  # another process opens it for itself
+
+
 def stores_among(paths: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The paths that are stores (:mod:`logscan._store`), and the others."""
-    folders = [path for path in paths if is_store(path)]
-    return folders, [path for path in paths if path not in folders] if folders else list(paths)
+    """The paths that are stores (:mod:`logscan._store`), each as a :class:`StorePath`, and the others."""
+    folders = [
+        path if isinstance(path, StorePath) else StorePath(path)
+        for path in paths
+        if isinstance(path, StorePath) or is_store(path)
+    ]
+    return [*folders], [path for path in paths if path not in folders] if folders else list(paths)
 
 
 def hosts_of(paths: Sequence[str]) -> dict[str, str]:
@@ -73,6 +94,8 @@ def dates_of(times: TimeRange) -> tuple[str | None, str | None]:
 
 
 def _opened(folder: str) -> Store:
+    if isinstance(folder, StorePath):
+        return folder.store
     from logscan._store.open_store import Store
 
     return _in_advance.pop(folder, None) or Store(folder)

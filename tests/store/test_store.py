@@ -32,7 +32,7 @@ from logscan._store.open_store import Store
 from logscan._store.records import ENTRIES, FAILURES
 from logscan._store.roundtrip import to_bytes
 from logscan.values import Counters, FailedHandshake
-from support.command import ROOT, environment, logscan
+from support.command import ROOT, SAMPLES, environment, logscan
 from support.growing import FIRST, grown
 from support.killing import COMMAND, calls, run
 from support.logs import entries, logs
@@ -491,3 +491,21 @@ def test_a_store_of_version_1(tmp_path: Path) -> None:
         cwd=folder,
     )
     assert asked.stdout.split() == [b"n,s", b"28,20"], asked.stderr
+
+
+def test_a_report_reads_one_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run opens a store once: what others commit meanwhile is not half in its answer."""
+    put(tmp_path, SAMPLES / "no-keystore")
+    opened: list[str] = []
+    usual = Store.__init__
+
+    def counting(self: Store, folder: str, contents: Contents | None = None) -> None:
+        opened.append(folder)
+        usual(self, folder, contents)
+
+    monkeypatch.setattr(Store, "__init__", counting)
+    assert list(report(str(tmp_path / "store"), alert="all", workers=1).incidents)
+    assert opened == [str(tmp_path / "store")]
+    opened.clear()
+    assert not list(find(["absent"], [str(tmp_path / "store")], Counters()))
+    assert len(opened) == 1
