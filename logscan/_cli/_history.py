@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from logscan._cli import _common as common
-from logscan.atomic import Lock, make_private_folder
+from logscan.atomic import make_private_folder
 from logscan.errors import OutputError, UsageError, reason_of
 from logscan.values import Report
 
@@ -73,7 +72,6 @@ class Keeping:
         self._selection, self._what = selection, what
         self.is_first = False
         """There is no earlier run to compare with."""
-        self._lock: Lock | None = None
         if folder is not None:
             try:
                 make_private_folder(folder)
@@ -81,7 +79,6 @@ class Keeping:
                 raise OutputError(
                     f"--history {folder}: {reason_of(error)}", "check that you may write to this directory"
                 ) from error
-            self._lock = Lock(os.path.join(folder, "report"))
 
     def _run(self) -> Run:
         from logscan._failures.history import Run
@@ -127,5 +124,3 @@ class Keeping:
                     f"{self._folder}: this run is not kept, because some inputs could not be read",
                     "correct the inputs and run it again",
                 )
-        if self._lock is not None:
-            self._lock.release()

@@ -1,36 +1,30 @@
-"""History: keeps the incidents of each run in a Parquet file, and compares a run with an earlier one.
+"""History: keeps the incidents of each run in a file, and compares a run with an earlier one.
 
 The time range and the selection of a run name its file: a second run of the same night replaces the first.
-Files are written atomically and contain the version of their layout.
+``history_files.py`` knows the files.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
-from logscan._failures.frames import to_frame
+from logscan._failures import history_files
+from logscan._failures.history_files import Kept, Key
 from logscan._failures.incidents import OTHERS
-from logscan.atomic import atomic_write, make_private_folder
+from logscan.atomic import make_private_folder
 from logscan.errors import InputError, UsageError
 from logscan.values import Incident
 
-VERSION = 1
-"""Version of the files. A reader refuses newer ones."""
-_NAME = re.compile(r"incidents-(?P<label>[0-9T_-]+?|open)--(?P<digest>[0-9a-f]{8})\.parquet")
 GROWTH = 1.25
 """An incident grows or shrinks when its failures per hour change by this factor, and by at least one
 failure."""
 
-_MOVE = "move the file away; the run is then compared with the one before it"
 NEW, GROWING, SHRINKING, CONTINUING, RESOLVED = "new", "growing", "shrinking", "continuing", "resolved"
-Key = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +54,6 @@ class Run:
         if self.since is None or self.until is None:
             return None
         return (self.until - self.since).total_seconds() / 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An earlier run, read from its file."""
-
-    path: str
-    label: str
-    hours: float | None
-    counts: dict[Key, int]
-    outside: int | None = None
-    """TLS failures outside the selection; older files do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +100,14 @@ def keep(
     Raises:
         OutputError: the file cannot be written; an older one is unchanged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     make_private_folder(folder)
-    table = pa.Table.from_pandas(to_frame(incidents, by), preserve_index=False)
     header = {
-        "version": VERSION, "label": run.label, "what": run.what, "hours": run.hours,
+        "label": run.label, "what": run.what, "hours": run.hours,
         "made": run.created.isoformat(timespec="seconds"),
-        "keys": [list(key_of(incident)) for incident in incidents],
-        "outside": outside,
+        "by": list(by), "outside": outside, "incidents": len(incidents),
     }  # fmt: skip
-    table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"logscan": json.dumps(header).encode()}
-    )
-    path = os.path.join(folder, f"incidents-{run.label}--{run.digest}.parquet")
-    with atomic_write(path) as file:
-        pq.write_table(table, file, compression="zstd")
+    path = os.path.join(folder, f"incidents-{run.label}--{run.digest}{history_files.SUFFIX}")
+    history_files.write(path, header, [(key_of(incident), incident) for incident in incidents])
     return path
 
 
@@ -144,6 +117,7 @@ def earlier(folder: str, run: Run, which: str) -> Kept | None:
     Raises:
         UsageError: ``which`` is neither ``previous`` nor a date.
         InputError: the file of that run cannot be read, or has a newer version.
+        MissingPackageError: an earlier logscan wrote it as Parquet, and pyarrow is not installed.
     """
     if which != "previous" and not re.fullmatch(r"\d{4}-\d\d-\d\d", which):
         raise UsageError(
@@ -159,7 +133,7 @@ def earlier(folder: str, run: Run, which: str) -> Kept | None:
             f"{folder}: {error.strerror}", "check that --history is a directory that you may read"
         ) from error
     for name in names:
-        match = _NAME.fullmatch(name)
+        match = history_files.NAME.fullmatch(name)
         if (
             match is None
             or not os.path.isfile(os.path.join(folder, name))
@@ -168,35 +142,8 @@ def earlier(folder: str, run: Run, which: str) -> Kept | None:
         ):
             continue
         if which == "previous" or match["label"].startswith(which):
-            runs.append((match["label"], name))
-    return _read(os.path.join(folder, max(runs)[1])) if runs else None
-
-
-def _read(path: str) -> Kept:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=["failed_handshakes"])
-        header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"logscan"])
-        version = header["version"]
-        if version > VERSION:
-            raise InputError(
-                f"{path}: written by a newer logscan (version {version} of the history; this one reads"
-                f" {VERSION})",
-                "use that logscan, or another --history directory",
-            )
-        counts = table.column("failed_handshakes").to_pylist()
-        keys = [tuple(key) for key in header["keys"]]
-        outside = header.get("outside")
-        if not isinstance(outside, int | None):
-            raise InputError(f"{path}: not a run of logscan's history: outside is no number", _MOVE)
-        return Kept(path, header["label"], header["hours"], dict(zip(keys, counts, strict=True)), outside)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path}: not a run of logscan's history: {error}",
-            _MOVE,
-        ) from error
+            runs.append((match["label"], match["suffix"] == history_files.SUFFIX, name))
+    return history_files.read(os.path.join(folder, max(runs)[2])) if runs else None
 
 
 def compare(run: Run, incidents: Iterable[Incident], before: Kept, outside: int | None = None) -> Comparison:

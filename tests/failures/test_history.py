@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
+from logscan._failures import history_files
+from logscan.errors import InputError
+from support import core_alone
 from support.command import ROOT, environment, logscan
 
 LINE = (
@@ -41,7 +44,7 @@ def report(folder: Path, day: int, *more: str) -> subprocess.CompletedProcess[by
 
 def kept(folder: Path) -> list[str]:
     """The files of the history."""
-    return sorted(path.name for path in (folder / "kept").glob("*.parquet"))
+    return sorted(path.name for path in (folder / "kept").glob("*.jsonl"))
 
 
 def test_what_has_changed(tmp_path: Path) -> None:
@@ -81,11 +84,9 @@ def test_other_failures_rise(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (line, b"")
     assert report(tmp_path, 3, *quiet).stdout == b""  # as many as in the night before
     first = min(kept(tmp_path))
-    table = pq.read_table(tmp_path / "kept" / first)
-    header = json.loads(table.schema.metadata[b"logscan"])
+    header, *rows = lines(tmp_path / "kept" / first)
     assert header.pop("outside") == 4
-    table = table.replace_schema_metadata({b"logscan": json.dumps(header).encode()})
-    pq.write_table(table, tmp_path / "kept" / first)
+    write(tmp_path / "kept" / first, header, *rows)
     assert report(tmp_path, 2, *quiet).stdout == b""
 
 
@@ -97,15 +98,18 @@ def test_a_date_without_a_run(tmp_path: Path) -> None:
 
 
 def test_a_night_is_replaced(tmp_path: Path) -> None:
-    """The same range again replaces the file; another selection stands beside it; the file is a usual Parquet."""
+    """The same range again replaces the file; another selection stands beside it; its lines have the fields of a report."""
     (tmp_path / "system.log").write_text(night(1, a=3))
     report(tmp_path, 1)
     first = kept(tmp_path)
     (tmp_path / "system.log").write_text(night(1, a=5))
     report(tmp_path, 1)
     assert kept(tmp_path) == first
-    frame = pd.read_parquet(tmp_path / "kept" / first[0])
-    assert frame["failed_handshakes"].tolist() == [5]
+    _, row = lines(tmp_path / "kept" / first[0])
+    done = logscan("report", "system.log", "--until", "2026-11-02", "--format", "jsonl", cwd=tmp_path)
+    assert row.pop("key") == ["o", "e", "a", "bad_certificate", "southbound"]
+    assert row == json.loads(done.stdout)
+    assert row["failed_handshakes"] == 5
     report(tmp_path, 1, "--alert", "all")
     assert len(kept(tmp_path)) == 2
 
@@ -128,24 +132,122 @@ def test_what_could_not_be_read_is_not_kept(tmp_path: Path) -> None:
     assert (done.returncode, b"is not kept" in done.stderr, kept(tmp_path)) == (2, True, [])
 
 
-def test_other_versions_and_damage(tmp_path: Path) -> None:
-    """The errors of a newer file and of a damaged one name the file; nothing is overwritten."""
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write(path: Path, *rows: dict[str, Any]) -> None:
+    """A file of these objects."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+HEADER = {"version": 2, "label": "x", "hours": 24.0, "outside": 0, "incidents": 2}
+ROW: dict[str, Any] = {"key": ["o", "e", "a", "bad_certificate", "southbound"], "failed_handshakes": 3}
+WHOLE = "".join(json.dumps(row) + "\n" for row in (HEADER, ROW, ROW | {"key": [*"oebxy"]})).encode()
+DAMAGE = {
+    "newer": (
+        WHOLE.replace(b'"version": 2', b'"version": 99'),
+        "written by a newer logscan (version 99 of the",
+    ),
+    "empty": (b"", "line 1 is missing: it is empty"),
+    "parquet": (b"PAR1 nonsense", "line 1 is cut off"),
+    "cut": (WHOLE[:-9], "line 3 is cut off"),
+    "short": (WHOLE[: WHOLE.rindex(b"{")], "line 3 is missing: it has 1 of 2 incidents"),
+    "long": (WHOLE + b"{}\n", "line 4: after the last incident something follows"),
+    "words": (WHOLE.replace(b'{"key"', b"key", 1), "line 2 is no JSON: "),
+    "list": (b"[]\n", "line 1 is no JSON object"),
+    "deep": (b"[" * 100_000 + b"\n", "line 1 is no JSON: "),
+    "key": (WHOLE.replace(b'["o", "e", "a"', b'[["o"], "e", "a"'), "line 2: key has a part that is no text"),
+    "count": (WHOLE.replace(b": 3}", b": true}", 1), "line 2: failed_handshakes is no number"),
+    "many": (
+        WHOLE.replace(b'"incidents": 2', b'"incidents": 9999999'),
+        "line 1: incidents is not a number from",
+    ),
+    "hours": (WHOLE.replace(b"24.0", b'"day"'), "line 1: hours is no number"),
+    "version": (WHOLE.replace(b'"version": 2', b'"version": null'), "line 1: version is no number"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_names_the_line(name: str, tmp_path: Path) -> None:
+    """The file, the line and the reason; and nothing else than an error of ours."""
+    data, reason = DAMAGE[name]
+    path = tmp_path / "incidents-x--01234567.jsonl"
+    path.write_bytes(data)
+    with pytest.raises(InputError) as raised:
+        history_files.read(str(path))
+    assert str(raised.value).startswith(f"{path}: ")
+    assert reason in str(raised.value)
+    assert raised.value.hint
+
+
+def test_a_whole_file_is_read(tmp_path: Path) -> None:
+    """What the damaged ones are made of."""
+    path = tmp_path / "incidents-x--01234567.jsonl"
+    path.write_bytes(WHOLE)
+    kept = history_files.read(str(path))
+    assert kept.counts == {tuple(ROW["key"]): 3, tuple("oebxy"): 3}
+    assert (kept.label, kept.hours, kept.outside) == ("x", 24.0, 0)
+
+
+def test_damage_ends_a_comparison(tmp_path: Path) -> None:
+    """With the exit code of an input that cannot be read; nothing is overwritten."""
     (tmp_path / "system.log").write_text(night(1, a=3) + night(2, a=3))
     report(tmp_path, 1)
     (name,) = kept(tmp_path)
     path = tmp_path / "kept" / name
-    table = pq.read_table(path)
-    about = json.loads(table.schema.metadata[b"logscan"]) | {"version": 99}
-    pq.write_table(table.replace_schema_metadata({b"logscan": json.dumps(about).encode()}), path)
+    path.write_bytes(path.read_bytes()[:-1])
     done = report(tmp_path, 2, "--compare", "previous")
-    assert (done.returncode, b"newer logscan (version 99" in done.stderr, name.encode() in done.stderr) == (
+    assert (done.returncode, b"line 2 is cut off" in done.stderr, name.encode() in done.stderr) == (
         2,
         True,
         True,
     )
-    path.write_bytes(b"PAR1 nonsense")
+    assert kept(tmp_path) == [name]
+
+
+def as_parquet(path: Path, version: int = 1) -> Path:
+    """The same run as logscan 0.1 kept it; the file takes its place."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    header, *rows = lines(path)
+    about = {name: header[name] for name in ("label", "what", "hours", "made", "outside")}
+    about |= {"version": version, "keys": [row.pop("key") for row in rows]}
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({b"logscan": json.dumps(about).encode()})
+    path.unlink()
+    path = path.with_suffix(".parquet")
+    pq.write_table(table, path)
+    return path
+
+
+def test_the_parquet_of_earlier_versions(tmp_path: Path) -> None:
+    """It is compared with; without pyarrow, one line has the command that adds it; a newer or damaged one is named."""
+    (tmp_path / "system.log").write_text(night(1, a=3, b=1) + night(2, a=9))
+    report(tmp_path, 1)
+    (name,) = kept(tmp_path)
+    old = as_parquet(tmp_path / "kept" / name)
     done = report(tmp_path, 2, "--compare", "previous")
-    assert (done.returncode, b"not a run of logscan's history" in done.stderr) == (2, True)
+    assert b"growing     o / e / a: bad_certificate (9, 3 before)" in done.stdout
+    assert b"resolved    o / e / b: bad_certificate (1 then)" in done.stdout
+    whole = old.read_bytes()
+    for data, reason in (
+        (whole[:-9], b"not a run of logscan's history"),
+        (b"", b"not a run of logscan's history"),
+    ):
+        old.write_bytes(data)
+        done = report(tmp_path, 2, "--compare", "previous")
+        assert (done.returncode, reason in done.stderr, old.name.encode() in done.stderr) == (2, True, True)
+    old.write_bytes(whole)
+    env = core_alone.alone(tmp_path / "core")
+    args = ["report", "system.log", "--since", "2026-11-02", "--until", "2026-11-03", "--history", "kept"]
+    done = subprocess.run(
+        [sys.executable, "-m", "logscan", *args, "--compare", "previous"],
+        cwd=tmp_path, env=env, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+    assert b"pip install 'apigee-logscan[archive]'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -164,23 +266,36 @@ def test_bad_use(args: tuple[str, ...], message: bytes, tmp_path: Path) -> None:
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
-def test_two_runs_do_not_collide(tmp_path: Path) -> None:
-    """The second says that the first is at work."""
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "system.log").write_text(night(1, a=1))
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from logscan.atomic import Lock; held = Lock('kept/report'); print('held', flush=True);"
-         " sys.stdin.read()"],
-        cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        done = report(tmp_path, 1)
-        assert (done.returncode, b"in use by another run" in done.stderr) == (2, True)
-    finally:
-        holder.communicate(b"", timeout=30)
-    assert report(tmp_path, 1).returncode == 0
+def test_runs_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Runs of other selections each keep their own; of the same one, the later stays, whole."""
+    (tmp_path / "system.log").write_text(night(1, a=3, b=1, c=2))
+    calls = [("--proxy", name) for name in "abc"] + [("--proxy", "a")] * 3
+    command = [
+        sys.executable,
+        "-m",
+        "logscan",
+        "report",
+        "system.log",
+        "--until",
+        "2026-11-02",
+        "--history",
+        "kept",
+    ]
+    runs = [
+        subprocess.Popen(
+            [*command, *call],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for call in calls
+    ]
+    assert [(run.communicate(timeout=60)[1], run.returncode) for run in runs] == [(b"", 0)] * len(calls)
+    files = kept(tmp_path)
+    counts = sorted(sum(history_files.read(str(tmp_path / "kept" / name)).counts.values()) for name in files)
+    assert counts == [1, 2, 3]
+    assert sorted(os.listdir(tmp_path / "kept")) == files
 
 
 def count(folder: Path, *paths: str) -> tuple[int, str]:
