@@ -299,8 +299,7 @@ class Counters:
     late_entries: int = 0
     """Live: entries that came after their failure had been reported, and belong to it."""
     early_failures: int = 0
-    """Failures that counted as complete while lines might still come, because too many of one message were
-    open."""
+    """Failures that counted as complete before all lines had come: too many of one message were open."""
     incidents_together: int = 0
     """Incidents that are counted together, because there were more than ``--max-incidents``."""
     messages: int = 0
@@ -312,6 +311,8 @@ class Counters:
     left_out: int = 0
     """``search``: entries of the messages that another condition leaves out."""
     problems: list[Problem] = field(default_factory=list)
+    hosts: tuple[tuple[str, int, bool], ...] = ()
+    """While hosts are asked: the name of each, bytes that it has read, whether it is through."""
 
     def note_not_understood(self, place: Place, error: Exception) -> None:
         """Count an entry at which a stage failed; the places of the first few are kept as problems.

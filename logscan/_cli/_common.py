@@ -14,6 +14,7 @@ from logscan._cli._errors import complain as complain  # noqa: PLC0414 - command
 from logscan._cli._errors import status_of
 from logscan._cli._files import output_file as output_file  # noqa: PLC0414
 from logscan._cli._files import write_atomically as write_atomically  # noqa: PLC0414
+from logscan._cli._groups import expanded
 from logscan._cli._progress import progress_line as progress_line  # noqa: PLC0414
 from logscan._reading.paths import DEFAULT_PATHS
 from logscan._scanning.plan import JOIN_BYTES, JOIN_TIME
@@ -355,9 +356,9 @@ def paths_or_default(paths: Sequence[str] | None, stores: Sequence[str] | None =
                 from logscan._store.contents import Contents
 
                 Contents(folder)  # says what is there instead
-        return [*stores, *(paths or ())]
+        return [*stores, *expanded(paths or ())]
     if paths:
-        return list(paths)
+        return expanded(paths)
     for path in DEFAULT_PATHS:
         if os.path.exists(path):
             return [path]

@@ -20,7 +20,7 @@ from logscan._failures.count_scanner import CountScanner
 from logscan._failures.groups import Group, Groups, Key
 from logscan._failures.handshakes import Rule
 from logscan._failures.incidents import Incidents
-from logscan._failures.members import Template
+from logscan._failures.members import Member, Template
 from logscan._failures.readings import Readings
 from logscan._failures.shapes import Shapes
 from logscan._failures.tally import Counted, CountRequest, Tally
@@ -105,7 +105,8 @@ class UnitCount:
         """Later groups began in the unit."""
         if not is_first:
             self._groups.began = self._began
-        self.feed = self._groups.feed
+        self._shift = request.shift
+        self.feed = self._shifted if request.shift else self._groups.feed
         """Counts a member."""
 
     def scanner(self, layout: Layout, counters: Counters, *more: Any, **options: Any) -> Scanner:
@@ -127,6 +128,12 @@ class UnitCount:
         """The part."""
         assert self._scanner is not None
         yield self.part(self._scanner.size)
+
+    def _shifted(self, member: Member) -> None:
+        """Count a member of a log whose wall times are those of another zone."""
+        if member.moment is not None and member.zone is None:
+            member = member._replace(moment=member.moment + self._shift)
+        self._groups.feed(member)
 
     def _began(self, group: Group) -> None:
         """Note a group that may have begun before the unit: the first of its key, near the beginning."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from logscan._reading.paths import describe
 from logscan._reading.remote import is_remote
+from logscan._reading.ssh import is_ssh, parsed
 from logscan._reading.unpack import STDIN
 
 LIVE = "/opt/apigee/"
@@ -79,9 +80,9 @@ def _read(path: str) -> tuple[str, Parts, str]:
         return "standard input", (), ""
     stem = describe(path).stem
     if is_remote(stem):
+        if is_ssh(stem):
+            return parsed(stem)[0].label, (), ""
         address = urlsplit(stem)
-        if address.scheme in ("sftp", "ssh") and address.hostname:
-            return address.hostname, (), ""
         folder, _, name = f"{address.netloc.rpartition('@')[2]}{address.path}".rpartition("/")
     else:
         folder, name = os.path.split(os.path.abspath(stem))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from datetime import datetime
 
-from logscan._entries.layouts import KEYS, Layout
+from logscan._entries.layouts import KEYS, Layout, moment
 from logscan._entries.learned import Learner
 from logscan._entries.parse import CONTEXT, parse, similar_to
 from logscan._failures.members import EPOCH, MICROSECOND, Context, Member
@@ -141,7 +140,7 @@ def _moment(second: bytes) -> int:
     Raises:
         ValueError: there is no such time.
     """
-    return (datetime.fromisoformat(second.decode("ascii")) - EPOCH) // MICROSECOND
+    return (moment(second.decode("ascii")) - EPOCH) // MICROSECOND
 
 
 def _made(values: tuple[str | None, ...]) -> Context:

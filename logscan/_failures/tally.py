@@ -59,6 +59,9 @@ class CountRequest:
     """Whether ``by`` replaces organization, environment, API proxy, alert and side."""
     all_failures: bool = False
     """Count nothing, but keep every failed handshake, selected or not."""
+    shift: int = 0
+    """Microseconds that are added to the times of entries that print no zone: logs of a host whose zone is
+    another than that of the run."""
 
 
 class Alerts:

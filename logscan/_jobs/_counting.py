@@ -6,7 +6,9 @@ import contextlib
 import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from logscan._distribute.executors import Executor, Inline, executor_for
 from logscan._distribute.run_units import StreamRun, UnitRun, text_size, unit_count
@@ -22,6 +24,9 @@ from logscan._store.inputs import failures_of as failures_of_store
 from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.values import Counters, FailedHandshake
 
+if TYPE_CHECKING:
+    from logscan._jobs._elsewhere import Elsewhere
+
 
 def count(
     inputs: Inputs,
@@ -32,6 +37,8 @@ def count(
     progress: Progress | None = None,
     lines: bool = False,
     cluster: str | None = None,
+    elsewhere: Elsewhere | None = None,
+    ends: dict[str, datetime | None] | None = None,
 ) -> Counted:
     """Count the selected failed handshakes, and what lies outside the selection.
 
@@ -43,6 +50,8 @@ def count(
         progress: called now and then.
         lines: also count lines.
         cluster: address of a Dask scheduler whose workers read.
+        elsewhere: hosts that count, too.
+        ends: takes their names, and when their logs end.
 
     Raises:
         UsageError: an unknown column.
@@ -66,6 +75,13 @@ def count(
         )
         for stream in run.streams():
             total.merge(_sum(stream, request))
+        if elsewhere:
+            from logscan._jobs._elsewhere import count_elsewhere
+
+            for part in count_elsewhere(
+                elsewhere, request, counters, limits=limits, progress=progress, ends=ends
+            ):
+                total.merge(part)
     total.counters.messages = total.messages
     counters.add(total.counters)
     total.counters = counters
@@ -79,9 +95,10 @@ def failures_of(
     *,
     limits: Limits = Limits(),
     progress: Progress | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Iterator[FailedHandshake]:
     """Every failed handshake as soon as its lines are complete, in bounded memory; also outside the
-    selection."""
+    selection. Those of other hosts come last, each host's when it is through."""
     request = replace(with_hosts(request, inputs), all_failures=True)
     with less_collection():
         total = Counted(Incidents())
@@ -91,6 +108,10 @@ def failures_of(
             yield from part.failures
             part.failures.clear()
             total.merge(part)
+        if elsewhere:
+            from logscan._jobs._elsewhere import failures_elsewhere
+
+            yield from failures_elsewhere(elsewhere, request, total, limits=limits, progress=progress)
         total.counters.messages = total.messages
         counters.add(total.counters)
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from logscan._evidence import bundle
 from logscan._reading.decompressors import unpacking_errors
+from logscan._reading.paths import LOG_NAME
 from logscan._reading.remote import expand, is_remote
+from logscan._reading.ssh import is_ssh, parsed
 from logscan._reading.unpack import open_bytes, read_up_to
 from logscan.errors import InputError, first_line, problem_of, reason_of
 from logscan.shown import without_password
@@ -49,6 +51,12 @@ def _files_below(path: str, problems: list[Problem]) -> Iterator[tuple[str, bool
                 )
                 return
             yield os.path.join(folder, name), False
+
+
+def is_log_elsewhere(path: str) -> bool:
+    """Whether a path names logs of another host: they are counted there, other files are copied."""
+    name = path.rstrip("/").rpartition("/")[2]
+    return is_ssh(path) and ("." not in name or LOG_NAME.search(name) is not None or parsed(path)[1] == "/")
 
 
 def fault_of(path: str) -> str:

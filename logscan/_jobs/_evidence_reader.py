@@ -43,18 +43,21 @@ from logscan._evidence.read_engine_debug import may_hold_engine_debug, read_engi
 from logscan._evidence.router_access import read_router_access
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import HostNames, Selection
-from logscan._jobs._evidence_files import fault_of, files_of
+from logscan._jobs._evidence_files import fault_of, files_of, is_log_elsewhere
 from logscan._jobs._kept_connections import KeptConnections
+from logscan._reading.remote import is_remote
 from logscan._reading.unpack import first_bytes
 from logscan._scanning.plan import Limits
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, LogscanError, caught, problem_of, reason_of
+from logscan.errors import InputError, LogscanError, caught, check_installed, problem_of, reason_of
 from logscan.nodes import is_stream
 from logscan.values import Counters, Problem
 
 if TYPE_CHECKING:
     from logscan._evidence.api_client import Management
 
+_PACKAGES = ("cryptography", "asn1crypto", "defusedxml")
+"""What certificates, captures and XML need. Logs need none of them."""
 MAX_KEPT_BYTES = 256 << 20
 """Bytes of certificates and names in the connections of captures that are kept."""
 
@@ -113,9 +116,10 @@ class EvidenceReader:
             InputError: a file that was named for its role cannot be read.
         """
         request, evidence = self._request, self.evidence
-        stores, paths = stores_among(request.paths)
+        self.logs += filter(is_log_elsewhere, request.paths)
+        stores, paths = stores_among([path for path in request.paths if path not in self.logs])
         self.logs += stores
-        evidence.files.update(dict.fromkeys(stores, LOG))
+        evidence.files.update(dict.fromkeys(self.logs, LOG))
         for path, named in files_of(paths, self._counters.problems):
             with caught(self._counters, path):
                 self._take(path, named)
@@ -173,7 +177,7 @@ class EvidenceReader:
             if stream and not named:
                 self._problem(path, "is no file: skipped", "give it by its name to read it", fatal=False)
                 return
-            if not stream and not os.access(path, os.R_OK):
+            if not stream and not is_remote(path) and not os.access(path, os.R_OK):
                 with open(path, "rb"):
                     pass
             head = first_bytes(path, HEAD) if not stream else b""
@@ -204,7 +208,9 @@ class EvidenceReader:
     def _read(self, kind: str, path: str) -> None:
         if kind == LOG:
             self.logs.append(path)
-        elif kind == CAPTURE:
+            return
+        check_installed(path, *_PACKAGES)
+        if kind == CAPTURE:
             self.captures.append(path)
         elif kind == KEY_LOG:
             self._keys.add(read_whole(path))
@@ -306,6 +312,7 @@ class EvidenceReader:
 
     def _keystore(self, path: str) -> Keystore:
         """A keystore; a person is asked for its password, where that is possible."""
+        check_installed(path, *_PACKAGES)
         data = read_whole(path)
         name = os.path.basename(path)
         try:

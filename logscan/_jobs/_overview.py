@@ -4,8 +4,9 @@ onset."""
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from logscan._failures.findings import findings_of
 from logscan._failures.in_common import InCommon
@@ -35,7 +36,11 @@ FIRST = "bad_certificate"
 
 
 def overview_of(
-    counted: Counted, inputs: Inputs, selection: Selection, host_of: Callable[[str], str]
+    counted: Counted,
+    inputs: Inputs,
+    selection: Selection,
+    host_of: Callable[[str], str],
+    elsewhere: Mapping[str, datetime | None] = MappingProxyType({}),
 ) -> Overview:
     """What a report says first.
 
@@ -44,13 +49,15 @@ def overview_of(
         inputs: what was read.
         selection: what was asked for.
         host_of: the Message Processor that wrote a file.
+        elsewhere: other hosts that counted, and when their logs end.
     """
     times = selection.times
     main = counted.certain if counted.certain.count else counted.possible
     hosts = {host_of(file.path) for part in inputs.slices for file in part.stream}
     if inputs.stores:
         hosts |= set(hosts_of(inputs.stores).values())
-    log_end = _end(inputs, times)
+    hosts |= elsewhere.keys()
+    log_end = _latest(inputs, elsewhere, times)
     both = [moment for group in (counted.certain, counted.possible) for moment in _ends(group)]
     first, last = (_time(min(both)), _time(max(both))) if both else (None, None)
     alerts = [(name, number, False) for name, number in counted.certain.alerts()]
@@ -69,7 +76,7 @@ def overview_of(
         shared=main.shared(),
         findings=findings_of(main, len(hosts)),
         hosts=len(hosts),
-        onset=_onset(main, inputs, times, host_of),
+        onset=_onset(main, inputs, times, host_of, is_elsewhere=bool(elsewhere)),
         unmatched=tuple(_unmatched(selection, counted.places)),
     )
 
@@ -82,7 +89,16 @@ def zone_words(times: TimeRange) -> str:
     return f"{clock.tzname[clock.localtime().tm_isdst > 0]} (this machine's zone)"
 
 
-def _end(inputs: Inputs, times: TimeRange) -> datetime | None:
+def _latest(inputs: Inputs, elsewhere: Mapping[str, datetime | None], times: TimeRange) -> datetime | None:
+    """When the logs of this machine and of other hosts end."""
+    ends = list(elsewhere.values())
+    if inputs.slices or inputs.stores or not ends:
+        ends.append(end_of_inputs(inputs, times))
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def end_of_inputs(inputs: Inputs, times: TimeRange) -> datetime | None:
     """When the logs end, as far as they or the range show it."""
     latest: datetime | None = None
     unknown: list[datetime] = []
@@ -112,7 +128,14 @@ def _is_over(common: InCommon, last: datetime | None, log_end: datetime | None) 
     return have_stopped(last, log_end, usual)
 
 
-def _onset(common: InCommon, inputs: Inputs, times: TimeRange, host_of: Callable[[str], str]) -> Onset | None:
+def _onset(
+    common: InCommon,
+    inputs: Inputs,
+    times: TimeRange,
+    host_of: Callable[[str], str],
+    *,
+    is_elsewhere: bool,
+) -> Onset | None:
     bars = common.timeline
     episode = onset_of(bars)
     if episode is None:
@@ -136,6 +159,8 @@ def _onset(common: InCommon, inputs: Inputs, times: TimeRange, host_of: Callable
     note = ""
     if not looked:
         note = "the logs begin there" if parts else "packed logs, pipes and stores are not looked at"
+        if is_elsewhere:
+            note = "logs of other hosts are not looked at"
     return Onset(onset, tuple(ordered[-MOST_EVENTS:]), looked, note)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from logscan._distribute.scanned_spans import ScannedSpans
+from logscan._reading.ssh import is_ssh
 from logscan._scanning.plan import Inputs, slices_of
 from logscan._scanning.spans import Scan, SpanSource
 from logscan._scanning.time_slices import StreamSlice
 from logscan._store.inputs import OfStore, spans_of, stores_among, streams_of
 from logscan.times import TimeRange
 from logscan.values import Counters, Span
+
+if TYPE_CHECKING:  # most runs read no other host
+    from logscan._jobs._elsewhere import Elsewhere
 
 
 def inputs_of(
@@ -28,6 +33,21 @@ def inputs_of(
     folders, files = stores_among(paths)
     slices = slices_of(files, counters, times, learn=learn) if files or not folders else ()
     return Inputs(tuple(folders), tuple(slices))
+
+
+def split_paths(
+    paths: Sequence[str], at_once: int = 0, *, pull: bool = False
+) -> tuple[Sequence[str], Elsewhere | None]:
+    """Paths of this machine, and hosts with theirs; see :func:`logscan._jobs._elsewhere.split`.
+
+    Raises:
+        UsageError: an address that is none.
+    """
+    if not any(map(is_ssh, paths)):
+        return paths, None
+    from logscan._jobs._elsewhere import split
+
+    return split(paths, at_once, pull=pull)
 
 
 def streams_of_inputs(inputs: Inputs) -> list[StreamSlice]:

@@ -35,8 +35,8 @@ from logscan._jobs._options import (
     times_of,
 )
 from logscan._jobs._selecting import messages_of, rule
-from logscan._jobs._spans import inputs_of
-from logscan._scanning.plan import Progress
+from logscan._jobs._spans import inputs_of, split_paths
+from logscan._scanning.plan import Inputs, Progress
 from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.errors import REPORT, InputError, NoLogsError, caught
 from logscan.values import Counters, Problem
@@ -208,13 +208,17 @@ def _group_failures(
 ) -> None:
     selection, logs, evidence = request.selection, reader.logs, reader.evidence
     try:
-        inputs = inputs_of(logs, counters, selection.times)
+        here, elsewhere = split_paths(logs)
+        inputs = inputs_of(here, counters, selection.times) if here or not elsewhere else Inputs((), ())
         # Neighbours of TLS too: a target out of rotation, an end of file after TLS 1.3. All are given.
         near = replace(selection, alerts=selection.alerts | BESIDE)
         asked = with_hosts(CountRequest(near, (), datetime.max, request.hosts, rule=request.rule), inputs)
         evidence.hosts |= {asked.host_of(file.path) for part in inputs.slices for file in part.stream}
         evidence.hosts |= set(hosts_of_stores(inputs.stores).values())
-        for failure in failures_of(inputs, asked, counters, limits=request.limits, progress=progress):
+        evidence.hosts |= set() if elsewhere is None else elsewhere.names(request.hosts)
+        for failure in failures_of(
+            inputs, asked, counters, limits=request.limits, progress=progress, elsewhere=elsewhere
+        ):
             try:
                 inside = selection.times.holds(failure.time, failure.zone)
                 if inside is None:

@@ -25,6 +25,7 @@ from logscan._jobs._spans import inputs_of, spans_of_inputs
 from logscan._scanning.needles import EveryEntryFinder
 from logscan._scanning.plan import Limits, Progress, slices_of
 from logscan._scanning.spans import Scan
+from logscan.errors import check_installed
 from logscan.times import TimeRange
 from logscan.values import Counters, Entry, Results
 
@@ -90,7 +91,9 @@ def read_entries(paths: Paths, **exporting: Unpack[Exporting]) -> pd.DataFrame:
     Raises:
         NoLogsError: no path gave anything to read.
         UsageError: a time or zone that cannot be read.
+        MissingPackageError: pyarrow or pandas is not installed.
     """
+    check_installed("read_entries", "pyarrow", "pandas")
     import pyarrow as pa
 
     from logscan._entries.arrow import SCHEMA
@@ -110,6 +113,7 @@ def entry_batches(
     cluster: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """:func:`export`, with counters that others may look at meanwhile."""
+    check_installed("export", "pyarrow", "numpy")
     limits = replace(limits, block=max(limits.block, BLOCK))
     if cluster is not None:
         from logscan._distribute.dask_executor import check, on_cluster

@@ -24,7 +24,7 @@ from logscan._jobs._options import (
 )
 from logscan._jobs._overview import FIRST, overview_of
 from logscan._jobs._selecting import Choosing, hosts_of, rule_of, selection_of
-from logscan._jobs._spans import inputs_of
+from logscan._jobs._spans import inputs_of, split_paths
 from logscan._scanning.plan import Inputs, Limits, Progress
 from logscan.errors import UsageError, caught
 from logscan.overviews import Overview
@@ -142,12 +142,16 @@ def report_selected(
     count_lines: bool = False,
     now: datetime | None = None,
     cluster: str | None = None,
+    hosts_at_once: int = 0,
+    pull: bool = False,
 ) -> Report:
     """:func:`report`, for a selection that was made already.
 
     Args:
         rule: which entries of one message belong together.
         count_lines: also count the lines that were read.
+        hosts_at_once: hosts that are asked at the same time; 0: the default.
+        pull: read the bytes of the files of hosts here.
     """
     if by and group:
         raise UsageError("by and group exclude each other", "group alone names the columns", argument="group")
@@ -161,12 +165,16 @@ def report_selected(
 
         check(paths, cluster)
 
+    here, elsewhere = split_paths(paths, hosts_at_once, pull=pull)
+    ends: dict[str, datetime | None] = {}
+
     def counted_once() -> tuple[Counted, Inputs]:
         counters = Counters()
-        inputs = inputs_of(paths, counters, selection.times)
+        inputs = inputs_of(here, counters, selection.times) if here or not elsewhere else Inputs((), ())
         return count(
-            inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster
-        ), inputs
+            inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster,
+            elsewhere=elsewhere, ends=ends,
+        ), inputs  # fmt: skip
 
     counted, inputs = counted_once()
     if (folded := selection.folded(counted.places.seen)) is not None:
@@ -176,7 +184,7 @@ def report_selected(
     counted.failures.sort(key=_by_time)
     overview = Overview(selection.words, counted.certain.count, counted.possible.count)
     with caught(counted.counters, "the first lines of the report"):
-        overview = overview_of(counted, inputs, selection, with_hosts(request, inputs).host_of)
+        overview = overview_of(counted, inputs, selection, with_hosts(request, inputs).host_of, ends)
     incidents = ranked(counted.incidents.emit(forget=True), selection, request)
     counted.counters.incidents_together = (
         incidents[-1].together if incidents and incidents[-1].alert == OTHERS else 0

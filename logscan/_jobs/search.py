@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from logscan._distribute.scanned_spans import ScannedSpans
 from logscan._entries.layouts import Layout
-from logscan._entries.parse import header_id, parse
 from logscan._index.lookup import Lookup
+from logscan._jobs._matching import Matching
 from logscan._jobs._options import (
     Names,
     Paths,
@@ -23,8 +22,7 @@ from logscan._jobs._options import (
     several,
     times_of,
 )
-from logscan._jobs._spans import inputs_of, spans_of_inputs
-from logscan._reading.paths import describe
+from logscan._jobs._spans import inputs_of, spans_of_inputs, split_paths
 from logscan._scanning.needles import EveryEntryFinder, Finder, Literals
 from logscan._scanning.plan import Inputs, Limits, Progress
 from logscan._scanning.spans import Scan
@@ -126,6 +124,8 @@ def find(
     lines: bool = False,
     index: str | None = "",
     cluster: str | None = None,
+    hosts_at_once: int = 0,
+    pull: bool = False,
 ) -> Iterator[Found]:
     """The entries of these messages, or all that fulfil some conditions, whole, in the order of the log.
 
@@ -141,6 +141,8 @@ def find(
         index: the directory of an index (:mod:`logscan._index`); "" for those that lie beside the logs,
             ``None`` for none. It answers for whole ids; for all else the logs are scanned.
         cluster: address of a Dask scheduler whose workers scan; line numbers are not counted then.
+        hosts_at_once: hosts that are asked at the same time; 0: the default.
+        pull: read the bytes of the files of hosts here.
 
     Raises:
         NoLogsError: no path gave anything to read.
@@ -149,46 +151,33 @@ def find(
     """
     ids = list(dict.fromkeys(ids))
     wanted = tuple(name.encode("utf-8", "surrogateescape") for name in ids)
-    belongs = _Belongs(wanted, prefix)
     context = before > 0 or after > 0
-    finder_of: Callable[[Layout], Finder] = Literals(wanted) if wanted and not context else EveryEntryFinder
-    scan = Scan(finder_of, counters, limits, progress, lines, is_broad=context or prefix)
-    judge = None
-    if conditions is not None and not context and not wanted:
-        # Judged where they are found.
-        scan = replace(scan, conditions=conditions, is_broad=conditions.only_time)
-    elif conditions is not None:
-        from logscan._scanning.conditions import Judge
+    here, elsewhere = split_paths(paths, hosts_at_once, pull=pull)
+    if here or not elsewhere:
+        finder_of: Callable[[Layout], Finder] = (
+            Literals(wanted) if wanted and not context else EveryEntryFinder
+        )
+        scan = Scan(finder_of, counters, limits, progress, lines, is_broad=context or prefix)
+        judged = conditions
+        if conditions is not None and not context and not wanted:
+            # Judged where they are found.
+            scan = replace(scan, conditions=conditions, is_broad=conditions.only_time)
+            judged = None
+        short = wanted if not (context or mentions or lines) else ()
+        matching = Matching(
+            wanted, judged, counters, prefix=prefix, mentions=mentions, before=before, after=after
+        )
+        yield from matching.found(
+            _spans(here, scan, conditions, short, prefix=prefix, index=index, cluster=cluster)
+        )
+    if elsewhere:
+        from logscan._jobs._search_elsewhere import SearchRequest, find_elsewhere
 
-        judge = Judge(conditions, counters)
-    short = wanted if not (context or mentions or lines) else ()
-    kept: deque[Span] = deque(maxlen=before)
-    owed = 0
-    path = stem = ""
-    for spans in _spans(paths, scan, conditions, short, prefix=prefix, index=index, cluster=cluster):
-        for span in spans:
-            if context and path != span.place.path:
-                path = span.place.path
-                if stem != (here := describe(path).stem):
-                    stem, owed = here, 0  # context does not reach into another log
-                    kept.clear()
-            kind = belongs.kind(span, counters) if wanted else _MEMBER
-            counters.mentions += kind == _MENTIONED
-            asked = kind == _MEMBER or (mentions and kind == _MENTIONED)
-            if asked and judge is not None and not judge.holds(span):
-                counters.left_out += bool(wanted)
-                asked = False
-            if asked:
-                counters.candidates += 1
-                yield from (Found(earlier, False) for earlier in kept)
-                kept.clear()
-                yield Found(span, True)
-                owed = after
-            elif owed:
-                owed -= 1
-                yield Found(span, False)
-            elif context:
-                kept.append(span)
+        request = SearchRequest(
+            ids=tuple(ids), conditions=conditions, prefix=prefix, mentions=mentions, before=before,
+            after=after, lines=lines, index=index, limits=limits,
+        )  # fmt: skip
+        yield from find_elsewhere(elsewhere, request, counters, progress)
 
 
 def conditions_of(given: Asking) -> Conditions | None:
@@ -314,39 +303,3 @@ def _spans_on_cluster(
         inputs = inputs_of(paths, scan.counters, times, learn=scan.conditions is not None)
         scan = _with_needles(scan, inputs)
         yield from spans_of_inputs(inputs, scan, source=ScannedSpans(scan, executor))
-
-
-_NOT, _MENTIONED, _MEMBER = range(3)
-
-
-class _Belongs:
-    """Whether a span is an entry of one of some messages. Looks at bytes only."""
-
-    def __init__(self, ids: tuple[bytes, ...], prefix: bool) -> None:
-        self._ids = ids
-        self._set = frozenset(ids)
-        self._prefix = prefix
-        self._longest = max(map(len, ids), default=0)
-
-    def kind(self, span: Span, counters: Counters) -> int:
-        """Member, mentioned, or neither. An entry that is not understood may be a member, and is one."""
-        owner = header_id(span.data)
-        if owner is None:
-            # Not as usual: northbound, prefixed, or only mentioned. The grammar decides.
-            own = Counters()
-            understood = parse(span._replace(orphan=False), own).message_id
-            if own.not_understood:
-                counters.add_not_understood(own)
-                return _MEMBER
-            owner = None if understood is None else understood.encode("utf-8", "surrogateescape")
-        if owner is not None and self._is_wanted(owner):
-            return _MEMBER
-        return _MENTIONED if self._mentioned(span.data) else _NOT
-
-    def _is_wanted(self, owner: bytes) -> bool:
-        if self._prefix:
-            return owner.startswith(self._ids)
-        return owner in self._set
-
-    def _mentioned(self, data: bytes) -> bool:
-        return any(name in data for name in self._ids) if len(self._ids) < 64 else True

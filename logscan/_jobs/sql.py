@@ -10,7 +10,7 @@ from logscan._reading.remote import file_system, is_remote
 from logscan._store.contents import more_rows
 from logscan._store.open_store import Store
 from logscan._store.records import ENTRIES
-from logscan.errors import InputError, UsageError
+from logscan.errors import UsageError, need
 from logscan.values import Counters, Problem
 
 VIEWS = ("entries", "handshakes", "incidents")
@@ -57,12 +57,10 @@ def sql(
 
     Raises:
         UsageError: no store is given, the query is not one SELECT, or DuckDB refuses it.
-        InputError: a store cannot be read, or duckdb is not installed.
+        InputError: a store cannot be read.
+        MissingPackageError: duckdb is not installed.
     """
-    try:
-        import duckdb
-    except ImportError as error:
-        raise InputError("duckdb is not installed", "pip install 'logscan[archive]'") from error
+    duckdb = need("duckdb", "sql")
     folders = paths_of(stores)
     counters = Counters()
     # No query may make DuckDB download something.

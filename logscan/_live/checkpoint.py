@@ -69,7 +69,7 @@ def load(path: str) -> Checkpoint | None:
             f"use that version, or start over: {_CHOICE}",
         )
     try:
-        return _checkpoint(data)
+        return from_data(data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: is damaged: {error!r}", _CHOICE) from error
 
@@ -83,7 +83,13 @@ def save(path: str, checkpoint: Checkpoint) -> None:
     Raises:
         OutputError: it cannot be written; the old one still stands there.
     """
-    data = {
+    with atomic_write(path) as file:
+        file.write(json.dumps(as_data(checkpoint), indent=1).encode() + b"\n")
+
+
+def as_data(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as JSON has it."""
+    return {
         "logscan_checkpoint": VERSION,
         "files": {
             name: {
@@ -101,8 +107,6 @@ def save(path: str, checkpoint: Checkpoint) -> None:
         },
         "told": list(checkpoint.given),
     }
-    with atomic_write(path) as file:
-        file.write(json.dumps(data, indent=1).encode() + b"\n")
 
 
 def put_aside(path: str) -> str | None:
@@ -114,7 +118,12 @@ def put_aside(path: str) -> str | None:
     return None
 
 
-def _checkpoint(data: dict[str, Any]) -> Checkpoint:
+def from_data(data: Mapping[str, Any]) -> Checkpoint:
+    """A checkpoint of JSON.
+
+    Raises:
+        ValueError: it is none; also TypeError, KeyError and AttributeError.
+    """
     states = ((name, _file_state(entry)) for name, entry in data["files"].items())
     now = time.time()
     files = {name: state for name, state in states if now - state.followed <= KEPT}

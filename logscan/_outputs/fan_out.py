@@ -78,6 +78,8 @@ class Outputs:
         width: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._complain = complain
+        self.names_hosts = False
+        """Whether lines name the host: several are followed."""
         self._print_line = print_line
         self._as_json = as_json
         self._colour = colour
@@ -217,7 +219,11 @@ class Outputs:
         if self._print_line is None:
             return
         width = self._width()
-        line = repeated_line(failure, more, seconds, width) if more else failure_line(failure, width)
+        line = (
+            repeated_line(failure, more, seconds, width)
+            if more
+            else failure_line(failure, width, names_host=self.names_hosts)
+        )
         if self._colour:
             line = line.replace(failure.alert, f"\x1b[31m{failure.alert}\x1b[0m", 1)
         self._print_line(line)

@@ -7,7 +7,7 @@ from typing import Any
 
 from logscan._failures.catalog import known_names
 from logscan.atomic import output_file
-from logscan.errors import UsageError
+from logscan.errors import need
 from logscan.shown import safe
 from logscan.values import Counters, FailedHandshake
 
@@ -44,27 +44,21 @@ class Metrics:
         gauges: returns the momentary values by name.
 
     Raises:
-        UsageError: prometheus-client is not installed.
+        MissingPackageError: prometheus-client is not installed.
     """
 
     def __init__(self, counters: Counters, gauges: Callable[[], dict[str, float]]) -> None:
-        try:
-            import prometheus_client
-            from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-        except ImportError as error:
-            raise UsageError(
-                "--metrics needs the package prometheus-client",
-                "install logscan with it: pip install 'logscan[live]'",
-            ) from error
-        self._client: Any = prometheus_client
+        self._client: Any = need("prometheus_client", "--metrics")
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
         self._client.disable_created_metrics()  # they would double the number of series
         self._families: tuple[Any, Any] = (CounterMetricFamily, GaugeMetricFamily)
         self._counters = counters
         self._gauges = gauges
         self.extra: dict[str, Callable[[], float]] = {}
         """Further counts by name: of notices and commands."""
-        self.registry: Any = prometheus_client.CollectorRegistry()
-        self._failures: Any = prometheus_client.Counter(
+        self.registry: Any = self._client.CollectorRegistry()
+        self._failures: Any = self._client.Counter(
             "logscan_failed_handshakes",
             "Failed TLS handshakes",
             ["org", "env", "proxy", "alert", "side"],

@@ -15,7 +15,7 @@ from typing import Any
 
 from logscan._failures.names import cut
 from logscan._render.safe import chat, to_paste
-from logscan.errors import OutputError, UsageError
+from logscan.errors import OutputError, UsageError, need
 from logscan.values import FailedHandshake
 
 GROUPS = 1_000
@@ -55,14 +55,10 @@ def _target(url: str) -> tuple[Any, Any, str]:
     """The library, a target of it, and what the target is called in messages.
 
     Raises:
-        UsageError: apprise is not installed, or does not understand the target.
+        UsageError: apprise does not understand the target.
+        MissingPackageError: apprise is not installed.
     """
-    try:
-        import apprise
-    except ImportError as error:
-        raise UsageError(
-            "--notify needs the package apprise", "install logscan with it: pip install 'logscan[live]'"
-        ) from error
+    apprise = need("apprise", "--notify")
     # The address may contain a password, so messages show its scheme only.
     name = f"--notify {url.partition(':')[0]}://…"
     target = apprise.Apprise.instantiate(url)

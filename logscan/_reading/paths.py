@@ -26,6 +26,8 @@ DEFAULT_PATHS = (
     "/opt/apigee/var/log/edge-message-processor/system.log",
 )
 """Where a Message Processor writes; the playbooks name both."""
+DEFAULT_PATTERNS = tuple(f"{path}*" for path in DEFAULT_PATHS)
+"""The same with the files of its rotation."""
 
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 """How the names of packed files end."""
@@ -46,7 +48,8 @@ _ROTATED = (
     re.compile(rf"(?P<stem>.+?)(?P<end>)\.(?P<number>\d{{1,5}}){_COMPRESSED}"),
     re.compile(rf"(?P<stem>.+?)(?P<end>){_COMPRESSED}"),
 )
-_LOG_NAME = re.compile(r"\.log(?:$|[.-])")
+LOG_NAME = re.compile(r"\.log(?:$|[.-])")
+"""How the names of logs are known in directories."""
 
 
 class LogFile(NamedTuple):
@@ -125,8 +128,13 @@ def list_streams(paths: Sequence[str], problems: list[Problem]) -> list[Stream]:
     if not found and problems:
         first = problems[0]
         raise NoLogsError(f"{first.path}: {first.reason}", first.hint)
+    return in_streams(found.values())
+
+
+def in_streams(files: Iterable[LogFile]) -> list[Stream]:
+    """Files as streams: rotated ones joined."""
     families: dict[str, list[LogFile]] = {}
-    for file in found.values():
+    for file in files:
         families.setdefault(file.stem, []).append(file)
     streams: list[Stream] = []
     for family in families.values():
@@ -209,7 +217,7 @@ def _expand_remote(path: str, problems: list[Problem]) -> list[str]:
         return []
     if names == [path]:
         return names
-    found = [name for name in names if _LOG_NAME.search(name.rpartition("/")[2])]
+    found = [name for name in names if LOG_NAME.search(name.rpartition("/")[2])]
     if not found:
         problems.append(Problem(path, "no logs there", "looked for *.log, *.log.1, *.log.gz …"))
     return found
@@ -222,5 +230,5 @@ def _logs_below(directory: str, problems: list[Problem]) -> Iterator[str]:
     for folder, subfolders, names in os.walk(directory, onerror=failed, followlinks=False):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in names:
-            if _LOG_NAME.search(name) and not name.startswith("."):
+            if LOG_NAME.search(name) and not name.startswith("."):
                 yield os.path.join(folder, name)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from logscan._reading.decompressors import MAGIC, unpacking_errors
 from logscan._reading.remote import is_remote
+from logscan._reading.ssh import is_ssh
 from logscan._reading.unpack import (
     PLAIN,
     ByteStream,
@@ -30,6 +31,8 @@ HEAD = 1024
 """Bytes of a text's beginning that a probe keeps: enough to know the text again."""
 SAMPLE = 1 << 16
 """Bytes of a text's beginning that a probe looks at."""
+IN_ORDER = Packing("ssh", "")
+"""In place of the packing of files of hosts: each look at an offset would be a connection."""
 _ARCHIVES = (
     (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07", "rar"),
 )  # fmt: skip
@@ -78,8 +81,9 @@ def probe(path: str, judge: Judge | None = None) -> Probe:
         if is_remote(path):
             from logscan._reading import remote
 
-            with contextlib.closing(remote.RemoteFile(path)) as file:
-                return _look(file, remote.size(path) or 0, (0, 0), judge)
+            with contextlib.closing(remote.open_file(path)) as file:
+                seen = _look(file, remote.size(path) or 0, (0, 0), judge)
+            return replace(seen, packing=IN_ORDER) if is_ssh(path) else seen
         if is_stream(path):
             return Probe(is_stream=True)
         descriptor = open_descriptor(path)

@@ -1,4 +1,4 @@
-"""Remote files (``s3://``, ``gs://``, ``abfs://``, ``sftp://``, ``https://``), read through fsspec.
+"""Remote files: ``s3://``, ``gs://``, ``abfs://``, ``https://`` through fsspec, ``ssh://`` through ssh.
 
 Credentials are the provider's usual ones. Other settings of a file system can be in fsspec's own
 configuration. After a broken connection, reading continues where it broke.
@@ -10,15 +10,17 @@ import contextlib
 import io
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from hashlib import blake2b
+from types import ModuleType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from logscan._reading.patience import SilentError, within
-from logscan.errors import InputError, first_line
+from logscan._reading.remote_faults import fault, is_final, silence
+from logscan._reading.ssh import is_ssh
+from logscan.errors import EXTRA_OF, InputError, MissingPackageError, need
 from logscan.shown import without_password
 
 REQUEST_BYTES = 4 << 20
@@ -35,7 +37,7 @@ _PAUSE_SECONDS = 0.5
 """Pause before the second attempt; it doubles before each later attempt."""
 _PACKAGES = {
     "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs",
-    "az": "adlfs", "sftp": "paramiko", "ssh": "paramiko", "http": "aiohttp", "https": "aiohttp",
+    "az": "adlfs", "http": "aiohttp", "https": "aiohttp",
 }  # fmt: skip
 _TAGS = (
     "ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime",
@@ -43,7 +45,6 @@ _TAGS = (
 )  # fmt: skip
 """The names that file systems give to a value that changes with a file."""
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError)
-_PARAMIKO = threading.RLock()
 _ANSWERED: set[str] = set()
 """Servers that have answered at least once; by scheme and name."""
 _SILENT: dict[str, float] = {}
@@ -54,6 +55,13 @@ T = TypeVar("T")
 def is_remote(path: str) -> bool:
     """Whether a path is an address."""
     return "://" in path
+
+
+def _ssh() -> ModuleType:
+    """What reads files of hosts; most runs read none."""
+    from logscan._reading import ssh_files
+
+    return ssh_files
 
 
 class Address(str):
@@ -78,6 +86,9 @@ def expand(path: str) -> list[str]:
     Raises:
         InputError: the address cannot be listed.
     """
+    if is_ssh(path):
+        listed: list[str] = _ssh().expand(path)
+        return listed
     path = address(path)
     fs, name = _system(path)
     if _has_magic(name):
@@ -107,6 +118,8 @@ def size(path: str) -> int | None:
     Raises:
         InputError: the file is missing or forbidden.
     """
+    if is_ssh(path):
+        return int(_ssh().size(path))
     fs, name = _system(path)
     count = _with_retries(path, lambda: fs.size(name))
     return None if count is None else int(count)
@@ -119,6 +132,8 @@ def stamp(path: str) -> tuple[int, int] | None:
     Raises:
         InputError: the file is missing or forbidden.
     """
+    if is_ssh(path):
+        return int(_ssh().modified(path)), _ssh().size(path)
     fs, name = _system(path)
     info: dict[str, Any] = _with_retries(path, lambda: fs.info(name))
     tag = next((info[key] for key in _TAGS if info.get(key)), None)
@@ -133,6 +148,8 @@ def modified(path: str) -> float:
     Raises:
         InputError: the file is missing or forbidden.
     """
+    if is_ssh(path):
+        return float(_ssh().modified(path))
     fs, name = _system(path)
     with contextlib.suppress(Exception):  # not every file system tells it
         return float(_with_retries(path, lambda: fs.modified(name)).timestamp())
@@ -145,6 +162,8 @@ def read_at(path: str, offset: int, count: int) -> bytes:
     Raises:
         InputError: the file cannot be read.
     """
+    if is_ssh(path):
+        return bytes(_ssh().read_at(path, offset, count))
     fs, name = _system(path)
     data = _with_retries(path, lambda: fs.cat_file(name, start=offset, end=offset + count))
     return bytes(data[:count])
@@ -215,6 +234,15 @@ def file_system(path: str) -> Any:
     return _system(path)[0]
 
 
+def open_file(path: str, offset: int = 0) -> io.RawIOBase:
+    """The bytes of a file from an offset on, in order.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    return _ssh().SshFile(path, offset) if is_ssh(path) else RemoteFile(path, offset)
+
+
 class RemoteFile(io.RawIOBase):
     """The bytes of a file from an offset on, in order.
 
@@ -277,24 +305,20 @@ class RemoteFile(io.RawIOBase):
 def _system(path: str) -> tuple[Any, str]:
     """The file system of an address, and the file's name in it."""
     scheme = path.partition("://")[0]
-    try:
-        import fsspec
-    except ImportError as error:
-        raise InputError(f"{path}: fsspec is not installed", "pip install 'logscan[remote]'") from error
     if scheme in ("sftp", "ssh"):
-        import logging
-
-        logging.getLogger("paramiko").addHandler(
-            logging.NullHandler()
-        )  # it would print tracebacks of its own
+        what = "is no address any more" if scheme == "sftp" else "can be read from, and no more"
+        raise InputError(
+            f"{path}: {scheme}:// {what}", f"write ssh://{path.partition('://')[2]} to read logs"
+        )
+    fsspec = need("fsspec", f"{scheme}://")
     try:
         fsspec.get_filesystem_class(scheme)
     except ImportError as error:
         package = _PACKAGES.get(scheme, scheme)
-        raise InputError(f"{path}: {package} is not installed", f"pip install {package}") from error
+        raise MissingPackageError(package, path, pip="" if package in EXTRA_OF else package) from error
     except ValueError as error:
         raise InputError(
-            f"{path}: {scheme}:// is not known", "use s3, gs, abfs, sftp or https; fsspec lists more"
+            f"{path}: {scheme}:// is not known", "use ssh, s3, gs, abfs or https; fsspec lists more"
         ) from error
     system: tuple[Any, str] = _with_retries(
         path, lambda: fsspec.core.url_to_fs(_real(path)), is_answer=False
@@ -317,19 +341,19 @@ def _with_retries(path: str, action: Callable[[], T], seconds: float = 0, *, is_
     pause, seconds = _PAUSE_SECONDS, seconds or ANSWER_SECONDS
     server = "/".join(_real(path).split("/", 3)[:3])
     if time.monotonic() < _SILENT.get(server, 0.0):
-        raise _silence(path, seconds)
+        raise silence(path, seconds)
     for attempt in range(_ATTEMPTS):
         try:
-            value = within(seconds, _one_by_one(path, action))
+            value = within(seconds, action)
         except InputError:
             raise
         except SilentError as error:
             if server not in _ANSWERED:
                 _SILENT[server] = time.monotonic() + SILENT_SECONDS
-            raise _silence(path, seconds) from error
+            raise silence(path, seconds) from error
         except Exception as error:
-            if isinstance(error, _FINAL) or attempt == _ATTEMPTS - 1 or _is_final(error):
-                raise _fault(path, error) from error
+            if isinstance(error, _FINAL) or attempt == _ATTEMPTS - 1 or is_final(error):
+                raise fault(path, error) from error
             time.sleep(pause)
             pause *= 2
         else:
@@ -337,61 +361,6 @@ def _with_retries(path: str, action: Callable[[], T], seconds: float = 0, *, is_
                 _ANSWERED.add(server)
             return value
     raise AssertionError("unreachable")
-
-
-def _one_by_one(path: str, action: Callable[[], T]) -> Callable[[], T]:
-    """An action that waits for others of its kind where the library hangs if two threads use it."""
-    if not path.startswith(("sftp://", "ssh://")):
-        return action
-
-    def alone() -> T:
-        with _PARAMIKO:
-            return action()
-
-    return alone
-
-
-def _silence(path: str, seconds: float) -> InputError:
-    return InputError(
-        f"{path}: the server does not answer (waited {seconds:g} s)",
-        "is the address right? is a firewall or a proxy in between? try it with curl, then run this again",
-    )
-
-
-def _is_final(error: Exception) -> bool:
-    """Whether a retry cannot help, by the error's name or status: file systems have no type for this."""
-    status = getattr(error, "status", None)
-    name = type(error).__name__  # what cannot be connected to, botocore has repeated itself
-    if "Credential" in name or name == "EndpointConnectionError":
-        return True
-    return status in (400, 401, 403, 404, 410) or _is_of_keys(error)
-
-
-def _is_of_keys(error: Exception) -> bool:
-    """Whether authentication failed; SSH has no error type of its own for a missing key."""
-    return "Auth" in type(error).__name__ or "uthentication" in str(error)
-
-
-def _fault(path: str, error: Exception) -> InputError:
-    words = first_line(error)
-    name = type(error).__name__
-    status = getattr(error, "status", None)
-    if isinstance(error, FileNotFoundError) or status in (404, 410):
-        if path.startswith("http"):  # fsspec reports a forbidden file in the same way
-            return InputError(f"{path}: not found, or forbidden without credentials", "check the address")
-        return InputError(f"{path}: not found", "check the address")
-    if (
-        isinstance(error, PermissionError)
-        or status in (401, 403)
-        or "Credential" in name
-        or _is_of_keys(error)
-    ):
-        return InputError(
-            f"{path}: may not be read ({words})",
-            "give credentials in the provider's usual way (environment, profile, role), or ask for the"
-            " right to read",
-        )
-    return InputError(f"{path}: {words}", "check the network and the address")
 
 
 def _has_magic(name: str) -> bool:

@@ -228,8 +228,8 @@ def _opened(path: str, skip: int, forget: bool) -> tuple[ByteStream, bytes | Non
         from logscan._reading import remote
 
         if skip and packing_of(remote.read_at(path, 0, MAGIC)).is_plain:
-            return remote.RemoteFile(path, skip), None
-        file = remote.RemoteFile(path)
+            return remote.open_file(path, skip), None
+        file = remote.open_file(path)
         return file, read_up_to(file, MAGIC)
     descriptor = open_descriptor(path)
     raw = RawBytes(descriptor, forget)

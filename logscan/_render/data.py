@@ -21,7 +21,7 @@ from logscan._failures.frames import (
     to_frame,
 )
 from logscan._render.safe import csv_cell, markdown, safe_json
-from logscan.errors import OutputError
+from logscan.errors import need
 from logscan.overviews import Overview
 from logscan.values import Counters, Entry, Incident, Report, Span
 
@@ -29,7 +29,7 @@ ROWS = 1_000
 """Rows that are made into columns at once; a row group has up to ten times as many."""
 AT_ONCE = 200
 """Rows that are made into indented JSON at once."""
-UNCOUNTED = ("problems", "planned_bytes")
+UNCOUNTED = ("problems", "hosts", "planned_bytes")
 """Fields of the counters that are not results."""
 
 
@@ -141,13 +141,13 @@ def to_parquet(report: Report, by: Sequence[str], each: bool, file: IO[bytes]) -
     """Parquet through pandas, some rows at a time.
 
     Raises:
-        OutputError: no Parquet engine is installed.
+        MissingPackageError: pyarrow or pandas is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise OutputError("no Parquet engine is installed", "pip install pyarrow") from error
+    need("pandas", "Parquet")
+    need("pyarrow", "Parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows: Sequence[Any] = report.failures if each else report.incidents
     schema = writer = None
     waiting: list[Any] = []

@@ -11,15 +11,17 @@ DROPPED = ("keystore", "reason", "side", "revision")
 """Parts of a line that a narrow terminal does without, the least important first."""
 
 
-def failure_line(failure: FailedHandshake, width: int | None = None) -> str:
+def failure_line(failure: FailedHandshake, width: int | None = None, *, names_host: bool = False) -> str:
     """One failed handshake on one line.
 
     Args:
         width: columns of the terminal; ``None``: the line is whole. Alert and message id are never cut: a
             line that they alone fill is longer than this.
+        names_host: several hosts are followed.
     """
     parts = {
         "time": show_time(failure.time, milliseconds=True),
+        **({"host": failure.host} if names_host else {}),
         "alert": failure.alert,
         "where": "/".join(part or "-" for part in (failure.org, failure.env, failure.proxy)),
     }

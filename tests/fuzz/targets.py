@@ -7,6 +7,7 @@ reader of bytes from outside gets a function here, and what a run finds gets a f
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from logscan.errors import InputError, UsageError
 from logscan.values import Counters, Place, Span
@@ -320,3 +322,134 @@ def redact(data: bytes) -> object:
     from logscan._support.redact import redact as mask
 
     return mask(data.decode("utf-8", "surrogateescape"), Counter())
+
+
+# -- what hosts say -------------------------------------------------------------------------------------------------
+
+
+@target(raises=())
+def wire(data: bytes) -> object:
+    """Bytes of a host: noise, the mark, frames."""
+    from logscan._hosts.wire import Frames, WireError
+
+    parts = [data[:7], data[7:]]
+    frames = Frames(lambda: parts.pop(0) if parts else b"", 64 << 20)
+    with contextlib.suppress(WireError):
+        frames.line(1 << 20)
+        while frames.next() is not None:
+            pass
+    return frames
+
+
+def _lines(data: bytes) -> Iterator[dict[str, Any]]:
+    """The values of frames, one in a line, as they cross."""
+    from logscan._hosts.wire import Frames, WireError, packed
+
+    for line in data.splitlines():
+        try:
+            sent = [packed(json.loads(line))]
+            frame = Frames(sent.pop, 64 << 20).next()
+        except (ValueError, RecursionError, WireError):
+            continue
+        if frame is not None:
+            yield frame
+
+
+@target(raises=())
+def tallies(data: bytes) -> object:
+    """What a host has counted, merged with what was counted here, and all that a report makes of it."""
+    from datetime import datetime
+
+    from logscan._failures.incidents import Incidents
+    from logscan._failures.selection import HostNames, Selection
+    from logscan._failures.tally import Counted, CountRequest
+    from logscan._hosts.rows import read_failures
+    from logscan._hosts.tallies import TallyReader, read_counters
+    from logscan._hosts.wire import WireError
+    from logscan._jobs._overview import overview_of
+    from logscan._scanning.plan import Inputs
+
+    request = CountRequest(Selection(orgs=("o",)), ("hour",), datetime(2026, 11, 23), HostNames(()))
+    made, reader = Counted(Incidents(request.by)), TallyReader(request, "mp01")
+    with contextlib.suppress(WireError):
+        for frame in _lines(data):
+            if frame.get("k") == "failures":
+                made.failures += read_failures(frame, "ssh://mp01", "mp01")
+            elif frame.get("k") == "counters":
+                made.counters.add(read_counters(frame, "ssh://mp01"))
+            else:
+                made.merge(reader.read(frame))
+    end = {"mp01": None, "mp02": datetime(2026, 11, 23)}
+    overview = overview_of(made, Inputs((), ()), request.selection, HostNames(()), end)
+    return made.incidents.emit(), made.messages, made.others.counter(), overview
+
+
+@target(raises=())
+def rows(data: bytes) -> object:
+    """Failures and entries of a host."""
+    from logscan._hosts.rows import read_failures, read_found
+    from logscan._hosts.wire import WireError
+
+    made: list[object] = []
+    for frame in _lines(data):
+        with contextlib.suppress(WireError):
+            if frame.get("k") == "found":
+                made += read_found(frame, "ssh://mp01")
+            else:
+                made += [each.target for each in read_failures(frame, "ssh://mp01", "mp01")]
+    return made
+
+
+class _Agent:
+    """A session with an agent that says what it likes."""
+
+    def __init__(self, frames: Iterator[dict[str, Any]]) -> None:
+        from logscan._reading.ssh import Host
+
+        self.host, self._frames = Host("mp01"), frames
+
+    def ask(self, _: object) -> None:
+        """Take a question."""
+
+    def receive(self) -> dict[str, Any]:
+        """The next frame."""
+        frame = next(self._frames, None)
+        if frame is None:
+            raise InputError("the connection ended")
+        return frame
+
+    def answer(self, end: str) -> Iterator[dict[str, Any]]:
+        """The frames up to one."""
+        while (frame := self.receive()).get("k") != end:
+            yield frame
+
+    def refusal(self, error: Exception) -> InputError:
+        """What is said of a frame that cannot be."""
+        return InputError(str(error))
+
+
+@target()
+def agent(data: bytes) -> object:
+    """An agent: its files, copies and entries, and what is counted and followed of them."""
+    from datetime import datetime
+
+    from logscan._failures.count_unit import needles_of
+    from logscan._failures.handshakes import DEFAULT_RULE
+    from logscan._failures.selection import HostNames, Selection
+    from logscan._failures.tally import CountRequest
+    from logscan._hosts.agent_client import AgentClient
+    from logscan._jobs._elsewhere import _Units
+    from logscan._live.live_joiner import LiveJoiner
+    from logscan._live.options import FollowOptions
+    from logscan.times import TimeRange
+
+    times = TimeRange(datetime(2026, 11, 22), None, None)
+    request = CountRequest(Selection(times=times), (), datetime(2026, 11, 23), HostNames(("mp01=*",)))
+    counters, live = Counters(), LiveJoiner(Counters(), lambda _: "mp01", DEFAULT_RULE, FollowOptions())
+    client = AgentClient(_Agent(_lines(data)), counters, times)  # type: ignore[arg-type]
+    client.discover(["/"])
+    units = _Units(request, counters)
+    for entries in client.scan(needles_of(False), 1 << 20):
+        list(units.feed(3600, client.slices, entries))
+        live.feed(client.slices[entries.stream].stream[0].path, entries.spans())
+    return [part.incidents.emit() for part in units.end()], live.release(), client.end

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import gzip
 import http.server
-import os
 import random
-import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +18,6 @@ import pytest
 from logscan._jobs.ingest import ingest
 from logscan._reading import remote
 from support.command import ROOT, environment, logscan
-from support.oracles import SSHD, require
 from support.profiles import sampled
 from support.servers import silent_server
 
@@ -205,63 +198,6 @@ def test_a_connection_that_breaks(tmp_path: Path) -> None:
         server.server_close()
 
 
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any], Path]]:
-    """An OpenSSH server: its address, what the environment must say, and the folder with logs."""
-    require(SSHD)
-    folder = tmp_path_factory.mktemp("ssh")
-    home = folder / "home"
-    (home / ".ssh").mkdir(parents=True, mode=0o700)
-    for key in (folder / "host", home / ".ssh/id_ed25519"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    keys = folder / "keys"
-    keys.write_text((home / ".ssh/id_ed25519.pub").read_text())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {keys}\nStrictModes no\n"
-        f"PidFile {folder}/pid\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
-    )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    logs = folder / "logs"
-    shutil.copytree(ROOT / "sample_logs/rotation", logs / "mp01")
-    shutil.copytree(ROOT / "sample_logs/no-keystore", logs / "mp02")
-    server = subprocess.Popen([SSHD.path, "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
-        user = getpass.getuser()
-        yield f"sftp://{user}@127.0.0.1:{port}", {"HOME": str(home), "SSH_AUTH_SOCK": ""}, logs
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
-
-
-def test_sftp(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A folder, a pattern, one file, over a real sshd."""
-    address, env, logs = ssh
-    asked = (
-        (("report", "--format", "csv", "--host", "mp"), ""),
-        (("report", "--format", "csv", "--host", "mp"), "/mp01"),
-        (("search", "-c", "-h", "--prefix", "router"), "/mp*/*.log*"),
-        (("search", "-h", "router01.example.com-4321-5562-1"), "/mp02/system.log"),
-        (("search", "-h", "router01.example.com-4321-5562-1"), "/mp01"),
-    )
-    for args, where in asked if request.config.getoption("thorough") else asked[::2]:
-        there = logscan(*args, f"{address}{logs}{where}", cwd=tmp_path, **env)
-        here = logscan(*args, f"{logs}{where}", cwd=tmp_path)
-        assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr.decode()
-    done = logscan("ingest", f"{address}{logs}", "--store", "store", cwd=tmp_path, **env)
-    assert (done.returncode, b"4 new files" in done.stderr) == (0, True), done.stderr.decode()
-    text = logscan("cat", "--store", "store", "*/mp02/system.log", cwd=tmp_path)
-    assert text.stdout == NO_KEYSTORE.read_bytes()
-
-
 SILENT = """
 import sys, logscan
 from logscan._reading import patience, remote
@@ -281,7 +217,7 @@ for problem in done.counters.problems:
 """
 
 
-@pytest.mark.parametrize("address", ["http://{server}/a.log", "s3://silent/a.log", "sftp://u@{server}/a.log"])
+@pytest.mark.parametrize("address", ["http://{server}/a.log", "s3://silent/a.log"])
 def test_a_server_that_is_silent(address: str) -> None:
     """Row N2: it accepts and says nothing. It is waited for once, then its address is a problem; the rest is
     read."""
@@ -300,45 +236,3 @@ def test_a_server_that_is_silent(address: str) -> None:
     assert waits == "1 1"
     for each, name in zip(problems, (path, path + "b"), strict=True):
         assert each.startswith(f"{name} the server does not answer (waited 0.5 s) is the address right?")
-
-
-BOTH = """
-import sys
-from logscan._reading import remote
-from logscan._reading.unpack import open_bytes, read_up_to
-packed, plain = sys.argv[1:]
-stream = open_bytes(packed, ahead=True)
-for _ in range(10):
-    assert len(remote.read_at(plain, 0, 10)) == 10
-while part := read_up_to(stream, 1 << 20):
-    sys.stdout.buffer.write(part)
-"""
-
-
-def test_two_threads_read_by_sftp(ssh: tuple[str, dict[str, Any], Path]) -> None:
-    """A file that is unpacked in a thread of its own, while another is read: paramiko alone hangs."""
-    address, env, logs = ssh
-    text = random.Random(1).randbytes(6 << 20)
-    packed = logs.parent / "busy.gz"
-    packed.write_bytes(gzip.compress(text, 1))
-    done = subprocess.run(
-        [sys.executable, "-c", BOTH, f"{address}{packed}", f"{address}{logs}/mp02/system.log"],
-        capture_output=True, timeout=60, env=environment(**env),
-    )  # fmt: skip
-    assert done.stdout == text, done.stderr.decode()
-
-
-def test_sftp_says_what_is_wrong(ssh: tuple[str, dict[str, Any], Path], tmp_path: Path) -> None:
-    """No such file, no key, nobody there."""
-    address, env, logs = ssh
-    port = address.rpartition(":")[2]
-    (tmp_path / "nobody").mkdir()
-    for where, more, message in (
-        (f"{address}{logs}/mp03/system.log", {}, b"not found"),
-        (f"{address}{logs}/mp02/system.log", {"HOME": str(tmp_path / "nobody")}, b"may not be read"),
-        (f"{address.removesuffix(port)}1{logs}/mp02/system.log", {}, b"check the network"),
-    ):
-        done = logscan("report", where, NO_KEYSTORE, "--format", "csv", cwd=tmp_path, **{**env, **more})
-        assert (done.returncode, message in done.stderr) == (2, True), done.stderr.decode()
-        assert b"Traceback" not in done.stderr
-        assert b"payments-v1" in done.stdout

@@ -1,0 +1,1 @@
+"""Several hosts: the system's ssh, what crosses it, and what runs there."""
