@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import IO
 
 from logscan._failures.names import cut
-from logscan.errors import OutputError
+from logscan.errors import OutputError, need
 from logscan.shown import safe_lines
 
 MAX_ROWS = 1_048_575
@@ -20,12 +20,10 @@ def to_xlsx(rows: Iterable[Mapping[str, object]], columns: Sequence[str], name: 
     """Write a workbook of one sheet with a fixed header, filters, and real times.
 
     Raises:
-        OutputError: xlsxwriter is not installed, or there are more rows than a sheet holds.
+        OutputError: there are more rows than a sheet holds.
+        MissingPackageError: xlsxwriter is not installed.
     """
-    try:
-        import xlsxwriter
-    except ImportError as error:
-        raise OutputError("xlsx needs the package xlsxwriter", "pip install 'logscan[excel]'") from error
+    xlsxwriter = need("xlsxwriter", "xlsx")
     options = {
         "constant_memory": True,  # a row goes to a temporary file at once
         "strings_to_formulas": False,

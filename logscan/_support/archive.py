@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import IO
 
+from logscan import __version__
 from logscan._support.named_values import Place
 from logscan._support.redact import MASK, joined, redact, redact_bytes
 from logscan._support.remembered import MAX_REMEMBERED, Remembered
@@ -134,7 +134,7 @@ def _without(data: bytes, places: Sequence[Place], *, same_length: bool = False)
 def versions() -> str:
     """Versions of logscan, Python and the system."""
     rows = [
-        f"logscan {version('logscan')}", f"Python {sys.version.split()[0]} ({sys.implementation.name})",
+        f"logscan {__version__}", f"Python {sys.version.split()[0]} ({sys.implementation.name})",
         f"{platform.system()} {platform.release()} {platform.machine()}",
     ]  # fmt: skip
     return "\n".join(rows) + "\n"
@@ -171,7 +171,7 @@ def manifest(gathered: Gathered, now: datetime | None = None) -> bytes:
         {
             "version": MANIFEST_VERSION,
             "created": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            "logscan": version("logscan"),
+            "logscan": __version__,
             "files": [
                 {
                     "name": item.name, "bytes": len(item.data),

@@ -95,7 +95,11 @@ def query_values(data: bytes) -> Iterator[Place]:
                 break
             first = False
             if pair[2] and pair[3] and set(pair[3]) != {42} and not _FORMAT.match(pair[0]):
-                yield *pair.span(3), "token" if names.is_secret(pair[1].lower()) else "query value"
+                begin, stop = pair.span(3)
+                if data[stop : stop + 1] == b'"':  # the quote after it may be escaped, in JSON: it stays so
+                    stop -= len(pair[3]) - len(pair[3].rstrip(b"\\"))
+                if begin < stop:
+                    yield begin, stop, "token" if names.is_secret(pair[1].lower()) else "query value"
             elif not pair[2] and names.is_opaque(pair[1]):
                 yield *pair.span(1), "query value"
 
