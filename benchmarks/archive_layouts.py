@@ -27,7 +27,7 @@ import generate
 import pyarrow.parquet as pq
 from archived_layouts import NAMES, OTHERS, printed
 from generate import Recipe
-from inputs import data_file
+from inputs import data_file, zstd_module
 from measuring import Command, machine, run
 
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
@@ -60,9 +60,7 @@ def gz(path: Path) -> int:
 
 def zst(path: Path, level: int = 19) -> int:
     """Bytes of ``zstd -19``."""
-    from backports import zstd
-
-    packer = zstd.ZstdCompressor(level)
+    packer = zstd_module().ZstdCompressor(level)
     return sum(len(packer.compress(block)) for block in blocks(path)) + len(packer.flush())
 
 
@@ -82,10 +80,9 @@ def clp_stream(path: Path) -> Iterator[bytes]:
     Raises:
         ImportError: ``clp-ffi-py`` is not installed.
     """
-    from backports import zstd
     from clp_ffi_py.ir import FourByteSerializer
 
-    packer = zstd.ZstdCompressor(3)
+    packer = zstd_module().ZstdCompressor(3)
     preamble = FourByteSerializer.serialize_preamble(0, "yyyy-MM-dd HH:mm:ss,SSS", "UTC")
     yield packer.compress(preamble)
     before = 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import os
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import generate
 from generate import USUAL, Recipe
@@ -60,14 +62,17 @@ def packed(path: Path, suffix: str) -> Path:
     return _once(path.with_name(path.name + suffix), write)
 
 
+def zstd_module() -> Any:
+    """The module for zstd: Python's own since 3.14."""
+    return importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
 def open_packed(path: Path, suffix: str) -> IO[bytes]:
     """An open file to write, packed according to the suffix."""
     if suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "wb", 6))
     if suffix == ".zst":
-        from backports import zstd
-
-        return cast("IO[bytes]", zstd.open(path, "wb", level=3))
+        return cast("IO[bytes]", zstd_module().open(path, "wb", level=3))
     return path.open("wb")
 
 

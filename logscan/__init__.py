@@ -47,7 +47,15 @@ if TYPE_CHECKING:
     from logscan._jobs.search import Searching, search
     from logscan._jobs.sql import SqlResult, sql
     from logscan._jobs.tail import Watcher, WatchUpdate, tail
-    from logscan.errors import ExitCode, InputError, LogscanError, NoLogsError, OutputError, UsageError
+    from logscan.errors import (
+        ExitCode,
+        InputError,
+        LogscanError,
+        MissingPackageError,
+        NoLogsError,
+        OutputError,
+        UsageError,
+    )
     from logscan.overviews import Bars, Event, Onset, Overview, Shared
     from logscan.values import (
         Channel,
@@ -98,7 +106,9 @@ _NAMES_OF = {
     "logscan._jobs.search": "Searching search",
     "logscan._jobs.sql": "SqlResult sql",
     "logscan._jobs.tail": "Watcher WatchUpdate tail",
-    "logscan.errors": "ExitCode InputError LogscanError NoLogsError OutputError UsageError",
+    "logscan.errors": (
+        "ExitCode InputError LogscanError MissingPackageError NoLogsError OutputError UsageError"
+    ),
     "logscan.overviews": "Bars Event Onset Overview Shared",
     "logscan.values": (
         "Channel Counters Entry FailedHandshake Found Incident Place"
@@ -146,6 +156,7 @@ __all__ = [
     "Keystore",
     "KeystoreEntry",
     "LogscanError",
+    "MissingPackageError",
     "Name",
     "Need",
     "NextStep",
@@ -205,7 +216,12 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'logscan' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
+    try:
+        value = getattr(import_module(home), name)
+    except ModuleNotFoundError as error:
+        from logscan.errors import missing
+
+        raise missing(error) or error from None
     globals()[name] = value
     return value
 

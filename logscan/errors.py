@@ -6,7 +6,8 @@
     ├── UsageError            the request itself is off: an unknown alert, a time nobody can read
     ├── InputError            an input could not be read: missing, forbidden, damaged
     │   └── NoLogsError       a directory or pattern that holds no log
-    └── OutputError           a result could not be written
+    ├── OutputError           a result could not be written
+    └── MissingPackageError   a package of an extra is not installed
 
 Each carries a ``hint``: what the person who reads it can do next. A fault of one input among several
 does not raise: it travels as a :class:`logscan.values.Problem` while the rest goes on.
@@ -14,9 +15,11 @@ does not raise: it travels as a :class:`logscan.values.Problem` while the rest g
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum, unique
+from typing import Any
 
 from logscan.shown import without_password
 from logscan.values import Counters, Problem
@@ -68,6 +71,96 @@ class NoLogsError(InputError):
 
 class OutputError(LogscanError):
     """A result cannot be written; whatever stood there before is unchanged."""
+
+
+DISTRIBUTION = "apigee-logscan"
+"""What pip calls logscan: in the package index, another project has the name logscan."""
+EXTRA_OF = {
+    "asn1crypto": "diagnose", "cryptography": "diagnose", "defusedxml": "diagnose", "httpx": "diagnose",
+    "pyarrow": "archive", "deltalake": "archive", "duckdb": "archive",
+    "apprise": "live", "prometheus_client": "live", "textual": "live",
+    "fsspec": "remote", "s3fs": "remote", "aiohttp": "remote",
+    "distributed": "cluster", "dask": "cluster", "xlsxwriter": "excel", "indexed_gzip": "seek", "mcp": "mcp",
+    "numpy": "", "pandas": "",
+}  # fmt: skip
+"""Package, as it is imported → the extra of logscan that installs it. pandas needs none; but a host may have
+logscan without the packages that only frames need."""
+
+
+class MissingPackageError(LogscanError):
+    """A package that logscan does not need for its main job is missing. The message is one line, with the
+    command that adds it.
+
+    Args:
+        package: as it is imported.
+        what: what needs it, for a person: an option, a file.
+        pip: what pip installs, where that is no extra of logscan.
+    """
+
+    def __init__(self, package: str, what: str = "this command", *, pip: str = "") -> None:
+        extra = EXTRA_OF.get(package, "")
+        asked = pip or (f"{DISTRIBUTION}[{extra}]" if extra else DISTRIBUTION)
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed; add it: {install_command(asked)}"
+        )
+
+
+def install_command(asked: str) -> str:
+    """The command that adds packages to the Python that runs this.
+
+    It is the same where logscan came from a checkout, an index or a wheelhouse: pip finds logscan installed,
+    and adds what its extra asks for.
+    """
+    import shlex
+
+    return f"{shlex.quote(sys.executable or 'python3')} -m pip install {shlex.quote(asked)}"
+
+
+def need(package: str, what: str = "this command") -> Any:
+    """Import a package of an extra.
+
+    Args:
+        package: as it is imported.
+        what: what needs it, for the message.
+
+    Raises:
+        MissingPackageError: it is not installed, or something that it needs is not.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(package, what) from error
+
+
+def check_installed(what: str, *packages: str) -> None:
+    """Check that packages of extras are there, without the time that it takes to import them.
+
+    Args:
+        what: what needs them, for the message.
+        packages: as they are imported.
+
+    Raises:
+        MissingPackageError: one of them is not installed.
+    """
+    from importlib.util import find_spec
+
+    for package in packages:
+        try:
+            is_there = package in sys.modules or find_spec(package) is not None
+        except ModuleNotFoundError:
+            is_there = False
+        if not is_there:
+            raise MissingPackageError(package, what)
+
+
+def missing(error: BaseException) -> MissingPackageError | None:
+    """The error for an import that failed, if it is that of a package of an extra; else ``None``."""
+    name = (getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and name in EXTRA_OF:
+        return MissingPackageError(name)
+    return None
 
 
 def choose_from(value: str, choices: Collection[str]) -> str:
@@ -134,10 +227,15 @@ def caught(counters: Counters, place: str) -> Iterator[None]:
     """
     try:
         yield
+    except MissingPackageError:
+        raise  # no fault of the evidence
     except LogscanError as error:
         counters.problems.append(problem_of(place, error))
     except OSError as error:
         counters.problems.append(Problem(place, reason_of(error)))
-    except Exception as error:  # noqa: BLE001 (a net: no piece of evidence ends a run)
+    except Exception as error:
+        if absent := missing(error):
+            raise absent from error
+        # A net: no piece of evidence ends a run.
         counters.not_understood += 1
         counters.problems.append(Problem(place, not_understood(error), REPORT))

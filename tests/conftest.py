@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Generator, Iterable
@@ -13,6 +14,11 @@ import pytest
 # The tests start the command a thousand times: without bytecode each would compile all of logscan anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A shell starts what runs in the background without SIGINT, nohup without SIGHUP, and commands under test would inherit
+# that. A handler is not inherited: for them the signals are as usual, and this process goes on without them.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 from support import command, oracles, profiles  # noqa: E402
 from support.command import Run, logscan  # noqa: E402

@@ -46,6 +46,11 @@ def _run() -> None:
 
         scripts.run(arguments)
         return
+    if arguments[:1] == ["_serve"]:  # another logscan asks, through ssh
+        from logscan._cli import _serve as serving
+
+        serving.run(arguments[1:])
+        return
     if arguments[:1] in (["--version"], ["-V"]):
         grouped(())()  # no command need be loaded
     group = grouped([name for name in sys.argv[1:2] if name in COMMANDS] or COMMANDS)

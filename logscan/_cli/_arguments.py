@@ -20,7 +20,7 @@ Messages = Annotated[
         rich_help_panel="Select",
     ),
 ]
-_PATH_LIKE = re.compile(r"/|^-$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
+_PATH_LIKE = re.compile(r"/|^-$|^@[\w.-]+$|\.log(?:$|[.-])|\.(?:gz|zst|bz2|xz|txt)$|[*?\[]")
 _ID = re.compile(r"\S-\d++-\d++\Z")
 """The end of a message id as Routers make them: ``router01.example.com-4321-5562-1``."""
 

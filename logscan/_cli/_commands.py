@@ -25,6 +25,7 @@ COMMANDS = (
     "cat",
     "sql",
     "index",
+    "mcp",
     "alerts",
     "causes",
     "config",

@@ -21,6 +21,8 @@ PLACES = (HERE, "~/.config/logscan/logscan.toml", "/etc/logscan/logscan.toml")
 """Paths of the configuration file. Only the first that exists, and may be used, is read."""
 ROUTES = "route"
 """The tables of :mod:`logscan._cli._routes`."""
+HOSTS = "hosts"
+"""The table of :mod:`logscan._cli._groups`."""
 MAX_BYTES = 1 << 20
 """Bytes of the file."""
 
@@ -171,7 +173,7 @@ def defaults(
         UsageError: a table without a command, a key without an option, or a value of the wrong type.
     """
     here = path == HERE and VARIABLE not in os.environ
-    tables = _without_routes(group, tables, path, refuse)
+    tables = _options_of(group, tables, path, refuse)
     top = {key: value for key, value in tables.items() if not isinstance(value, dict)}
     unused = set(top)
     values: dict[str, dict[str, Any]] = {}
@@ -207,19 +209,26 @@ def defaults(
     return values
 
 
-def _without_routes(group: Any, tables: Mapping[str, Any], path: str, refuse: Refuse) -> Mapping[str, Any]:
+def is_untrusted(path: str) -> bool:
+    """Whether a file is of the working directory, and not one that the user named."""
+    return path == HERE and VARIABLE not in os.environ
+
+
+def _options_of(group: Any, tables: Mapping[str, Any], path: str, refuse: Refuse) -> Mapping[str, Any]:
     """The tables that set options. Routes are checked for the command that has them.
 
     Raises:
-        UsageError: a route is wrong.
+        UsageError: a route, or a group of hosts, is wrong.
     """
-    if ROUTES not in tables:
-        return tables
-    if "report" in group.commands:
+    if HOSTS in tables:
+        from logscan._cli import _groups
+
+        _groups.check(tables, path, refuse)
+    if ROUTES in tables and "report" in group.commands:
         from logscan._cli import _routes
 
         _routes.check(tables, path, refuse)
-    return {title: table for title, table in tables.items() if title != ROUTES}
+    return {title: table for title, table in tables.items() if title not in (ROUTES, HOSTS)}
 
 
 def _parts(value: Any) -> list[Any]:

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from logscan._cli._process import SIGNALS, TRACEBACK, ReaderGoneError, give_up_output
-from logscan.errors import ExitCode, LogscanError, UsageError, first_line
+from logscan.errors import ExitCode, LogscanError, UsageError, first_line, missing
 
 _NO_MEMORY = ("failed to map segment", "can't start new thread", "cannot allocate memory", "malloc of size")
 """What the errors of libraries say where there is no memory."""
@@ -22,6 +22,7 @@ def status_of(error: BaseException) -> int:
         give_up_output()
         complain(f"ended by {signal.Signals(SIGNALS.number or signal.SIGINT).name}")
         return ExitCode.INTERRUPTED
+    error = missing(error) or error
     if isinstance(error, LogscanError):
         complain(in_options(error), error.hint)
     elif isinstance(error, MemoryError) or any(text in str(error).lower() for text in _NO_MEMORY):

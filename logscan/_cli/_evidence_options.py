@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan.errors import UsageError
+from logscan.errors import UsageError, check_installed
 
 if TYPE_CHECKING:
     from logscan._evidence.api_client import Management
@@ -162,6 +162,7 @@ def evidence_request(
 def _management(mgmt: str | None, authorities: str | None, seconds: float) -> Management | None:
     if mgmt is None:
         return None
+    check_installed("--mgmt", "httpx", "cryptography", "asn1crypto", "defusedxml")
     from logscan._evidence.api_client import Management, credentials, host_of
 
     ask = _ask_credentials if sys.stdin.isatty() else None

@@ -60,6 +60,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "gather": (
         ("What would go in, and what is missing", "logscan gather --review logs/"),
         ("The zip", "logscan gather -o support.zip --note 'began at 02:14' logs/ capture.pcap"),
+        ("The logs of two hosts, through ssh", "logscan gather -o support.zip ssh://mp01/ ssh://mp02/"),
     ),
     "ingest": (
         ("Add what is new; keep 90 days", "logscan ingest --store store/ --keep 90d logs/"),
@@ -85,6 +86,13 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "index": (
         ("Index what is new, for example from cron", "logscan index --quiet logs/"),
         ("What is indexed", "logscan index --list logs/"),
+    ),
+    "mcp": (
+        ("For an assistant: everything below a directory, and nothing else", "logscan mcp logs/"),
+        (
+            "Logs, and evidence for diagnose; a call may take two minutes",
+            "logscan mcp --time-limit 120 logs/ evidence/",
+        ),
     ),
     "alerts": (
         ("All faces of a refused client certificate", "logscan alerts client-certificate"),

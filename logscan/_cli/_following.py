@@ -13,6 +13,7 @@ from logscan._outputs import systemd
 from logscan.errors import LogscanError
 
 if TYPE_CHECKING:
+    from logscan._jobs._tail_elsewhere import HostsWatcher
     from logscan._jobs.tail import Watcher, WatchUpdate
     from logscan._outputs.fan_out import Outputs
 
@@ -60,7 +61,7 @@ class Following:
     def __init__(
         self,
         *,
-        watcher: Watcher,
+        watcher: Watcher | HostsWatcher,
         outputs: Outputs,
         signals: Signals,
         checkpoint: str | None,

@@ -24,6 +24,7 @@ def progress_line(quiet: bool = False) -> Iterator[Callable[[Counters], None] | 
         return
     bar: Any = None
     task: Any = None
+    hosts: dict[str, Any] = {}
 
     def show(counters: Counters) -> None:
         nonlocal bar, task
@@ -41,12 +42,17 @@ def progress_line(quiet: bool = False) -> Iterator[Callable[[Counters], None] | 
             )
 
             bar = Progress(
-                TextColumn("scanning"), BarColumn(), DownloadColumn(binary_units=True),
+                TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True),
                 TransferSpeedColumn(), TimeRemainingColumn(),
                 console=Console(file=sys.stderr), transient=True,
             )  # fmt: skip
             bar.start()
-            task = bar.add_task("", total=None)
+            task = bar.add_task("scanning", total=None)
+        for name, count, ended in counters.hosts:
+            if name not in hosts:
+                hosts[name] = bar.add_task("", total=None)
+            words = f"{name}: through" if ended else f"{name}: reading" if count else f"{name}: waiting"
+            bar.update(hosts[name], completed=count, total=count if ended else None, description=words)
         bar.update(task, completed=counters.bytes, total=counters.planned_bytes or None)
 
     try:

@@ -5,7 +5,6 @@ A route sends, so it is never taken from a file of the working directory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -103,16 +102,11 @@ def check(tables: Mapping[str, Any], path: str, refuse: configuration.Refuse) ->
     Raises:
         UsageError: see :func:`routes_of`.
     """
-    if routes_of(tables, path) and is_untrusted(path):
+    if routes_of(tables, path) and configuration.is_untrusted(path):
         refuse(
             f"{path}: [[route]] is not used: in a file of the working directory, what sends is not",
             f"write it in {configuration.PLACES[1]}, or set {configuration.VARIABLE}={configuration.HERE}",
         )
-
-
-def is_untrusted(path: str) -> bool:
-    """Whether a file is of the working directory, and not one that the user named."""
-    return path == configuration.HERE and configuration.VARIABLE not in os.environ
 
 
 def configured() -> tuple[Route, ...]:
@@ -122,7 +116,9 @@ def configured() -> tuple[Route, ...]:
         UsageError: there are none.
     """
     path = configuration.find(lambda *_: None)  # the start of the program has said what is not used
-    routes = () if path is None or is_untrusted(path) else routes_of(configuration.load(path), path)
+    routes = (
+        () if path is None or configuration.is_untrusted(path) else routes_of(configuration.load(path), path)
+    )
     if not routes:
         raise UsageError(
             f"--routes: no [[{configuration.ROUTES}]] in the configuration",

@@ -60,11 +60,15 @@ def config(
 
 def _print_routes(tables: dict[str, Any], path: str) -> None:
     """The routes, as they stand in the file."""
-    from logscan._cli._routes import is_untrusted, routes_of
+    from logscan._cli._routes import routes_of
 
     routes = routes_of(tables, path)
     for table, _ in zip(tables.get(configuration.ROUTES, ()), routes, strict=True):
-        source = f"not used: {path} is of the working directory" if is_untrusted(path) else f"file: {path}"
+        source = (
+            f"not used: {path} is of the working directory"
+            if configuration.is_untrusted(path)
+            else f"file: {path}"
+        )
         print(common.shown(f"\n[[{configuration.ROUTES}]]   # {source}"))
         width = max(len(key) for key in table)
         for key, value in table.items():

@@ -13,6 +13,7 @@ import typer
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
 from logscan._cli._arguments import Messages, messages_among
+from logscan._cli._groups import expanded
 from logscan._render.text import warnings
 from logscan.errors import ExitCode, InputError, UsageError
 
@@ -145,6 +146,7 @@ def diagnose(
         raise UsageError("--accept belongs to --simulate", "add --simulate")
     common.lower_priority(nice)
     paths, messages = messages_among(paths, message)
+    paths = expanded(paths)
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
         since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), message=messages,

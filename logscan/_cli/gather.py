@@ -9,6 +9,7 @@ import typer
 from logscan._cli import _common as common
 from logscan._cli import _evidence_options as options
 from logscan._cli._arguments import Messages, messages_among
+from logscan._cli._groups import expanded
 from logscan.errors import ExitCode, UsageError, caught
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def gather(
     if output is None and not review:
         raise UsageError("nothing to write to", "add -o support.zip, or --review to see what would go in")
     paths, messages = messages_among(paths, message)
+    paths = expanded(paths)
     given = Diagnosing(
         keystore=keystore, alias=alias, backend_ca=backend_ca or (), keylog=keylog or (), alert=alert or (),
         since=since, until=until, tz=tz, org=org, env=env, proxy=proxy or (), message=messages,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logscan._cli import _common as common
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, UsageError, check_installed
 
 if TYPE_CHECKING:
     from logscan._jobs.ingest import Ingested
@@ -56,6 +56,7 @@ def ingest(
     was: if the run is killed, the next one goes on there. Exit status: 0 ran, 2 usage, an input that could
     not be read (the others are ingested), or a store that could not be written.
     """
+    check_installed("ingest", "pyarrow", "deltalake", "numpy")
     from logscan._jobs.ingest import ingest as run
 
     begun = time.monotonic()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from logscan._cli import _common as common
+from logscan._cli import _host_options as host_options
 from logscan._cli import _report_options as options
 from logscan._cli._arguments import Messages, messages_among
 from logscan._failures.incidents import MOST_INCIDENTS
@@ -69,6 +70,8 @@ def report(
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = None,
     cluster: common.Cluster = None,
+    hosts_at_once: host_options.HostsAtOnce = host_options.AT_ONCE,
+    pull: host_options.Pull = False,
     nice: common.Nice = False,
 ) -> None:
     """Report refused client certificates by environment and API proxy.
@@ -132,7 +135,7 @@ def report(
             names, selection, by=() if group else shape.by, group=shape.by if group else (),
             limits=limits, rule=rule(join_time, join_bytes),
             host_of=HostNames(host or ()), each=shape.each, max_incidents=max_incidents, progress=progress,
-            count_lines=stats, cluster=cluster,
+            count_lines=stats, cluster=cluster, hosts_at_once=hosts_at_once, pull=pull,
         )  # fmt: skip
     gc.freeze()
     gc.enable()  # what writes the formats does form cycles

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from logscan._cli import _common as common
+from logscan._cli import _host_options as host_options
 from logscan._cli import _output as output
 from logscan._cli import _search_options as options
 from logscan._cli._arguments import ids_and_paths
+from logscan._reading.ssh import is_ssh
 from logscan.errors import ExitCode
 from logscan.values import Counters
 
@@ -183,6 +185,8 @@ def search(
     max_entry_bytes: common.MaxEntry = common.MAX_ENTRY,
     workers: common.Workers = None,
     cluster: common.Cluster = None,
+    hosts_at_once: host_options.HostsAtOnce = host_options.AT_ONCE,
+    pull: host_options.Pull = False,
     nice: common.Nice = False,
 ) -> None:
     """Print all entries of a message, or all that are asked for, whole.
@@ -218,7 +222,7 @@ def search(
         after=after or context,
         limits=Limits(max_entry=max_entry_bytes, workers=workers or 0, forget=nice),
         lines=line_number or as_json or (stats and no_index),
-        index=None if no_index else index, cluster=cluster,
+        index=None if no_index else index, cluster=cluster, hosts_at_once=hosts_at_once, pull=pull,
     )  # fmt: skip
     number = _print(entries, printer, 1 if quiet else max_count)
     complaints = common.Complaints(counters, lists_copies=stats)
@@ -317,7 +321,7 @@ def _several(paths: list[str]) -> bool:
     from logscan._store.storage import is_store
     from logscan.errors import LogscanError
 
-    if len(paths) > 1:
+    if len(paths) > 1 or any(map(is_ssh, paths)):
         return True
     if is_store(paths[0]):
         from logscan._store.inputs import has_several

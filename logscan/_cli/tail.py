@@ -20,13 +20,14 @@ from logscan._cli import _tail_options as options
 from logscan._cli._following import Following, Signals
 from logscan._outputs import systemd
 from logscan._outputs.fan_out import OutputRequest, Outputs, open_outputs
-from logscan.errors import ExitCode, UsageError
+from logscan.errors import ExitCode, UsageError, need
 from logscan.values import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
+    from logscan._jobs._tail_elsewhere import HostsWatcher
     from logscan._jobs.tail import Watcher
     from logscan._live import checkpoint as checkpoints
 
@@ -80,6 +81,7 @@ def tail(
     """
     from logscan._failures.selection import HostNames
     from logscan._jobs._selecting import rule, selection_of
+    from logscan._jobs._spans import split_paths
     from logscan._jobs.tail import Watcher
     from logscan._live.options import FollowOptions
     from logscan.atomic import Lock
@@ -141,10 +143,23 @@ def tail(
         exclude=(*(exclude or ()), *(glob.escape(os.path.abspath(path)) for path in files.values())),
         max_entry_bytes=max_entry_bytes,
     )  # fmt: skip
-    with Watcher(
-        names, selection, how, host_of=HostNames(host or ()), rule=rule(join_time, join_bytes),
-        checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
-    ) as watcher:  # fmt: skip
+    host_names, joins = HostNames(host or ()), rule(join_time, join_bytes)
+    here, elsewhere = split_paths(names)
+    made: Watcher | HostsWatcher
+    if elsewhere:
+        from logscan._jobs._tail_elsewhere import HostsWatcher
+
+        asked += ["--checkpoint"] * bool(checkpoint) + ["--entries"] * entries
+        for option in set(asked) - {"--from-start"}:
+            _refuse(True, f"{option} is not for hosts (ssh://)", "log in there and run logscan tail")
+        outputs.names_hosts = True
+        made = HostsWatcher(here, elsewhere, selection, how, host_of=host_names, rule=joins)
+    else:
+        made = Watcher(
+            names, selection, how, host_of=host_names, rule=joins,
+            checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
+        )  # fmt: skip
+    with made as watcher:
         open_outputs(
             outputs, request, watcher.counters, lambda: _gauges(watcher), lambda: following.seconds_since_look
         )  # fmt: skip
@@ -167,12 +182,8 @@ def tail(
 
 def _draw(following: Following, names: list[str], zone: tzinfo | None) -> None:
     """Follow in a thread, and draw the live view until that ends or the person quits."""
-    try:
-        from logscan._cli._dashboard import Dashboard
-    except ImportError as error:
-        raise UsageError(
-            "--dashboard needs the package textual", "install it: pip install 'logscan[live]'"
-        ) from error
+    need("textual", "--dashboard")
+    from logscan._cli._dashboard import Dashboard
     from logscan._entries.parse import decode
     from logscan._jobs.search import find
     from logscan._outputs.board import Board
@@ -221,7 +232,7 @@ def _width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _gauges(watcher: Watcher) -> dict[str, float]:
+def _gauges(watcher: Watcher | HostsWatcher) -> dict[str, float]:
     """The momentary values of a run, for metrics and live view."""
     lag, seconds = watcher.lag
     return {

@@ -12,13 +12,15 @@ from typing import Any, cast
 import logscan
 from logscan._reading.patience import SilentError, within
 from logscan._store.inputs import stores_among
-from logscan.errors import InputError, UsageError, first_line, reason_of
+from logscan.errors import InputError, UsageError, first_line, need, reason_of
 from logscan.nodes import is_stream
 
 RETRIES = 3
 """Attempts after the first, of a task that failed or whose worker was lost."""
 TIMEOUT = 7.0
 """Seconds in which the scheduler must answer who it is."""
+ASKED_AGAIN = 30.0
+"""Seconds without a result after which the scheduler is asked again who it is."""
 _CLIENT_TIMEOUT = 30
 """Seconds in which a scheduler that has answered must accept a client."""
 _OTHER = "what answers there is no scheduler"
@@ -33,7 +35,8 @@ def connected(address: str) -> Iterator[Any]:
         address: of the scheduler, as ``tcp://scheduler:8786``.
 
     Raises:
-        InputError: distributed is not installed, the scheduler does not answer, it has no workers, they
+        MissingPackageError: distributed is not installed.
+        InputError: the scheduler does not answer, it has no workers, they
             have another version of logscan, or tasks were lost for good.
     """
     reach(address)
@@ -58,13 +61,12 @@ def reach(address: str) -> None:
     Raises:
         InputError: as :func:`connected`, within :data:`TIMEOUT`.
     """
-    try:
-        import dask
-        from distributed import Security
-        from distributed.comm.addressing import parse_address, parse_host_port
-        from distributed.comm.registry import get_backend
-    except ImportError as error:
-        raise InputError("distributed is not installed", "pip install 'logscan[cluster]'") from error
+    need("distributed", "--cluster")
+    import dask
+    from distributed import Security
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
     try:
         scheme, place = parse_address(address)
         backend: Any = get_backend(scheme)
@@ -129,16 +131,45 @@ class Cluster:
 
     is_inline = False
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, address: str) -> None:
+        self._client, self._address = client, address
         self.workers = max(1, sum(client.nthreads().values()))
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         """See :class:`logscan._distribute.executors.Executor`. The scheduler repeats lost tasks."""
-        return self._client.submit(function, *arguments, retries=RETRIES, pure=False)
+        future = self._client.submit(function, *arguments, retries=RETRIES, pure=False)
+        return _Task(future, self._address)
 
     def close(self) -> None:
         """The connection is closed with its context."""
+
+
+class _Task:
+    """A task on a cluster. See :class:`logscan._distribute.executors.Result`.
+
+    A task may take long, so Dask waits for ever. But a scheduler that stands still does not answer either.
+    """
+
+    def __init__(self, future: Any, address: str) -> None:
+        self._future, self._address = future, address
+
+    def result(self) -> Any:
+        """See :class:`logscan._distribute.executors.Result`.
+
+        Raises:
+            InputError: the scheduler does not answer any more.
+        """
+        while True:
+            try:
+                return self._future.result(ASKED_AGAIN)
+            except TimeoutError:
+                if self._future.status == "error":
+                    raise  # it is the task's own
+            reach(self._address)
+
+    def cancel(self) -> object:
+        """See :class:`logscan._distribute.executors.Result`."""
+        return self._future.cancel()
 
 
 @contextlib.contextmanager
@@ -149,7 +180,7 @@ def on_cluster(address: str) -> Iterator[Cluster]:
         InputError: as :func:`connected`.
     """
     with connected(address) as client:
-        yield Cluster(client)
+        yield Cluster(client, address)
 
 
 @contextlib.contextmanager

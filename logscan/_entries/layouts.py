@@ -7,6 +7,7 @@ these facts. Facts: docs/log-format.md.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import NamedTuple
 
 KEYS = {"org": "org:", "env": "env:", "proxy": "api:", "revision": "rev:", "message_id": "messageid:"}
@@ -148,6 +149,17 @@ PREFIXED = Layout(
 )
 
 LAYOUTS = (PLAIN, PREFIXED)
+
+
+def moment(stamp: str) -> datetime:
+    """The time that :data:`TIME` stands for.
+
+    Raises:
+        ValueError: there is no such time. Hour 24 is none, though Python 3.14 reads it as the next day.
+    """
+    if stamp[11:13] == "24":
+        raise ValueError(stamp)
+    return datetime.fromisoformat(stamp)
 
 
 def layout_named(name: str) -> Layout:

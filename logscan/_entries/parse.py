@@ -18,7 +18,6 @@ expression on text, run only on entries that matter. Facts: docs/log-format.md.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 from logscan._entries.layouts import (
     ANY,
@@ -32,6 +31,7 @@ from logscan._entries.layouts import (
     STRICT,
     TIME,
     ZONE,
+    moment,
 )
 from logscan.values import Counters, Entry, Place, Span
 
@@ -134,7 +134,7 @@ def _parse(span: Span, counters: Counters, header: re.Pattern[bytes] | None) -> 
     time = None
     if stamp is not None:
         try:
-            time = datetime.fromisoformat(stamp)
+            time = moment(stamp)
         except ValueError:
             odd = stamp
     if odd:
@@ -164,7 +164,7 @@ def _learned(span: Span, header: re.Pattern[bytes]) -> Entry | None:
         None if part is None else part.decode("ascii") for part in found.groups()
     )
     try:
-        time = datetime.fromisoformat(f"{second},{fraction}" if fraction else second or "")
+        time = moment(f"{second},{fraction}" if fraction else second or "")
     except ValueError:
         return None
     held = {key: value or None for key, value in CONTEXT.findall(context)} if context else {}

@@ -11,27 +11,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
-
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from logscan._evidence.distinguished_names import Name, from_der, parse, unreadable
 from logscan.errors import first_line
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 T = TypeVar("T")
 
 CLIENT_AUTH = "clientAuth"
 MAX_CHAIN = 1_000
 _USAGES = {
-    ExtendedKeyUsageOID.CLIENT_AUTH: CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
-    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning", ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
-    ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping", ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
-    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "any",
+    "1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": CLIENT_AUTH,
+    "1.3.6.1.5.5.7.3.3": "codeSigning", "1.3.6.1.5.5.7.3.4": "emailProtection",
+    "1.3.6.1.5.5.7.3.8": "timeStamping", "1.3.6.1.5.5.7.3.9": "OCSPSigning", "2.5.29.37.0": "any",
 }  # fmt: skip
 
 
@@ -70,9 +66,7 @@ class Certificate:
         """SHA-256 of its DER, in hexadecimal."""
         if self.der is None:
             return None
-        digest = hashes.Hash(hashes.SHA256())
-        digest.update(self.der)
-        return digest.finalize().hex()
+        return sha256(self.der).hexdigest()
 
 
 @lru_cache(maxsize=4096)
@@ -83,6 +77,8 @@ def certificate_from_der(der: bytes, source: str) -> Certificate:
         ValueError: it is none: it has not even the parts of one.
     """
     from asn1crypto import x509 as asn1
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
 
     with warnings.catch_warnings():
         # A serial number of zero or a negative one is an old authority's fault, and none of ours.
@@ -116,6 +112,8 @@ def host_names(certificate: Certificate) -> tuple[str, ...] | None:
     where it has none (RFC 6125). ``None``: its DER is not known, or cannot be read."""
     if certificate.der is None:
         return None
+    from cryptography import x509
+
     try:
         strict = x509.load_der_x509_certificate(certificate.der)
         try:
@@ -168,6 +166,8 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _key(parsed: x509.Certificate) -> tuple[str | None, int | None]:
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+
     if parsed.public_key_algorithm_oid.dotted_string == "1.2.840.113549.1.1.10":
         name: str | None = "RSASSA-PSS"
     else:
@@ -185,6 +185,9 @@ def _key(parsed: x509.Certificate) -> tuple[str | None, int | None]:
 
 
 def _usages(parsed: x509.Certificate) -> tuple[frozenset[str], tuple[str, ...], bool]:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtensionOID
+
     usages: set[str] = set()
     extended: tuple[str, ...] = ()
     is_ca = False
@@ -200,7 +203,7 @@ def _usages(parsed: x509.Certificate) -> tuple[frozenset[str], tuple[str, ...], 
             )
             usages = {name for name in names if getattr(value, name)} or {"none"}
         elif extension.oid == ExtensionOID.EXTENDED_KEY_USAGE and isinstance(value, x509.ExtendedKeyUsage):
-            extended = tuple(_USAGES.get(usage, usage.dotted_string) for usage in value)
+            extended = tuple(_USAGES.get(usage.dotted_string, usage.dotted_string) for usage in value)
         elif isinstance(value, x509.BasicConstraints):
             is_ca = value.ca
     return frozenset(usages), extended, is_ca
@@ -264,6 +267,10 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool | None:
     """Whether the issuer's key made the certificate's signature; ``None``: not known."""
     if certificate.der is None or issuer.der is None:
         return None
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.utils import CryptographyDeprecationWarning
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
@@ -304,6 +311,8 @@ def ordered(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
 
 def public_key_of(private: Any) -> bytes:
     """The public half of a private key, as DER."""
+    from cryptography.hazmat.primitives import serialization
+
     return bytes(
         private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
 from logscan._evidence.json_text import begin_of
 
 MAX_BYTES = 64 << 20
@@ -22,6 +19,9 @@ def read_xml(data: bytes) -> Element:
     Raises:
         ValueError: it is no XML, defines entities, or is too large or too deep.
     """
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
     data = begin_of(data)
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data):,} bytes of XML; at most {MAX_BYTES:,} are read")

@@ -75,18 +75,14 @@ class IndexDatabase:
                     raise
                 version = self._open("rw")  # a writer was killed: SQLite must undo what it began
             if write and version < VERSION:  # of version 1, which knew less of its files, nothing is kept
-                with self.change():
-                    for name in _TABLES:
-                        self._base.execute(f"DROP TABLE IF EXISTS {name}")
-                    for statement in _SCHEMA.split(";"):
-                        self._base.execute(statement)
-                    self._base.execute(f"PRAGMA user_version = {VERSION}")
+                self._begin_anew()
                 version = VERSION
         except sqlite3.Error as error:
             raise (OutputError if write else InputError)(
                 f"{path}: cannot be used as an index ({error})", self._remedy(write)
             ) from error
         if version != VERSION:
+            self._base.close()
             raise InputError(
                 f"{path}: an index of version {version}; this logscan reads version {VERSION}",
                 "index the logs again" if version < VERSION else "delete it, and index the logs again",
@@ -94,9 +90,25 @@ class IndexDatabase:
 
     def _open(self, mode: str) -> int:
         address = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
-        self._base = sqlite3.connect(address, _WAIT_SECONDS, uri=True, isolation_level=None)
-        version: int = self._base.execute("PRAGMA user_version").fetchone()[0]
+        self._base = sqlite3.connect(address, timeout=_WAIT_SECONDS, uri=True, isolation_level=None)
+        try:
+            version: int = self._base.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error:
+            self._base.close()
+            raise
         return version
+
+    def _begin_anew(self) -> None:
+        try:
+            with self.change():
+                for name in _TABLES:
+                    self._base.execute(f"DROP TABLE IF EXISTS {name}")
+                for statement in _SCHEMA.split(";"):
+                    self._base.execute(statement)
+                self._base.execute(f"PRAGMA user_version = {VERSION}")
+        except BaseException:
+            self._base.close()
+            raise
 
     def close(self) -> None:
         """Close the index."""

@@ -73,9 +73,8 @@ class Lookup:
                     files_left = stream.remaining
             yield from self._others.spans(unknown)
         finally:
-            for database in self._databases.values():
-                if database is not None:
-                    database.close()
+            for index in self._databases:
+                self._close(index)
 
     def _cover(self, file: LogFile) -> _Cover | None:
         """All that the index says of a file: damage of the index is found before any text is skipped."""
@@ -95,12 +94,18 @@ class Lookup:
                 ranges = [(ranges[0][0], ranges[-1][1])]  # unpack it from its beginning, but only once
             return _Cover(known, ranges, {point.at: point for point in points})
         except InputError as error:
-            self._databases[index] = None
+            self._close(index)
             problem = problem_of(index, error)
             self._scan.counters.problems.append(
                 replace(problem, reason=f"{problem.reason}: not used", fatal=False)
             )
             return None
+
+    def _close(self, index: str) -> None:
+        database = self._databases.get(index)
+        if database is not None:
+            database.close()
+        self._databases[index] = None
 
     def _database(self, index: str) -> IndexDatabase | None:
         """An index, opened once; ``None`` if there is none."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from logscan._store.storage import LOG, OLD_MANIFEST, Storage
-from logscan.errors import InputError, LogscanError, OutputError, first_line, reason_of
+from logscan.errors import InputError, LogscanError, OutputError, first_line, need, reason_of
 
 MEND = (
     f"restore {LOG} from a backup; or move it away: logscan store repair {{}} makes one of the Parquet files"
@@ -34,13 +34,9 @@ def library() -> Any:
     """The library of the log.
 
     Raises:
-        InputError: it is not installed.
+        MissingPackageError: it is not installed.
     """
-    try:
-        import deltalake
-    except ImportError as error:
-        raise InputError("deltalake is not installed", "pip install 'logscan[archive]'") from error
-    return deltalake
+    return need("deltalake", "a store")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ state. deltalake must not be used in a process before that process forks (its th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
@@ -236,7 +236,7 @@ class DeltaLog:
             details = {key: value for key, value in commit.items() if key not in known and key != "logscan"}
             details.pop("operationMetrics", None)
             details = dict(sorted(details.items()))
-            moment = datetime.utcfromtimestamp(commit.get("timestamp", 0) / 1000)
+            moment = datetime.fromtimestamp(commit.get("timestamp", 0) / 1000, UTC).replace(tzinfo=None)
             versions.append(
                 Version(commit["version"], moment, str(commit.get("logscan", commit["operation"])), details)
             )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from logscan._entries.layouts import KEYS, TIME
+from logscan._entries.layouts import KEYS, TIME, moment
 from logscan._store.layout_bits import CRLF, ESCAPED, OPEN_END, row_bytes
 
 _TIME = re.compile(TIME)
@@ -136,7 +136,7 @@ def _stamps(time: datetime, text: str) -> Iterator[tuple[str, str, int]]:
     """Where a time stands in a text, the last first: what is before, its shape, and where the rest begins."""
     for stamp in list(_TIME.finditer(text))[: -_MOST_TIMES - 1 : -1]:
         try:
-            if datetime.fromisoformat(stamp[0]) != time:
+            if moment(stamp[0]) != time:
                 continue
         except ValueError:
             continue

@@ -16,7 +16,7 @@ from support.command import ROOT, logscan
 SAMPLE = ROOT / "sample_logs/no-keystore"
 ACTING = {
     "store", "folder", "keep", "older-than", "unnamed", "dry-run", "version", "output", "history", "email", "routes", "cluster", "checkpoint", "start-over",
-    "notify", "exec", "metrics", "metrics-file", "index", "mgmt", "mgmt-ca", "keylog", "curl",
+    "notify", "exec", "roots", "metrics", "metrics-file", "index", "mgmt", "mgmt-ca", "keylog", "curl",
 }  # fmt: skip
 """Options that start a program, send, write, remove, or say whom to trust with a secret."""
 HARMLESS = {
@@ -28,9 +28,9 @@ HARMLESS = {
     "max-open-connections", "memory", "mentions", "mgmt-timeout", "nice", "no-diagram", "no-index",
     "no-messages", "not-proxy", "note", "only-ids", "org", "poll", "poll-interval", "prefix", "proxy",
     "exclude", "max-incidents", "rotate-wait", "rotated", "status",
-    "around", "ignore-case", "level", "logger", "message", "regex", "revision", "text", "within",
+    "around", "ignore-case", "level", "logger", "message", "regex", "revision", "text", "time-limit", "within",
     "quiet", "quiet-time", "recovered", "review", "samples", "side", "simulate", "since", "stats", "subject", "tz",
-    "until", "watch", "with-filename", "workers",
+    "until", "watch", "with-filename", "workers", "hosts-at-once", "pull",
 }  # fmt: skip
 """Options that only choose what is read and how it is shown."""
 

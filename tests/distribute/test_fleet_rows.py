@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -174,6 +175,19 @@ def test_a_scheduler_that_is_silent(
         job(sample, f"tcp://127.0.0.1:{port}", tmp_path)
     assert capfd.readouterr() == ("", "")
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.thorough
+def test_a_scheduler_that_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a task is under way: it is asked again, and given up."""
+    monkeypatch.setattr(dask_executor, "ASKED_AGAIN", 0.5)
+    monkeypatch.setattr(dask_executor, "TIMEOUT", 5.0)
+    with running(tmp_path) as (address, pids), dask_executor.on_cluster(address) as executor:
+        assert executor.submit(time.sleep, 2).result() is None  # a long task alone is waited for
+        task = executor.submit(time.sleep, 600)
+        os.kill(pids[-1], signal.SIGSTOP)
+        with pytest.raises(InputError, match="does not answer"):
+            task.result()
 
 
 @pytest.mark.parametrize(

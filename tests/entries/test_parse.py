@@ -107,7 +107,10 @@ def test_times(stamp: str, time: datetime, zone: str | None) -> None:
     assert (entry.time, entry.zone, entry.org) == (time, zone, "o")
 
 
-@pytest.mark.parametrize("stamp", ["2026-13-45 01:02:03,004", "2O26-11-23 01:02:03,004", "23/11/26 1:02:03"])
+@pytest.mark.parametrize(
+    "stamp",
+    ["2026-13-45 01:02:03,004", "2O26-11-23 01:02:03,004", "23/11/26 1:02:03", "2026-11-23 24:00:00,000"],
+)
 def test_a_time_that_cannot_be_read_is_counted(stamp: str) -> None:
     """The entry is kept with its fields, without a time."""
     line = f"{stamp} org:o env:e api:a rev:1 messageid:m main ERROR L - x"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan._entries.chunk_text import Text
+from logscan._entries.layouts import moment
 from logscan._entries.stamps import Stamps
 
 TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,](\d{1,9})(?!\d))?(?![.,])")
@@ -42,7 +43,7 @@ def test_as_python_reads_them(stamps: list[str], after: str) -> None:
         if found is None:
             continue
         try:
-            time = datetime.fromisoformat(stamp)
+            time = moment(stamp)
         except ValueError:
             continue
         digits = -1 if found[1] is None else len(found[1])

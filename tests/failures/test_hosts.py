@@ -31,7 +31,7 @@ LIVE = "/opt/apigee/var/log/edge-message-processor/logs/system.log"
         (["mp01.log", "mp02-system.log", "logs/system-mp03.log"], ["mp01", "mp02", "mp03"]),
         (["mp01/system.log", "mp01/other.log"], ["mp01", "mp01"]),  # two logs of one host
         (["01/system.log", "02/system.log"], ["01", "02"]),
-        (["sftp://me@mp07/opt/apigee/system.log", "s3://bucket/mp08/system.log"], ["mp07", "mp08"]),
+        (["ssh://me@mp07/opt/apigee/system.log", "s3://bucket/mp08/system.log"], ["mp07", "mp08"]),
         (["-"], ["standard input"]),
         ([LIVE, "/var/log/apigee/system.log"], [socket.gethostname()] * 2),
     ],
@@ -41,9 +41,7 @@ def test_names(paths: list[str], names: list[str]) -> None:
     assert list(map(hosts_of(paths).get, paths)) == names
 
 
-@pytest.mark.parametrize(
-    "path", [LIVE, "a/mp01/logs/system.log", "mp01.log", "-", "sftp://mp07/x/system.log"]
-)
+@pytest.mark.parametrize("path", [LIVE, "a/mp01/logs/system.log", "mp01.log", "-", "ssh://mp07/x/system.log"])
 def test_one_log(path: str) -> None:
     """Alone, a log has the same name by its path: a run that follows it agrees with a report."""
     assert hosts_of([path]) == {path: host_of(path)}

@@ -18,6 +18,7 @@ import pytest
 from support.command import ROOT, environment, logscan
 from support.lines import ONE
 from support.profiles import sampled
+from support.schemas import faults
 from support.tailing import Tail, append, until
 
 
@@ -467,6 +468,7 @@ def test_the_status_of_a_checkpoint(follow: list[Tail], logs: Path, tmp_path: Pa
     log.write_text(storm(0, 3))
     read_and_stop(follow, tmp_path, log)
     state = json.loads(logscan("tail", "--status", "--json", "--checkpoint", tmp_path / "state").stdout)
+    assert faults("tail-status.json", state) == []
     assert (state["path"], state["read_from"]) == (str(log), str(log))
     assert state["position"] + state["unread"] == log.stat().st_size
     append(log, storm(3, 1))

@@ -34,7 +34,7 @@ def _all(*names: str) -> tuple[str, ...]:
 JDK = Oracle("JDK", _all("java", "javac", "keytool"), "the key manager, keystores that keytool writes")
 TSHARK = Oracle("tshark", _all("tshark"), "captures, packet by packet")
 CHROMIUM = Oracle("Chromium", _all("chromium") or _all("chromium-browser") or _all("google-chrome"), "pages")
-SSHD = Oracle("sshd", _all("sshd", "ssh-keygen"), "sftp://")
+SSHD = Oracle("sshd", _all("sshd", "ssh-keygen", "ssh"), "ssh://")
 OPENSSL = Oracle("openssl", _all("openssl"), "keystores and handshakes of OpenSSL")
 ORACLES = (JDK, TSHARK, CHROMIUM, SSHD, OPENSSL)
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from typing import TYPE_CHECKING
 
 from logscan._evidence.json_text import begin_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 LABELS = (
     "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
@@ -65,6 +65,11 @@ class RecordDecryptor:
     """Decrypts the records of one side with one secret (RFC 8446 sections 5.2, 5.3 and 7.3)."""
 
     def __init__(self, secret: bytes, suite: int) -> None:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
+
+        self._faults = (InvalidTag, ValueError)
         algorithm: hashes.HashAlgorithm = hashes.SHA384() if suite == 0x1302 else hashes.SHA256()
         size = 16 if suite in (0x1301, 0x1304, 0x1305) else 32
         key = _expand(secret, b"key", size, algorithm)
@@ -83,7 +88,7 @@ class RecordDecryptor:
         nonce = (self._iv ^ self._number).to_bytes(12, "big")
         try:
             plain = self._cipher.decrypt(nonce, data, header).rstrip(b"\0")
-        except (InvalidTag, ValueError):
+        except self._faults:
             return None
         self._number += 1
         return (plain[-1], plain[:-1]) if plain else None
@@ -91,6 +96,8 @@ class RecordDecryptor:
 
 def _expand(secret: bytes, label: bytes, size: int, algorithm: hashes.HashAlgorithm) -> bytes:
     """HKDF-Expand-Label with an empty context."""
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
     name = b"tls13 " + label
     info = size.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0"
     return HKDFExpand(algorithm, size, info).derive(secret)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-
 from logscan._evidence.certificates import Certificate, certificate_from_der, ordered, public_key_of
 from logscan._evidence.keystores.keystore import PEM, Keystore, KeystoreEntry
 
@@ -75,6 +73,8 @@ def read_pem(data: bytes, name: str, source: str, passwords: Sequence[str]) -> K
 
 def _private_key(part: bytes, passwords: Sequence[str], notes: list[str]) -> Any:
     """A private key, only to compare its public half; ``None``: no password opens it."""
+    from cryptography.hazmat.primitives import serialization
+
     for password in (None, *passwords):
         try:
             return serialization.load_pem_private_key(part, password.encode() if password else None)
@@ -89,6 +89,7 @@ def _private_key(part: bytes, passwords: Sequence[str], notes: list[str]) -> Any
 def _belongs(key: Any, certificate: Certificate) -> bool | None:
     """Whether a key is that of a certificate; ``None``: one of both cannot be read."""
     from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
 
     assert certificate.der is not None
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

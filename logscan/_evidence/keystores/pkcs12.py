@@ -13,9 +13,6 @@ from hmac import digest as hmac_digest
 from itertools import islice
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from logscan._evidence.certificates import Certificate, certificate_from_der, ordered
 from logscan._evidence.keystores.keystore import PKCS12, Keystore, KeystoreEntry, WrongPasswordError
 from logscan.errors import InputError
@@ -147,6 +144,7 @@ def _decrypt(algorithm: Any, data: bytes, password: str, budget: _Budget) -> byt
         ValueError: the algorithm is not known.
     """
     from cryptography.hazmat.decrepit.ciphers.algorithms import RC2, TripleDES
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     rounds = algorithm.kdf_iterations
     cipher, size = algorithm.encryption_cipher, algorithm.key_length
@@ -186,6 +184,7 @@ def _decrypt(algorithm: Any, data: bytes, password: str, budget: _Budget) -> byt
 def _by_library(data: bytes, password: str, name: str, source: str) -> Keystore:
     """40-bit RC2, as OpenSSL 1 and Java before 8u301 encrypt certificates: the library reads the first key
     and all certificates, but no further key."""
+    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
     try:
@@ -200,7 +199,7 @@ def _by_library(data: bytes, password: str, name: str, source: str) -> Keystore:
     certificates: list[tuple[str | None, bytes | None, Certificate]] = []
     items = [*([loaded.cert] if loaded.cert else []), *loaded.additional_certs]
     for item in items:
-        der = item.certificate.public_bytes(serialization.Encoding.DER)
+        der = item.certificate.public_bytes(Encoding.DER)
         label = item.friendly_name.decode("utf-8", "replace") if item.friendly_name else None
         certificates.append((label, b"" if item is loaded.cert else None, certificate_from_der(der, source)))
     label = certificates[0][0] if loaded.cert else None
