@@ -1,11 +1,11 @@
 """The site (``sphinx-build docs site``) and the man page (``sphinx-build -b man docs man``)."""
 
-from importlib.metadata import version as installed
+from logscan import __version__
 
 project = "logscan"
 author = "the logscan developers"
 copyright = author  # noqa: A001 (Sphinx calls it so)
-release = version = installed("logscan")
+release = version = __version__
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"

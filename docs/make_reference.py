@@ -1,9 +1,12 @@
-"""Write docs/reference.md and the causes of docs/diagnose.md from the program; ``--check`` only compares."""
+"""Write docs/reference.md, the causes of docs/diagnose.md and the fields of docs/json.md from the program and
+its schemas; ``--check`` only compares."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +79,74 @@ def row_of_cause(cause: Cause) -> str:
     return f"| `{cause.name}` | {text[0].lower()}{text[1:]} |\n"
 
 
-PAGES = {"reference.md": page, "diagnose.md": diagnose}
+SCHEMAS = DOCS.parent / "logscan/_render/schemas"
+BEGIN_FIELDS, END_FIELDS = "<!-- fields: written by docs/make_reference.py -->\n", "<!-- end of fields -->\n"
+WORDS = {
+    "string": "text",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+}
+ORDER = (
+    "report", "report-each", "incident", "failure", "overview", "outside", "counters", "search", "export",
+    "diagnose", "certificate", "simulate", "sql", "alerts", "causes", "tail-status", "manifest",
+)  # fmt: skip
+"""The schemas in the order of the page."""
+
+
+def fields() -> str:
+    """docs/json.md with the fields of each schema."""
+    before, _, rest = (DOCS / "json.md").read_text(encoding="utf-8").partition(BEGIN_FIELDS)
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.json")}
+    assert set(found) == set(ORDER), "name each schema in ORDER"
+    chapters = "".join(f"\n{chapter(name, found[name], found)}" for name in ORDER)
+    return before + BEGIN_FIELDS + chapters + "\n" + END_FIELDS + rest.partition(END_FIELDS)[2]
+
+
+def chapter(name: str, schema: Any, schemas: dict[str, Any]) -> str:
+    """One schema: what it is for, and its fields."""
+    lines = [f"### {schema['title']}", "", f"{schema['description']} Schema: `{name}.json`.", ""]
+    rows = list(rows_of_fields(schema, "", schemas))
+    if rows:
+        lines += ["| field | value | what |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def rows_of_fields(schema: Any, place: str, schemas: dict[str, Any]) -> Iterator[str]:
+    """A row for each field, those inside others after them."""
+    if "items" in schema and isinstance(schema["items"], dict):
+        yield from rows_of_fields(schema["items"], f"{place}[]", schemas)
+    for name, one in schema.get("properties", {}).items():
+        where = f"{place}.{name}".lstrip(".")
+        text = one["description"] + ("" if name in schema["required"] else " May be absent.")
+        yield f"| `{where}` | {kind_of(one, schemas)} | {escaped(text)} |"
+        yield from rows_of_fields(one, where, schemas)
+
+
+def kind_of(schema: Any, schemas: dict[str, Any]) -> str:
+    """The type of a value in words."""
+    if "$ref" in schema:
+        title = schemas[schema["$ref"].removesuffix(".json")]["title"]
+        return f"[{title.lower()}](#{title.lower().replace(' ', '-')})"
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" if value else "empty" for value in schema["enum"])
+    first, *others = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if first == "array":
+        items = schema["items"]
+        word = f"list of {kind_of(items, schemas)}" if items and "prefixItems" not in items else "list"
+        word = "list of pairs" if items and "prefixItems" in items else word
+    elif first == "object":
+        values = schema.get("additionalProperties")
+        word = f"object: name → {kind_of(values, schemas)}" if isinstance(values, dict) else "object"
+    else:
+        word = WORDS[first]
+    return " or ".join([word, *(WORDS[other] for other in others)])
+
+
+PAGES = {"reference.md": page, "diagnose.md": diagnose, "json.md": fields}
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
