@@ -1,8 +1,9 @@
 """The agent: what runs on a host that has no logscan. It needs Python 3.6 and leaves nothing on disk.
 
-Its text, after those of ``agent_entries`` and ``agent_follow``, is sent through ssh and run by ``python3 -c``. So
-it imports the standard library only, and is written for Python 3.6. It lists files, and sends the entries in which needles stand, byte for byte. What an entry means
-is decided where logscan runs. docs/hosts.md says what crosses.
+Its text, after those of ``agent_entries`` and ``agent_follow``, is sent through ssh and run by ``python3 -c``: the
+three are one program, and each constant stands once. So it imports the standard library only, and is written for
+Python 3.6. It lists files, and sends the entries in which needles stand, byte for byte. What an entry means is
+decided where logscan runs. docs/hosts.md says what crosses.
 """
 
 import calendar
@@ -12,22 +13,14 @@ import os
 import re
 import stat
 import struct
-import subprocess
 import sys
 import threading
 import time
 import zlib
 
-BLOCK = 4 << 20
 SAMPLE = 1 << 16
-BATCH = 1 << 20
-LOOK = 1 << 16
-SAMPLES = 64
-CLOSE = 1 << 20
-SLACK = 5400
 ALIVE = 2.0
 MOST_FILES = 20000
-TIME = re.compile(rb"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)")
 LOG_NAME = re.compile(r"\.log(?:$|[.-])")
 PACKINGS = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "lzma"), (b"\x28\xb5\x2f\xfd", "zstd"))
 

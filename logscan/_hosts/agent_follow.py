@@ -1,30 +1,8 @@
 """Part of the agent (:mod:`logscan._hosts.agent`): what is written from now on."""
 
-import calendar
-import glob
-import json
 import os
 import re
-import stat
-import struct
-import subprocess
-import sys
-import threading
 import time
-import zlib
-
-BLOCK = 4 << 20
-SAMPLE = 1 << 16
-BATCH = 1 << 20
-LOOK = 1 << 16
-SAMPLES = 64
-CLOSE = 1 << 20
-SLACK = 5400
-ALIVE = 2.0
-MOST_FILES = 20000
-TIME = re.compile(rb"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)")
-LOG_NAME = re.compile(r"\.log(?:$|[.-])")
-PACKINGS = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "lzma"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
 class Followed:

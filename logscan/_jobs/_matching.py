@@ -88,7 +88,6 @@ class _Belongs:
         self._ids = ids
         self._set = frozenset(ids)
         self._prefix = prefix
-        self._longest = max(map(len, ids), default=0)
 
     def kind(self, span: Span, counters: Counters) -> int:
         """Member, mentioned, or neither. An entry that is not understood may be a member, and is one."""

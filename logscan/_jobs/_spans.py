@@ -24,12 +24,18 @@ def inputs_of(
     times: TimeRange = TimeRange(None, None, None),
     *,
     learn: bool = True,
+    elsewhere: Elsewhere | None = None,
 ) -> Inputs:
     """What must be read of some paths: see :func:`logscan._scanning.plan.slices_of`.
+
+    Args:
+        elsewhere: hosts that are asked, too: then there need be no path.
 
     Raises:
         NoLogsError: no path gave anything to read.
     """
+    if elsewhere and not paths:
+        return Inputs((), ())
     folders, files = stores_among(paths)
     slices = slices_of(files, counters, times, learn=learn) if files or not folders else ()
     return Inputs(tuple(folders), tuple(slices))

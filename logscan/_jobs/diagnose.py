@@ -36,7 +36,7 @@ from logscan._jobs._options import (
 )
 from logscan._jobs._selecting import messages_of, rule
 from logscan._jobs._spans import inputs_of, split_paths
-from logscan._scanning.plan import Inputs, Progress
+from logscan._scanning.plan import Progress
 from logscan._store.inputs import hosts_of as hosts_of_stores
 from logscan.errors import REPORT, InputError, NoLogsError, caught
 from logscan.values import Counters, Problem
@@ -209,7 +209,7 @@ def _group_failures(
     selection, logs, evidence = request.selection, reader.logs, reader.evidence
     try:
         here, elsewhere = split_paths(logs)
-        inputs = inputs_of(here, counters, selection.times) if here or not elsewhere else Inputs((), ())
+        inputs = inputs_of(here, counters, selection.times, elsewhere=elsewhere)
         # Neighbours of TLS too: a target out of rotation, an end of file after TLS 1.3. All are given.
         near = replace(selection, alerts=selection.alerts | BESIDE)
         asked = with_hosts(CountRequest(near, (), datetime.max, request.hosts, rule=request.rule), inputs)

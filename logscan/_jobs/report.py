@@ -170,7 +170,7 @@ def report_selected(
 
     def counted_once() -> tuple[Counted, Inputs]:
         counters = Counters()
-        inputs = inputs_of(here, counters, selection.times) if here or not elsewhere else Inputs((), ())
+        inputs = inputs_of(here, counters, selection.times, elsewhere=elsewhere)
         return count(
             inputs, request, counters, limits=limits, progress=progress, lines=count_lines, cluster=cluster,
             elsewhere=elsewhere, ends=ends,

@@ -135,7 +135,7 @@ def _entries(connection: Any, store: Store, number: int) -> str:
         " hive_types = {'kind': VARCHAR, 'date': DATE, 'host': VARCHAR})"
     )
     with store.contents.readable():
-        joins = store.contents.state.joins() if store.contents.state.has_joins() else []
+        joins = store.contents.state.joins()
     more = more_rows(joins)
     if not more:
         return rows

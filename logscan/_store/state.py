@@ -200,10 +200,6 @@ class State:
         row = self._joins.rows.get(key)
         return None if row is None else _join(self._joins.row(row))
 
-    def has_joins(self) -> bool:
-        """Whether there is a split entry."""
-        return bool(self._joins.rows or self._new_joins)
-
     def parts(self, name: str) -> list[tuple[int, int, int]] | None:
         """The parts of a file, as :attr:`DataFile.parts`; ``None``: not known."""
         if name in self._new_files:

@@ -1,4 +1,4 @@
-"""Hosts behind ssh, for all tests of this folder."""
+"""Hosts that ssh reaches, for all tests of this folder."""
 
 from __future__ import annotations
 

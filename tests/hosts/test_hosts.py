@@ -1,4 +1,4 @@
-"""Reports and searches of hosts behind real sshd's: what comes is what local copies give."""
+"""Reports and searches of hosts with real sshd's: what comes is what local copies give."""
 
 from __future__ import annotations
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import http.server
 import importlib.util
-import ipaddress
 import os
 import shutil
 import ssl
@@ -18,11 +16,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from support.authorities import authority
 from support.command import ROOT, SAMPLES, cold
 
 HERE = ROOT / "packaging" / "bundle"
@@ -64,8 +59,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not ARCHIVE:
         pytest.skip(f"no archive: {HOW}")
     archive = Path(ARCHIVE).resolve()
-    told = Path(f"{archive}.sha256").read_text().split()
-    assert told == [hashlib.sha256(archive.read_bytes()).hexdigest(), archive.name]
+    written = Path(f"{archive}.sha256").read_text().split()
+    assert written == [hashlib.sha256(archive.read_bytes()).hexdigest(), archive.name]
     folder = tmp_path_factory.mktemp("host")
     subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
     (top,) = folder.iterdir()
@@ -343,23 +338,3 @@ def test_tls(unpacked: Path, tmp_path: Path) -> None:
         subprocess.run([unpacked / "bin/logscan", *words], env=env, capture_output=True, timeout=60)
         server.shutdown()
     assert seen
-
-
-def authority(folder: Path) -> None:
-    """A certificate that has signed itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
-        .not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(certificate.public_bytes(pem))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )

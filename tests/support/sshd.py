@@ -1,4 +1,4 @@
-"""Real hosts behind ssh: one OpenSSH server on this machine, whose ports are hosts with other means."""
+"""Real hosts for ssh: one OpenSSH server on this machine, whose ports are hosts with other means."""
 
 from __future__ import annotations
 
