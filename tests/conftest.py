@@ -22,10 +22,11 @@ for number in (signal.SIGINT, signal.SIGHUP):
 
 from support import command, oracles, profiles  # noqa: E402
 from support.command import Run, logscan  # noqa: E402
+from support.object_store import object_store, s3  # noqa: E402
 from support.tailing import follow, log  # noqa: E402
 from support.terminal import screens  # noqa: E402
 
-__all__ = ["follow", "log", "screens"]
+__all__ = ["follow", "log", "object_store", "s3", "screens"]
 
 LEFT_OUT = "the time limit is reached"
 DEADLINE = pytest.StashKey[float]()

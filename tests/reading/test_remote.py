@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from logscan._jobs.ingest import ingest
 from logscan._reading import remote
 from support.command import ROOT, environment, logscan
+from support.object_store import ObjectStore
 from support.profiles import sampled
 from support.servers import silent_server
 
@@ -28,29 +28,15 @@ NO_KEYSTORE = ROOT / "sample_logs/no-keystore/system.log"
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[dict[str, Any]]:
+def bucket(object_store: ObjectStore) -> dict[str, Any]:
     """A bucket with a rotated, packed family and another log; what the environment must say."""
-    import boto3
-    import moto.server
-
-    server = moto.server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    env = {
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
-    }  # fmt: skip
-    client = boto3.client(
-        "s3", endpoint_url=env["AWS_ENDPOINT_URL"], region_name="us-east-1", aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )  # fmt: skip
+    client = object_store.client
     client.create_bucket(Bucket="logs")
     for path in sorted((ROOT / "sample_logs/rotation").glob("*.log*")):
         client.put_object(Bucket="logs", Key=f"mp01/{path.name}", Body=path.read_bytes())
     client.put_object(Bucket="logs", Key="mp02/system.log", Body=NO_KEYSTORE.read_bytes())
     client.put_object(Bucket="logs", Key="mp02/readme.txt", Body=b"no log")
-    yield env
-    server.stop()
+    return object_store.env
 
 
 def test_s3(bucket: dict[str, Any], tmp_path: Path) -> None:
@@ -76,15 +62,12 @@ def test_s3(bucket: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_what_has_not_changed_is_not_read(
-    bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A packed file is known by its tag; written again with other text it is read."""
-    import boto3
     import fsspec
 
-    for name, value in bucket.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=bucket["AWS_ENDPOINT_URL"])
+    client = s3.client
     client.create_bucket(Bucket="months")
     rnd = random.Random(5)
 

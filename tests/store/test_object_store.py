@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +19,7 @@ from logscan._store.contents import Contents
 from logscan._store.open_store import Store
 from logscan._store.storage import is_store
 from support.command import logscan
+from support.object_store import ObjectStore
 
 LINE = "2026-11-{:02} 00:00:00,000 org:o env:e api:p rev:1 messageid:m-{} main ERROR A - handshakeFailed() : bad_certificate\n"
 
@@ -88,11 +88,10 @@ def losing_answers(address: str, to: str, count: int) -> Iterator[str]:
 
 
 @pytest.mark.thorough
-def test_a_store_in_an_object_store(
-    tmp_path: Path, s3: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_in_an_object_store(tmp_path: Path, s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ingest, read, merge, drop, vacuum, go back."""
-    store = "s3://stores/all"
+    s3.client.create_bucket(Bucket="all")
+    store = "s3://all/store"
     assert not is_store(store)
     folder = logs(tmp_path, 1)
     assert ingest(folder, store=store, workers=1).new == 1
@@ -111,11 +110,11 @@ def test_a_store_in_an_object_store(
         ("search", "m-late", "-h", "--store", store), ("report", "--store", store), ("cat", "--store", store),
         ("store", "check", store), ("store", "history", store),
     ):  # fmt: skip
-        printed = logscan(*command, cwd=tmp_path, **s3)
+        printed = logscan(*command, cwd=tmp_path, **s3.env)
         assert printed.returncode == 0, (command, printed.stderr)
     version = Contents(store).log.version
     monkeypatch.undo()
-    for name, value in s3.items():
+    for name, value in s3.env.items():
         monkeypatch.setenv(name, value)
     from datetime import date
 
@@ -132,30 +131,33 @@ def test_a_store_in_an_object_store(
 @pytest.mark.thorough
 @pytest.mark.parametrize("count", [1, 100])
 def test_the_answer_to_a_commit_is_lost(
-    tmp_path: Path, s3: dict[str, Any], monkeypatch: pytest.MonkeyPatch, count: int
+    tmp_path: Path, s3: ObjectStore, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """The commit was made: its files stay, and nothing is there twice."""
-    store = f"s3://stores/lost{count}"
+    s3.client.create_bucket(Bucket=f"lost{count}")
+    store = f"s3://lost{count}/store"
     folder = logs(tmp_path, 1)
     ingest(folder, store=store, workers=1)
     logs(tmp_path, 2)
-    with losing_answers(s3["AWS_ENDPOINT_URL"], "_delta_log/", count) as address:
+    with losing_answers(s3.env["AWS_ENDPOINT_URL"], "_delta_log/", count) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        logscan("ingest", folder, "--store", store, cwd=tmp_path, **(s3 | {"AWS_ENDPOINT_URL": address}))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", s3["AWS_ENDPOINT_URL"])
+        logscan("ingest", folder, "--store", store, cwd=tmp_path, **(s3.env | {"AWS_ENDPOINT_URL": address}))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", s3.env["AWS_ENDPOINT_URL"])
     done = ingest(folder, store=store, workers=1)
     assert not done.problems
     assert text_of(store) == b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
-    assert logscan("store", "check", store, cwd=tmp_path, **s3).returncode == 0
+    assert logscan("store", "check", store, cwd=tmp_path, **s3.env).returncode == 0
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", ["no bucket", "no credentials", "no server"])
-def test_faults(tmp_path: Path, s3: dict[str, Any], fault: str) -> None:
+def test_faults(tmp_path: Path, s3: ObjectStore, fault: str) -> None:
     """One line with the address, and exit code 2."""
-    store = "s3://nowhere/store" if fault == "no bucket" else "s3://stores/all"
-    env = dict(s3)
+    store = f"s3://{fault.replace(' ', '-')}/store"
+    if fault != "no bucket":
+        s3.client.create_bucket(Bucket=fault.replace(" ", "-"))
+    env = dict(s3.env)
     if fault == "no credentials":
         env |= {
             "AWS_ACCESS_KEY_ID": "",

@@ -13,6 +13,7 @@ from logscan._jobs.search import find
 from logscan._store.open_store import Store
 from logscan.values import Counters
 from support.command import environment
+from support.object_store import ObjectStore
 
 RACES = int(os.environ.get("LOGSCAN_TEST_RACES", "20"))
 """Races of the thorough tests; 500 of each were run when the store was made."""
@@ -123,7 +124,8 @@ def test_writers_race_without_a_lock(tmp_path: Path, writers: int) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.timeout(3600)
-def test_writers_race_in_an_object_store(tmp_path: Path, s3: dict[str, str]) -> None:
+def test_writers_race_in_an_object_store(tmp_path: Path, s3: ObjectStore) -> None:
     """On a server that speaks S3."""
-    again = race(tmp_path, "s3://stores/race", 2, RACES, s3)
+    s3.client.create_bucket(Bucket="races")
+    again = race(tmp_path, "s3://races/store", 2, RACES, s3.env)
     assert again

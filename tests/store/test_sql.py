@@ -15,6 +15,7 @@ from logscan._jobs.sql import sql
 from support.command import SAMPLES, logscan
 from support.growing import FIRST, grown
 from support.logs import logs
+from support.object_store import ObjectStore
 from support.profiles import fewer
 
 pytest.importorskip("deltalake")
@@ -53,23 +54,10 @@ def test_an_entry_that_a_rotation_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_a_store_in_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_in_an_object_store(tmp_path: Path, s3: ObjectStore) -> None:
     """It is read without an extension that DuckDB would download, and nothing else may be read."""
-    moto = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    import boto3
-
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-    client.create_bucket(Bucket="archive")
-    client.put_object(Bucket="archive", Key="secret.txt", Body=b"secret")
+    s3.client.create_bucket(Bucket="archive")
+    s3.client.put_object(Bucket="archive", Key="secret.txt", Body=b"secret")
     logscan("ingest", "-q", SAMPLES, "--store", "s3://archive/store", cwd=tmp_path)
     query = "select count(*) n from entries where env = 'prod'"
     done = logscan("sql", query, "--store", "s3://archive/store", "--format", "jsonl", cwd=tmp_path)
@@ -77,4 +65,3 @@ def test_a_store_in_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     query = "select * from entries, read_text('s3://archive/secret.txt')"
     done = logscan("sql", query, "--store", "s3://archive/store", cwd=tmp_path)
     assert (done.returncode, done.stdout, b"the query failed" in done.stderr) == (2, b"", True)
-    server.stop()
