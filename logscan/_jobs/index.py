@@ -285,6 +285,9 @@ class _FileIndexer:
         # The last entry may continue later: it is not covered.
         if extent.starts:
             known = self._put(known, extent._replace(stop=pending.offset), postings, replaces)
+        elif known is not None and known.whole:
+            # Only this entry has grown. The file is known with its new size, and not read again.
+            known = self._put(known, Extent(known.stop, known.stop, []), postings, None)
         if known is not None and self._packed and len(pending.data) <= BLOCK_BYTES:
             known = known._replace(rest=pending.data)
         return known, pending.offset + len(pending.data)

@@ -94,6 +94,25 @@ def test_finds_what_a_scan_finds(
             same([name], folder)
 
 
+def test_only_the_last_entry_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not covered, as it may grow again, but its file is known then: the next run does not read it."""
+    monkeypatch.setattr(indexing, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(indexing, "SMALL_EXTENT", 512)
+    entry = b"2026-11-23 00:00:00,000 org:o env:e api:p rev:1 messageid:m-1 t INFO L - x\n"
+    log = tmp_path / "system.log"
+    log.write_bytes(entry * 20)
+    for word in ("new", "known", "grown", "known", "grown", "known"):
+        if word == "grown":
+            with log.open("ab") as file:
+                file.write(b"\tat its.next.Line(Of.java)\n")
+        done = indexing.index(tmp_path, workers=1)
+        assert getattr(done, word) == 1, word
+        assert (done.counters.bytes > 0) == (word != "known")
+        assert same(["m-1"], tmp_path) == 0
+    log.write_bytes(entry * 10 + entry.replace(b"m-1", b"m-2") * 20)  # another text of more bytes
+    same(["m-1", "m-2"], tmp_path)
+
+
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Logs of three times SIZE: one that is written, one rotated, one packed."""
