@@ -324,9 +324,10 @@ def _several(paths: list[str]) -> bool:
     if len(paths) > 1 or any(map(is_ssh, paths)):
         return True
     if is_store(paths[0]):
-        from logscan._store.inputs import has_several
+        from logscan._store.inputs import StorePath, has_several
 
-        return has_several(paths[0])
+        paths[0] = store = StorePath(paths[0])  # the search that follows reads the same version
+        return has_several(store)
     try:
         return sum(len(stream) for stream in list_streams(paths, [])) > 1
     except LogscanError:

@@ -16,6 +16,7 @@ from logscan._evidence.capture.connection import CLIENT, EMPTY, ENCRYPTED, SERVE
 from logscan._evidence.engine_debug import EngineHandshake
 from logscan._evidence.trace import TracedMessage
 from logscan._failures import catalog
+from logscan._failures.addresses import is_address
 from logscan.times import in_utc
 from logscan.values import FailedHandshake
 
@@ -379,7 +380,7 @@ class _Index:
         if host not in (None, "0.0.0.0", "::"):  # noqa: S104 (compared, not bound)
             exact = [c for c in found if c.server[0] == host or c.sni == host]
             # A log that names the host where the capture has its address: ports and time decide.
-            found = exact or [c for c in found if not _is_address(str(host))]
+            found = exact or [c for c in found if not is_address(str(host))]
         best = min(found, key=lambda c: abs(c.ended - stamp), default=None)
         if best is None:
             return None, 0
@@ -394,7 +395,3 @@ class _Index:
 def _agrees(failure: FailedHandshake, connection: Connection) -> bool:
     refusal = connection.refusal
     return refusal is None or refusal.name in (ENCRYPTED, failure.alert)
-
-
-def _is_address(text: str) -> bool:
-    return text.replace(".", "").isdigit() or ":" in text

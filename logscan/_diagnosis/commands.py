@@ -7,7 +7,6 @@ does not say; the text beside the command says what it is.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from logscan._diagnosis.cases import Case
 from logscan._diagnosis.facts import Facts
 from logscan._evidence.collected import Evidence
 from logscan._evidence.configuration import LITERAL, kind_of_value
+from logscan._failures.addresses import is_address, split_target
 
 MP_LOGS = "/opt/apigee/var/log/edge-message-processor/logs"
 ROUTER_LOGS = "/opt/apigee/var/log/edge-router/nginx"
@@ -97,29 +97,9 @@ def _truststore(facts: Facts) -> str | None:
     return name if kind == LITERAL else None
 
 
-def split_target(target: str | None) -> tuple[str | None, int]:
-    """Host and port of a backend; an address of IPv6 has no brackets. Without a port: 443."""
-    if not target:
-        return None, 443
-    host, colon, port = target.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        return target.strip("[]"), 443
-    if ":" in host and not _is_address(host.strip("[]")):
-        return target.strip("[]"), 443  # the whole is an address without a port
-    return host.strip("[]"), int(port)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
 def _server_name(host: str | None, case: Case, evidence: Evidence | None) -> str | None:
     """The host name of the target: its own, else that of the bundle or trace, if there is only one."""
-    if host is not None and not _is_address(host):
+    if host is not None and not is_address(host):
         return host if _HOST.fullmatch(host) else None
     group = case.group
     if evidence is None or group is None:
@@ -134,7 +114,7 @@ def _server_name(host: str | None, case: Case, evidence: Evidence | None) -> str
     targets += evidence.environment.target_servers.values()
     names = {target.host for target in targets if target.host}
     names |= {t.target_host for t in evidence.traces if t.message_id in group.messages and t.target_host}
-    hosts = {name for name in names if not _is_address(name) and _HOST.fullmatch(name)}
+    hosts = {name for name in names if not is_address(name) and _HOST.fullmatch(name)}
     return hosts.pop() if len(hosts) == 1 else None
 
 
@@ -160,7 +140,7 @@ def s_client(names: Names, output: str | None = "s_client.txt", certificate: boo
 
 def capture_filter(names: Names) -> str:
     """A filter of libpcap for all backends of a case."""
-    hosts = [name for name in names.addresses if _is_address(name) or _HOST.fullmatch(name)]
+    hosts = [name for name in names.addresses if is_address(name) or _HOST.fullmatch(name)]
     port = f"port {names.port}"
     if not hosts or len(hosts) > MAX_ADDRESSES:
         return port

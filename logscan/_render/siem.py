@@ -6,13 +6,13 @@ machine's.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from logscan import __version__
+from logscan._failures.addresses import is_address
 from logscan._failures.frames import failure_id
 from logscan._render.safe import safe_json
 from logscan.times import in_utc
@@ -48,11 +48,9 @@ def _end(host: str | None, port: int | None) -> dict[str, Any]:
     """One end of a connection: an address is an ``ip`` or a ``domain``."""
     if host is None:
         return {}
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
+    if not is_address(host):
         return {"address": host, "domain": host, "port": port}
-    return {"address": host, "ip": host, "port": port}
+    return {"address": host, "ip": host.partition("%")[0], "port": port}  # Elastic's type has no interface
 
 
 def ecs_event(failure: FailedHandshake, zone: tzinfo | None) -> dict[str, Any]:

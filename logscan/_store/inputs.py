@@ -37,7 +37,9 @@ class StorePath(str):
         Raises:
             InputError: it is damaged or of another version.
         """
-        return _opened(str(self))
+        from logscan._store.open_store import Store
+
+        return Store(str(self))
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         return str, (str(self),)  # another process opens it for itself
@@ -94,26 +96,17 @@ def dates_of(times: TimeRange) -> tuple[str | None, str | None]:
 
 
 def _opened(folder: str) -> Store:
-    if isinstance(folder, StorePath):
-        return folder.store
-    from logscan._store.open_store import Store
-
-    return _in_advance.pop(folder, None) or Store(folder)
+    return (folder if isinstance(folder, StorePath) else StorePath(folder)).store
 
 
-def has_several(folder: str) -> bool:
-    """Whether a store has more than one source. The store stays open for the search that follows.
+def has_several(folder: StorePath) -> bool:
+    """Whether a store has more than one source.
 
     Raises:
         InputError: it is damaged or of another version.
     """
-    store = _in_advance[folder] = _opened(folder)
-    with store.contents.readable():
-        return store.contents.state.totals()[0] > 1
-
-
-_in_advance: dict[str, Store] = {}
-"""Stores that were opened for the next reader."""
+    with folder.store.contents.readable():
+        return folder.store.contents.state.totals()[0] > 1
 
 
 def spans_of(folder: str, of_store: OfStore, counters: Counters) -> Iterator[list[Span]] | None:

@@ -22,13 +22,14 @@ from logscan._diagnosis import commands
 from logscan._diagnosis.answers import meanings_of, what_of
 from logscan._diagnosis.cases import Case, Group
 from logscan._diagnosis.causes import CAUSES, PROVEN, Finding
-from logscan._diagnosis.commands import Names, names_of, split_target
+from logscan._diagnosis.commands import Names, names_of
 from logscan._diagnosis.facts import Facts
 from logscan._diagnosis.needs import needs_of
 from logscan._diagnosis.path import SAME_FILES, path_of
 from logscan._evidence.collected import Evidence
 from logscan._evidence.keystores.read_keystore import read_keystore
 from logscan._evidence.s_client import read_s_client
+from logscan._failures.addresses import split_target
 from logscan._render.diagnosis.words import command_lines
 from support.command import ROOT
 from support.oracles import JDK, OPENSSL, keytool, needs

@@ -64,11 +64,23 @@ def test_ecs() -> None:
                 continue
             assert name in FIELDS, name
             assert isinstance(value[0] if isinstance(value, list) else value, kinds[FIELDS[name]]), name
+            assert FIELDS[name] != "ip" or "%" not in value
         assert event["@timestamp"].endswith("Z")
         assert event["tls"] == {"established": False}
     assert len({event["event"]["id"] for event in events}) == len(events)
     northbound = next(event for event in events if event["labels"]["side"] == "northbound")
     assert northbound["network"]["direction"] == "inbound"
+
+
+def test_an_address_with_its_interface(tmp_path: Path) -> None:
+    """Java prints the interface of a link-local address; Elastic's type ``ip`` would refuse the whole event."""
+    text = (ROOT / "sample_logs/no-keystore/system.log").read_text()
+    channel = text[text.index("C:") : text.index("]", text.index("Remote host:"))]
+    (tmp_path / "system.log").write_text(
+        text.replace(channel, "C:/fe80:0:0:0:1:2:3:4%eth0:443 Remote host:/fe80:0:0:0:0:0:0:1%2:50100")
+    )
+    ends = [event["destination"] for event in lines("ecs", "--each", "system.log", cwd=tmp_path)]
+    assert {"address": "fe80:0:0:0:1:2:3:4%eth0", "ip": "fe80:0:0:0:1:2:3:4", "port": 443} in ends
 
 
 def test_otel() -> None:

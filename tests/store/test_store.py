@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan import read_incidents
+from logscan._cli import search as search_command
 from logscan._entries.openers import layout_of
 from logscan._jobs import ingest as ingesting
 from logscan._jobs.ingest import Ingested, ingest
@@ -509,3 +510,7 @@ def test_a_report_reads_one_version(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     opened.clear()
     assert not list(find(["absent"], [str(tmp_path / "store")], Counters()))
     assert len(opened) == 1
+    paths: list[str] = [str(tmp_path / "store")]
+    search_command._several(paths)
+    assert not list(find(["absent"], paths, Counters()))
+    assert len(opened) == 2  # to learn whether there are several files, and to search
