@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+from logscan._entries.layouts import PLAIN
+from logscan._entries.sample import judge, layout_in
+from logscan._reading.paths import discover
 from support.layouts import LAYOUTS, TIMED
 
 FRONTS: tuple[Callable[[int, bool], bytes], ...] = (
@@ -35,3 +39,9 @@ def mixed(data: bytes, rnd: random.Random) -> bytes:
             line = line.replace(b"\n", b"\r\n")
         lines.append(front(number, opens) + line)
     return b"".join(lines)
+
+
+def layouts_in(folder: Path) -> set[str]:
+    """The layouts in which a search reads the logs of a folder: few lines of a mixture, as a store has seen them when
+    the logs were short, may say another than more of them do."""
+    return {(layout_in(*stream) or PLAIN).name for stream in discover([str(folder)], [], judge)}
