@@ -158,7 +158,7 @@ class SplitEntries:
             rest.edge.found |= GONE  # its earlier row among the failures holds too much
         cut = self._join_at(joins, last.place, rest.edge)
         rows, skip = cut.rows[number:], within + (0 if number else cut.skip)
-        cut.size = line
+        cut.rows, cut.size = cut.rows[: number + (within > 0)], line
         join = self._join_at(joins, opened.place, opened.edge)
         join.rows, join.skip = [*rows, added[:2]], skip
         return rest, opened

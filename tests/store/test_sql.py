@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logscan import read_entries
@@ -20,10 +20,16 @@ from support.profiles import fewer
 
 pytest.importorskip("deltalake")
 pytest.importorskip("duckdb")
+LOST = b"\tat lost.head.Of(Entry.java:1)\njavax.net.ssl.SSLException: lost head\n"
+LAST = (
+    b"2026-11-23 00:00:00,000 org:o env:e api:p1 rev:1 messageid:m-3 NIOThread@0 INFO HTTP.SERVER -"
+    b" HTTPServer$Context.onRequest() : handshakeFailed is only a word here\n"
+)
 
 
 @fewer(5)
 @given(data=logs(), seed=st.integers(0, 1 << 20))
+@example(data=LOST + LAST, seed=523)  # a rotation within the time, an ingest before its line has a message id
 def test_a_row_for_each_entry(tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int) -> None:
     """A log that grows and is rotated at any byte: as many entries as the files have, also within a line."""
     folder = tmp_path_factory.mktemp("sql")
