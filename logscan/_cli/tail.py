@@ -145,20 +145,17 @@ def tail(
     )  # fmt: skip
     host_names, joins = HostNames(host or ()), rule(join_time, join_bytes)
     here, elsewhere = split_paths(names)
+    start = _start(checkpoint, start_over=start_over) if checkpoint else None
     made: Watcher | HostsWatcher
     if elsewhere:
         from logscan._jobs._tail_elsewhere import HostsWatcher
 
-        asked += ["--checkpoint"] * bool(checkpoint) + ["--entries"] * entries
-        for option in set(asked) - {"--from-start"}:
+        for option in {*asked, *["--entries"] * entries} - {"--from-start"}:
             _refuse(True, f"{option} is not for hosts (ssh://)", "log in there and run logscan tail")
         outputs.names_hosts = True
-        made = HostsWatcher(here, elsewhere, selection, how, host_of=host_names, rule=joins)
+        made = HostsWatcher(here, elsewhere, selection, how, host_of=host_names, rule=joins, checkpoint=start)
     else:
-        made = Watcher(
-            names, selection, how, host_of=host_names, rule=joins,
-            checkpoint=_start(checkpoint, start_over=start_over) if checkpoint else None,
-        )  # fmt: skip
+        made = Watcher(names, selection, how, host_of=host_names, rule=joins, checkpoint=start)
     with made as watcher:
         open_outputs(
             outputs, request, watcher.counters, lambda: _gauges(watcher), lambda: following.seconds_since_look
@@ -292,7 +289,9 @@ def _print_status(checkpoint: str, rotated: Sequence[str], as_json: bool) -> Non
             print(json_line(state._asdict()))
             continue
         unread = "all is read" if not state.unread else f"{show_bytes(state.unread)} are not read"
-        if state.read_from is None:
+        if state.unread is None:
+            unread = "that host knows what is not read"
+        elif state.read_from is None:
             unread = "what was read is not there any more"
         elif state.read_from != state.path:
             unread += f"; goes on in {safe(state.read_from)}"

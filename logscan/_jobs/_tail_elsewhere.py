@@ -1,7 +1,8 @@
 """Logs of several hosts that are followed as one: each host in a thread, what they find in one queue.
 
 A connection that is lost is made again. An installed logscan says where the next session goes on, so that
-nothing is lost and nothing comes twice. With an agent, what was written meanwhile is missing, as a line says.
+nothing is lost and nothing comes twice; a checkpoint keeps that for the next run. With an agent, what was
+written meanwhile is missing, as a line says.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from logscan._failures.count_unit import needles_of
+from logscan._failures.frames import failure_id
 from logscan._failures.handshakes import DEFAULT_RULE, Rule
 from logscan._failures.selection import HostNames, Selection
 from logscan._failures.tally import CountRequest
@@ -28,10 +30,11 @@ from logscan._hosts.session import Session
 from logscan._hosts.tallies import read_problems
 from logscan._hosts.wire import WireError
 from logscan._jobs._elsewhere import Elsewhere, named, note_clock, shift_of
-from logscan._jobs.tail import Watcher, WatchUpdate
-from logscan._live.live_joiner import LiveJoiner, name_of
+from logscan._jobs.tail import REMEMBERED, Watcher, WatchUpdate
+from logscan._live.checkpoint import NOT_ONE, Checkpoint, HostState, as_data, save, state_of_host
+from logscan._live.live_joiner import LiveJoiner
 from logscan._live.options import FollowOptions
-from logscan.errors import REPORT, InputError, LogscanError, UsageError, not_understood, problem_of
+from logscan.errors import REPORT, InputError, LogscanError, not_understood, problem_of
 from logscan.times import TimeRange, moved
 from logscan.values import Counters, FailedHandshake, Problem
 
@@ -41,11 +44,43 @@ MOST_GIVEN = 1_000_000
 """Failures of a host between two places to go on from."""
 _TICK = 0.2
 _WAITING = 1_000
-Item = tuple[str, FailedHandshake | Problem]
+
+
+class _Given(NamedTuple):
+    """A failure that a host has sent."""
+
+    failure: FailedHandshake
+    name: str
+    """What the host knows it by; empty where it has no place to go on from."""
+
+
+Item = _Given | Checkpoint | Problem
+"""What comes of a host; a checkpoint: where the next session goes on."""
 
 
 class _StoppedError(Exception):
     """Nobody follows any more."""
+
+
+@dataclass
+class _Stand:
+    """How far the logs of a host are read."""
+
+    state: Checkpoint | None = None
+    """As the host has said it; ``None``: it has not yet."""
+    given: list[str] = field(default_factory=list)
+    """Names of the failures that came after that."""
+
+    def take(self, item: Item) -> None:
+        """Go on by what has come."""
+        if isinstance(item, Checkpoint):
+            self.state, self.given = item, []
+        elif isinstance(item, _Given) and item.name:
+            self.given.append(item.name)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Where a session goes on that gives nothing twice."""
+        return self.state and replace(self.state, given=(*self.state.given, *self.given)[-REMEMBERED:])
 
 
 @dataclass
@@ -54,14 +89,19 @@ class _Line:
 
     asked: Asked
     name: str
-    state: dict[str, Any] | None = None
+    stand: _Stand
     """Where the next session goes on."""
-    given: set[tuple[str, int]] = field(default_factory=set)
-    """What came since then."""
+    saved: _Stand
+    """The same, of what was given to the caller: where the next run goes on."""
     lost: float | None = None
     """When the connection was lost."""
     session: Session | None = None
     has_answered: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its name in a checkpoint."""
+        return " ".join((self.asked.host.address, *self.asked.paths))
 
 
 class HostsWatcher:
@@ -74,6 +114,7 @@ class HostsWatcher:
         options: how the files are followed.
         host_of: names the Message Processor of a file path.
         rule: which entries of one message belong together.
+        checkpoint: where an earlier run stopped.
     """
 
     def __init__(
@@ -85,15 +126,27 @@ class HostsWatcher:
         *,
         host_of: Callable[[str], str],
         rule: Rule = DEFAULT_RULE,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.counters = Counters()
         self.open_messages = 0
         self._selection, self._options, self._rule = selection, options, rule
         self._selected = replace(selection, fold=True)
-        self._queue: queue.Queue[Item] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[tuple[_Line, Item]] = queue.Queue(_WAITING)
         self._stopped = threading.Event()
-        self._lines = [_Line(each, named(each.host, host_of)) for each in elsewhere.asked]
-        self._local = Watcher(here, selection, options, host_of=host_of, rule=rule) if here else None
+        self._earlier = {} if checkpoint is None else dict(checkpoint.hosts)
+        self._is_resumable = checkpoint is not None
+        self._lines = [_Line(each, named(each.host, host_of), _Stand(), _Stand()) for each in elsewhere.asked]
+        for line in self._lines:
+            if line.key in self._earlier:
+                line.stand.state = line.saved.state = self._earlier[line.key].checkpoint
+        self._stands = 0
+        """Times that a host has said how far it is."""
+        # What hosts send does not wait longer for quiet files of this machine.
+        how = replace(options, wake_interval=_TICK)
+        self._local = (
+            Watcher(here, selection, how, host_of=host_of, rule=rule, checkpoint=checkpoint) if here else None
+        )
         self._threads = [
             threading.Thread(target=self._keep, args=(line,), daemon=True, name=f"host {line.name}")
             for line in self._lines
@@ -111,6 +164,8 @@ class HostsWatcher:
                 local = None if update is None else local
                 failures += update.failures if update is not None else []
             yield WatchUpdate(failures, [])
+        if local is not None:
+            yield from local  # what was not complete yet
 
     def __enter__(self) -> Self:
         return self
@@ -148,15 +203,24 @@ class HostsWatcher:
     @property
     def progress(self) -> tuple[int, ...]:
         """See :attr:`logscan._jobs.tail.Watcher.progress`."""
-        return (self.counters.failures, len(self.problems))
+        local = self._local.progress if self._local is not None else ()
+        return (self.counters.failures, len(self.problems), self._stands, *local)
+
+    def checkpoint(self) -> Checkpoint:
+        """How far this run has come: see :meth:`logscan._jobs.tail.Watcher.checkpoint`."""
+        now = time.time()
+        stands = {line.key: line.saved.checkpoint() for line in self._lines}
+        hosts = {name: HostState(state, now) for name, state in stands.items() if state is not None}
+        local = self._local.checkpoint() if self._local is not None else Checkpoint()
+        return replace(local, hosts=self._earlier | hosts)
 
     def save(self, path: str) -> None:
-        """Refuse: where each host stands is known while this run lasts.
+        """Write how far this run has come: see :meth:`logscan._jobs.tail.Watcher.save`.
 
         Raises:
-            UsageError: always.
+            OutputError: it cannot be written; the old one is unchanged.
         """
-        raise UsageError("--checkpoint is not for hosts", f"leave out {path}, or run logscan tail there")
+        save(path, self.checkpoint())
 
     def search(self) -> None:
         """Look for new files of this machine now."""
@@ -171,18 +235,22 @@ class HostsWatcher:
             self.counters.problems += new
         with contextlib.suppress(queue.Empty):
             while True:
-                _, item = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
+                line, item = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
                 seconds = 0
+                line.saved.take(item)
                 if isinstance(item, Problem):
                     self.counters.problems.append(item)
-                else:
+                elif isinstance(item, _Given):
                     self.counters.failures += 1
-                    yield item
+                    yield item.failure
+                else:
+                    self._stands += 1
 
-    def _put(self, line: _Line, item: FailedHandshake | Problem) -> None:
+    def _put(self, line: _Line, item: Item) -> None:
         while not self._stopped.is_set():
             with contextlib.suppress(queue.Full):
-                self._queue.put((line.name, item), timeout=_TICK)
+                self._queue.put((line, item), timeout=_TICK)
+                line.stand.take(item)
                 return
 
     def _keep(self, line: _Line) -> None:
@@ -222,13 +290,13 @@ class HostsWatcher:
         session.follow()
         shift = timedelta(seconds=shift_of(session, self._selection.times))
         source = self._by_agent if session.way == "agent" else self._by_logscan
-        resumes = line.state is not None
+        resumes = line.stand.state is not None
         for item in source(line, session):
             if not line.has_answered:
                 line.has_answered = True
                 self._say_again(line, session, resumes=resumes)
-            if isinstance(item, FailedHandshake) and item.time is not None and item.zone is None:
-                item = item._replace(time=moved(item.time, shift))
+            if isinstance(item, _Given) and item.failure.time is not None and item.failure.zone is None:
+                item = item._replace(failure=item.failure._replace(time=moved(item.failure.time, shift)))
             if item is not None:
                 self._put(line, item)
 
@@ -239,6 +307,10 @@ class HostsWatcher:
             note_clock(session, counters)
             for problem in counters.problems:
                 self._put(line, problem)
+            if self._is_resumable and session.way == "agent":
+                reason = "no logscan is there, so that a checkpoint does not say where to go on"
+                hint = "what is logged there between two runs is missing; install logscan there"
+                self._put(line, Problem(line.asked.host.address, reason, hint, fatal=False))
             return
         seconds, line.lost = time.monotonic() - line.lost, None
         reason = f"connected again after {seconds:,.0f} s"
@@ -248,14 +320,15 @@ class HostsWatcher:
             reason += ": nothing is missing"
         self._put(line, Problem(line.asked.host.address, reason, fatal=False))
 
-    def _by_logscan(self, line: _Line, session: Session) -> Iterator[FailedHandshake | Problem | None]:
+    def _by_logscan(self, line: _Line, session: Session) -> Iterator[Item | None]:
         """What an installed logscan finds."""
         hosts = HostNames((f"{line.name}=*",))
         request = CountRequest(self._selection, (), datetime.max, hosts, rule=self._rule)
+        stand = line.stand.checkpoint()
         session.ask({
             **of_count(request, None, line.name), "do": "tail", "paths": list(line.asked.paths),
-            "state": line.state, "from_start": self._options.from_start, "poll": self._options.poll,
-            "max_entry": self._options.max_entry_bytes,
+            "state": None if stand is None else as_data(stand), "poll": self._options.poll,
+            "from_start": self._options.from_start, "max_entry": self._options.max_entry_bytes,
         })  # fmt: skip
         address = session.host.address
         while True:
@@ -263,23 +336,17 @@ class HostsWatcher:
             try:
                 if frame.get("k") == "state":
                     problems = read_problems(frame, address)
-                    if not isinstance(frame.get("state"), dict):
-                        raise WireError("no place to go on from")  # noqa: TRY301
-                    line.state = frame["state"]
-                    line.given = set()
-                    yield None
+                    yield state_in(frame)
                     yield from problems
                 else:
                     for failure in read_failures(frame, address, line.name):
-                        if name_of(failure) not in line.given:
-                            if len(line.given) >= MOST_GIVEN:
-                                raise WireError("failures without a place to go on from")  # noqa: TRY301
-                            line.given.add(name_of(failure))
-                            yield failure
+                        if len(line.stand.given) >= MOST_GIVEN:
+                            raise WireError("failures without a place to go on from")  # noqa: TRY301
+                        yield _Given(failure, failure_id(failure))
             except WireError as error:
                 raise session.refusal(error) from error
 
-    def _by_agent(self, line: _Line, session: Session) -> Iterator[FailedHandshake | Problem | None]:
+    def _by_agent(self, line: _Line, session: Session) -> Iterator[Item | None]:
         """What the entries say that an agent sends."""
         counters = Counters()
         client = AgentClient(session, counters, TimeRange(None, None, None))
@@ -293,4 +360,16 @@ class HostsWatcher:
         for entries in client.follow(needles, self._options.max_entry_bytes):
             found = joiner.feed(client.slices[entries.stream].stream[0].path, entries.spans())
             found += joiner.release()
-            yield from filter(self._selected.selects, found)
+            yield from (_Given(failure, "") for failure in found if self._selected.selects(failure))
+
+
+def state_in(frame: Mapping[str, Any]) -> Checkpoint:
+    """How far a host has read, as a frame says it.
+
+    Raises:
+        WireError: it does not say that.
+    """
+    try:
+        return state_of_host(frame["state"])
+    except NOT_ONE as error:
+        raise WireError("no place to go on from") from error

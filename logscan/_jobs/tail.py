@@ -108,8 +108,8 @@ class FollowedState(NamedTuple):
     """The file in which reading goes on: the path, or a rotated file; ``None``: it is not there any more."""
     position: int
     """Offset in that file's text of the first byte that is not read."""
-    unread: int
-    """Bytes that are not read, as far as the sizes of the files show it."""
+    unread: int | None
+    """Bytes that are not read, as far as the sizes of the files show it; ``None``: another host knows."""
     age: float
     """Seconds since the checkpoint was written for it."""
 
@@ -129,6 +129,11 @@ def status(checkpoint: str | os.PathLike[str], rotated: Sequence[str] = ()) -> l
     for path, file in state.files.items():
         read_from, unread = unread_of(path, file.mark, file.beside, rotated)
         states.append(FollowedState(path, read_from, file.mark.position, unread, now - file.followed))
+    for host, (there, followed) in state.hosts.items():
+        address = host.partition(" ")[0]
+        for path, file in there.files.items():
+            name = address + path
+            states.append(FollowedState(name, name, file.mark.position, None, now - followed))
     return states
 
 
@@ -165,6 +170,7 @@ class Watcher:
             options = replace(options, since=selection.times)
             self._selection = replace(self._selection, times=selection.times._replace(since=None))
         start = checkpoint or Checkpoint()
+        self._hosts = start.hosts
         self._earlier = Counter(start.given)
         """Ids of failures that an earlier run gave, each as often as it gave it."""
         self._given: dict[tuple[str, int], Place] = {}
@@ -247,7 +253,7 @@ class Watcher:
             if not self._paths.is_read_again(place, lowest):
                 del self._given[name]
         given = (*self._earlier.elements(), *(name for name, _ in self._given))
-        return Checkpoint(files, given[-REMEMBERED:])
+        return Checkpoint(files, given[-REMEMBERED:], self._hosts)
 
     @property
     def progress(self) -> tuple[int, ...]:

@@ -2,12 +2,13 @@
 
 For each followed path it holds a mark (:class:`logscan._reading.fingerprint.Mark`) before which everything
 was given, and the ids of the failures after the marks that were given already. A new run reads on from the
-marks and skips those failures."""
+marks and skips those failures. For each host it holds the same as the logscan there has said it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from logscan.errors import InputError, reason_of
 
 VERSION = 1
 """Of the file's format. A later logscan reads earlier ones."""
+NOT_ONE = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""What :func:`from_data` raises where the data is no checkpoint."""
 KEPT = 30 * 86_400
 """Seconds after which a path that is not followed any more is forgotten."""
 
@@ -42,6 +45,16 @@ class Checkpoint:
     """By absolute path."""
     given: tuple[str, ...] = ()
     """Ids of failed handshakes after the marks that were given already."""
+    hosts: Mapping[str, HostState] = field(default_factory=dict)
+    """By the address of the host and the paths there."""
+
+
+class HostState(NamedTuple):
+    """How far the logs of a host were read by the logscan there."""
+
+    checkpoint: Checkpoint
+    followed: float
+    """When the host was last followed, in seconds since 1970."""
 
 
 def load(path: str) -> Checkpoint | None:
@@ -70,7 +83,7 @@ def load(path: str) -> Checkpoint | None:
         )
     try:
         return from_data(data)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except NOT_ONE as error:
         raise InputError(f"{path}: is damaged: {error!r}", _CHOICE) from error
 
 
@@ -106,6 +119,10 @@ def as_data(checkpoint: Checkpoint) -> dict[str, Any]:
             for name, (mark, beside, followed) in sorted(checkpoint.files.items())
         },
         "told": list(checkpoint.given),
+        "hosts": {
+            name: {"state": as_data(state), "seen": round(followed)}
+            for name, (state, followed) in sorted(checkpoint.hosts.items())
+        },
     }
 
 
@@ -118,16 +135,34 @@ def put_aside(path: str) -> str | None:
     return None
 
 
-def from_data(data: Mapping[str, Any]) -> Checkpoint:
+def from_data(data: Mapping[str, Any], *, kept: float = KEPT) -> Checkpoint:
     """A checkpoint of JSON.
 
+    Args:
+        data: it, as :func:`as_data` makes it.
+        kept: seconds after which a path that was not followed is forgotten. A host has a clock of its own.
+
     Raises:
-        ValueError: it is none; also TypeError, KeyError and AttributeError.
+        ValueError: it is none; also the others of :data:`NOT_ONE`.
     """
     states = ((name, _file_state(entry)) for name, entry in data["files"].items())
     now = time.time()
-    files = {name: state for name, state in states if now - state.followed <= KEPT}
-    return Checkpoint(files, tuple(str(name) for name in data["told"]))
+    files = {name: state for name, state in states if now - state.followed <= kept}
+    hosts = {
+        name: HostState(state_of_host(entry["state"]), _moment(entry["seen"]))
+        for name, entry in data.get("hosts", {}).items()
+    }
+    hosts = {name: state for name, state in hosts.items() if now - state.followed <= kept}
+    return Checkpoint(files, tuple(str(name) for name in data["told"]), hosts)
+
+
+def state_of_host(data: Mapping[str, Any]) -> Checkpoint:
+    """What a host says of how far it has read: as :func:`from_data`, but it speaks of no other hosts.
+
+    Raises:
+        ValueError: it is no checkpoint; also the others of :data:`NOT_ONE`.
+    """
+    return from_data({"files": data["files"], "told": data["told"]}, kept=math.inf)
 
 
 def _file_state(entry: dict[str, Any]) -> FileState:
@@ -143,4 +178,10 @@ def _file_state(entry: dict[str, Any]) -> FileState:
         Identity(int(a), int(b), int(c), str(d), *map(int, modified))
         for a, b, c, d, *modified in entry["beside"]
     )
-    return FileState(Mark(identity, position, bytes.fromhex(entry["tail"])), beside, float(entry["seen"]))
+    return FileState(Mark(identity, position, bytes.fromhex(entry["tail"])), beside, _moment(entry["seen"]))
+
+
+def _moment(seconds: Any) -> float:
+    if not math.isfinite(moment := float(seconds)):
+        raise ValueError(f"seen {moment}")
+    return moment

@@ -27,8 +27,6 @@ RESTING = 5.0
 """Seconds without a new line in any file after which the files are looked at less often."""
 REST_INTERVAL = 0.25
 """Seconds between two looks from then on, where no event reports new lines."""
-WAKE_INTERVAL = 1.0
-"""Seconds of waiting at most, so that a request to end is met."""
 SWEEP_INTERVAL = 10.0
 """Seconds between two looks at a quiet file, and at a folder, where events report what happens: they only
 save time."""
@@ -288,7 +286,7 @@ class FollowedPaths:
         if has_open_messages or self.unflushed():
             return min(options.quiet_time / 4, options.poll_interval)
         if self._waker.events:
-            return WAKE_INTERVAL
+            return options.wake_interval
         return options.poll_interval if idle < RESTING else max(options.poll_interval, REST_INTERVAL)
 
     def _live_paths(self, problems: list[Problem]) -> list[str]:

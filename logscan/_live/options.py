@@ -56,6 +56,8 @@ class FollowOptions:
     """Patterns of names, or of paths, that folders and patterns do not give."""
     max_entry_bytes: int = DEFAULT_MAX_ENTRY
     """Bytes kept of one entry."""
+    wake_interval: float = 1.0
+    """Waiting ends after this long at most, so that a request to end is met, and other work is done."""
     block: int = BLOCK
     """Bytes read at once."""
     clock: Clock = time

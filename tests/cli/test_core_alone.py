@@ -15,6 +15,7 @@ from logscan import errors
 from logscan._cli._commands import COMMANDS
 from support import core_alone, examples
 from support.command import DATA, ROOT, SAMPLES, environment
+from support.profiles import sampled
 
 WHOLE = ("report", "search", "tail", "diagnose", "gather", "index", "alerts", "causes", "config")
 """Commands that do their main job with the core alone."""
@@ -63,7 +64,7 @@ def one_line(errors: bytes) -> str | None:
 
 
 @pytest.mark.parametrize("frames", [pytest.param(True, marks=pytest.mark.thorough), False])
-@pytest.mark.parametrize("line", examples.LINES)
+@pytest.mark.parametrize("line", sampled(examples.LINES, 2))
 def test_examples(line: str, frames: bool, workplace: Path, tmp_path: Path) -> None:
     """The examples of each command run, or end with one line and 2; no traceback."""
     if re.search(r"ssh://| @", line):

@@ -386,15 +386,20 @@ def tallies(data: bytes) -> object:
 
 @target(raises=())
 def rows(data: bytes) -> object:
-    """Failures and entries of a host."""
+    """Failures and entries of a host, and how far it has read."""
     from logscan._hosts.rows import read_failures, read_found
     from logscan._hosts.wire import WireError
+    from logscan._jobs._tail_elsewhere import state_in
+    from logscan._live.checkpoint import as_data, from_data
 
     made: list[object] = []
     for frame in _lines(data):
         with contextlib.suppress(WireError):
             if frame.get("k") == "found":
                 made += read_found(frame, "ssh://mp01")
+            elif frame.get("k") == "state":
+                state = as_data(state_in(frame))
+                assert as_data(from_data(state, kept=float("inf"))) == state
             else:
                 made += [each.target for each in read_failures(frame, "ssh://mp01", "mp01")]
     return made

@@ -13,17 +13,88 @@ from pathlib import Path
 
 import pytest
 
-from support.command import SAMPLES, environment
+from support.command import SAMPLES, environment, logscan
+from support.schemas import faults
 from support.sshd import Hosts
 from support.tailing import until
 
 TEXT = (SAMPLES / "no-keystore/system.log").read_bytes()
+FAILURES = 2
+"""Failed handshakes in it."""
 
 
 def children_of(process: int) -> list[int]:
     """The processes that a process has started."""
     threads = Path(f"/proc/{process}/task").glob("*/children")
     return [int(name) for children in threads for name in children.read_text().split()]
+
+
+def test_a_checkpoint(there: Hosts, tmp_path: Path) -> None:
+    """Runs that end: with logscan there, nothing is lost or doubled; with an agent, a line says what is missing."""
+    logs = {host: tmp_path / host / "system.log" for host in ("full", "bare", "here")}
+    for log in logs.values():
+        log.parent.mkdir()
+        log.write_bytes(TEXT)
+    paths = [f"ssh://{host}{logs[host]}" for host in ("full", "bare")] + [str(logs["here"])]
+    out, err = tmp_path / "out", tmp_path / "err"
+
+    def append(number: int) -> None:
+        for log in logs.values():
+            with log.open("ab") as file:
+                file.write(TEXT.replace(b"-4321-", b"-%d-" % number))
+
+    def seen(number: int, name: str) -> int:
+        rows = [json.loads(line) for line in out.read_bytes().splitlines() if line.endswith(b"}")]
+        return sum(f"-{number}-" in row["message_id"] and row["host"] == name for row in rows)
+
+    def start() -> subprocess.Popen[bytes]:
+        with out.open("ab") as output, err.open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "logscan", "tail", "--json", "--checkpoint", "state", *paths],
+                stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment(**there.env), cwd=tmp_path,
+            )  # fmt: skip
+
+    def hosts_in_state() -> int:
+        state = tmp_path / "state"
+        return len(json.loads(state.read_text())["hosts"]) if state.exists() else 0
+
+    def has_all(number: int, *names: str) -> bool:
+        return all(seen(number, name) == FAILURES for name in names)
+
+    number = 0
+    for run, end in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGTERM)):
+        tail = start()
+        try:
+            if not run:
+                until(lambda: hosts_in_state() == 1, 60)  # it follows
+            else:
+                until(partial(has_all, number, "full", "here"), 60)  # what came between two runs
+            number += 1
+            append(number)
+            until(partial(has_all, number, "full", "here"), 60)
+        finally:
+            tail.send_signal(end)
+            tail.wait(timeout=30)
+        number += 1
+        append(number)
+    tail = start()
+    try:
+        until(partial(has_all, number, "full", "here"), 60)
+    finally:
+        tail.terminate()
+        tail.wait(timeout=30)
+    for name in ("full", "here"):
+        assert seen(1, name) >= FAILURES  # printed, but perhaps not in the checkpoint when the run was killed
+        assert all(seen(each, name) == FAILURES for each in range(2, number + 1))
+    assert b"ssh://bare: no logscan is there" in err.read_bytes()
+    status = logscan("tail", "--status", "--json", "--checkpoint", "state", cwd=tmp_path)
+    states = {row["path"]: row for row in map(json.loads, status.stdout.splitlines())}
+    assert not any(faults("tail-status.json", row) for row in states.values())
+    here, full = str(logs["here"]), f"ssh://full{logs['full']}"
+    assert {path: row["unread"] is None for path, row in states.items()} == {here: False, full: True}
+    assert states[here]["position"] == states[full]["position"] > 0
+    text = logscan("tail", "--status", "--checkpoint", "state", cwd=tmp_path).stdout.decode()
+    assert f"{full}: byte {states[full]['position']:,}; that host knows what is not read" in text
 
 
 @pytest.mark.thorough

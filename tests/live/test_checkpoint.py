@@ -115,6 +115,8 @@ def test_what_was_read_is_gone(follow: list[Tail], log: Path) -> None:
         (b"{}", "is no checkpoint of logscan, or is damaged"),
         (b"\x00\xff" * 50, "is not a text file"),
         (b'{"logscan_checkpoint": 1, "files": {"x": {"position": 1}}, "told": []}', "is damaged"),
+        (b'{"logscan_checkpoint": 1, "files": {"x": {"device": Infinity}}, "told": []}', "is damaged"),
+        (b'{"logscan_checkpoint": 1, "files": {}, "told": [], "hosts": {"x": {"seen": 0}}}', "is damaged"),
         (b'{"logscan_checkpoint": 99}', "of another version of logscan (99; this one reads 1)"),
     ],
 )

@@ -98,7 +98,7 @@ def shown(number: int, width: int, **more: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", [*NUMBERS[:-1], pytest.param(NUMBERS[-1], marks=pytest.mark.thorough)])
 def test_screens(number: int, width: int) -> None:
     """One screen of 24 lines whatever the input, no line too long, no alert and no number cut."""
     lines = shown(number, width)
