@@ -281,14 +281,16 @@ class IndexDatabase:
             self._base.execute("DELETE FROM points WHERE file = ?", (file.id,))
             self._base.execute("DELETE FROM files WHERE id = ?", (file.id,))
 
-    def rename(self, file: IndexedFile, path: str) -> None:
-        """Write a file's new name.
+    def rename(self, file: IndexedFile, path: str, changed: int) -> None:
+        """Write a file's new name, and when it got it.
 
         Raises:
             OutputError: the index cannot be written.
         """
         with self.change():
-            self._base.execute("UPDATE files SET path = ? WHERE id = ?", (os.fsencode(path), file.id))
+            self._base.execute(
+                "UPDATE files SET path = ?, changed = ? WHERE id = ?", (os.fsencode(path), changed, file.id)
+            )
 
     def _drop_extent(self, run: int) -> None:
         self._base.execute("DELETE FROM postings WHERE id >= ? AND id < ?", _ids(run))

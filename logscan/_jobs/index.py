@@ -165,7 +165,8 @@ def _plan(index: str, files: Sequence[LogFile], counters: Counters) -> _Plan:
             if known is not None:
                 seen.add(known.id)
                 if known.path != os.path.realpath(path):
-                    database.rename(known, os.path.realpath(path))
+                    with contextlib.suppress(OSError):  # gone in this moment
+                        database.rename(known, os.path.realpath(path), stamp_of(path).changed)
                 if known.whole and known.size == file.probe.size:
                     indexed += 1
                     continue

@@ -113,6 +113,23 @@ def test_only_the_last_entry_has_grown(tmp_path: Path, monkeypatch: pytest.Monke
     same(["m-1", "m-2"], tmp_path)
 
 
+def test_a_renamed_file_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its change time is another one then; no later run takes that for a change of its text."""
+    monkeypatch.setattr(indexing, "BLOCK_BYTES", 512)
+    log = tmp_path / "system.log"
+    log.write_bytes(b"2026-11-23 00:00:00,000 org:o env:e api:p rev:1 messageid:m-1 t INFO L - x\n" * 40)
+    assert indexing.index(tmp_path, workers=1).new == 1
+    before = log.stat().st_ctime_ns
+    renamed = tmp_path / "system-2026-11-23.log"
+    while log.stat().st_ctime_ns == before:  # the clock of the file system is coarse
+        log.rename(renamed)
+        renamed.rename(log)
+    log.rename(renamed)
+    for _ in range(3):
+        done = indexing.index(tmp_path, workers=1)
+        assert (done.known, done.new, done.removed, done.counters.bytes) == (1, 0, 0, 0)
+
+
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Logs of three times SIZE: one that is written, one rotated, one packed."""

@@ -78,7 +78,7 @@ def test_beginnings_of_ids(
         return
     _lists_damaged(folder / "store", rnd)
     for ids in (["m"], ["m-1"], ["m-1", "m-2"], ["x", "m-\udcff"], ["m-\udcc3"], ["m-é"], ["mm"], ["M"]):
-        for more in ({"prefix": True}, {"max_entry_bytes": 100}, {"prefix": True, "level": "INFO"}):
+        for more in ({"prefix": True}, {"max_entry_bytes": 600}, {"prefix": True, "level": "INFO"}):
             here = found(ids, folder / "store", **more)
             assert here == found(ids, folder / "logs", **more), (ids, more)
 
