@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +26,8 @@ from support import hostile
 from support.command import DATA, ROOT, SAMPLES, environment, logscan
 from support.schemas import faults
 
-anyio = pytest.importorskip("anyio")
-mcp = pytest.importorskip("mcp")
+# It takes a second to import, in each worker; those that run these tests do.
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="mcp is not installed")
 PKI = DATA / "tls/pki"
 ID = "router01.example.com-4321-5562-1"
 HEAD = "2026-11-23 02:14:07,640 org:o env:e api:{proxy} rev:1 messageid:{id} NIOThread@0 ERROR HTTP.CLIENT - "
@@ -67,6 +68,7 @@ def asked(
     cwd: Path = ROOT,
 ) -> Session:
     """Start a server, call its tools one after the other, and end it."""
+    import anyio
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 

@@ -100,6 +100,7 @@ def test_a_signal_ends_it(screens: list[Terminal], log: Path) -> None:
     assert log.with_name("state").exists()
 
 
+@pytest.mark.thorough
 def test_as_a_picture(tmp_path: Path) -> None:
     """The screen can be taken as SVG, and shows what the board holds."""
     from logscan._cli._dashboard import Dashboard

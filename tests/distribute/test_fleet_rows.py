@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +31,10 @@ from support.logs import ALL
 from support.servers import silent_server
 from support.tailing import until
 
-pytest.importorskip("distributed")
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [
+    pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed"),
+    pytest.mark.filterwarnings("default"),
+]
 
 LINE = (
     "2026-11-25 10:{:02}:{:02},{:03} org:o env:e api:p rev:1 messageid:{}-{} main INFO A - B.c() : text {}\n"

@@ -16,6 +16,7 @@ from support import hostile
 from support.browser_pages import open_page, serious
 from support.command import ROOT, logscan
 from support.oracles import CHROMIUM, needs
+from support.profiles import sampled
 
 TLS = ROOT / "tests/data/tls"
 pytestmark = needs(CHROMIUM)
@@ -106,7 +107,7 @@ def test_diagnosis_prints(browser: Any, diagnosis_page: Path, tmp_path: Path) ->
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", sampled(["light", "dark"], 2))
 def test_diagnosis_is_accessible(browser: Any, diagnosis_page: Path, scheme: str) -> None:
     """Nothing serious by axe's rules."""
     # axe is a script: the page forbids all but its own, so that it must be let in for this.
@@ -202,7 +203,7 @@ def test_report_without_scripts(browser: Any, report_page: Path) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", sampled(["dark", "light"], 2))
 def test_report_is_accessible(browser: Any, report_page: Path, scheme: str) -> None:
     """Nothing serious by axe's rules; and it prints."""
     page, _ = open_page(browser, report_page, color_scheme=scheme, bypass_csp=True)
