@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logscan._live import checkpoint
-from logscan._live.checkpoint import Checkpoint, FileState
+from logscan._live.checkpoint import Checkpoint, FileState, HostState
 from logscan._reading.fingerprint import Identity, Mark
 from logscan.errors import InputError
 from support.lines import ONE
@@ -22,14 +22,15 @@ from support.tailing import Tail, append, until
 IDENTITY = st.builds(Identity, st.integers(0), st.integers(0), st.integers(0, 1024), st.text(max_size=8))
 MARK = st.builds(Mark, IDENTITY, st.integers(0), st.binary(max_size=64))
 NOW = int(time.time())
+FILES = st.dictionaries(
+    st.text(min_size=1),
+    st.builds(FileState, MARK, st.lists(IDENTITY, max_size=2).map(tuple), st.just(float(NOW))),
+    max_size=3,
+)
+GIVEN = st.lists(st.text(), max_size=5).map(tuple)
+HOST = st.builds(HostState, st.builds(Checkpoint, files=FILES, given=GIVEN), st.just(float(NOW)))
 CHECKPOINT = st.builds(
-    Checkpoint,
-    files=st.dictionaries(
-        st.text(min_size=1),
-        st.builds(FileState, MARK, st.lists(IDENTITY, max_size=2).map(tuple), st.just(float(NOW))),
-        max_size=3,
-    ),
-    given=st.lists(st.text(), max_size=5).map(tuple),
+    Checkpoint, files=FILES, given=GIVEN, hosts=st.dictionaries(st.text(min_size=1), HOST, max_size=2)
 )
 
 
