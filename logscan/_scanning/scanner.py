@@ -30,11 +30,13 @@ _NULS = re.compile(rb"\0++")
 class _Overlong:
     """An entry longer than the limit: its beginning is kept, the rest runs by."""
 
-    def __init__(self, head: bytes, place: Place, line: int, orphan: bool) -> None:
+    def __init__(self, head: bytes, place: Place, line: int, orphan: bool, nuls: int) -> None:
         self.head = head
         self.place = place
         self.line = line
         self.orphan = orphan
+        self.nuls = nuls
+        """Bytes of a hole before it, which are no part of it."""
         self.beyond = 0
         self.wanted = False
 
@@ -181,7 +183,10 @@ class Scanner:
                 self._cut(reader, line, spans)  # a hole: what opens an entry after it is no part of this one
                 self._fresh = True
                 return True
-            self._over = self._overlong(reader, orphan=False)
+            nuls = _after_nuls(buffer, 0, end)
+            if nuls and self._must_wait(buffer, end, nuls):
+                return False
+            self._over = self._overlong(reader, orphan=False, nuls=nuls)
             return True
         self._cut(reader, cut, spans)
         return False
@@ -295,6 +300,7 @@ class Scanner:
         if at is None and not final:
             return False
         if over.wanted:
+            self._counters.nul_bytes += over.nuls
             self._counters.cut_entries += 1
             self._counters.cut_bytes += over.beyond
             spans.append(Span(over.head, over.place, over.line, over.orphan, over.beyond))
@@ -305,16 +311,13 @@ class Scanner:
             self.seen_entry = True
         return at is not None
 
-    def _overlong(self, reader: Buffer, orphan: bool) -> _Overlong:
-        over = _Overlong(
-            bytes(reader.buffer[: self._max_entry]),
-            reader.place(0),
-            reader.line(0) if self._lines else 0,
-            orphan,
-        )
-        over.beyond = -self._max_entry
+    def _overlong(self, reader: Buffer, orphan: bool, nuls: int = 0) -> _Overlong:
+        stop = nuls + self._max_entry
+        line = reader.line(nuls) if self._lines else 0
+        over = _Overlong(bytes(reader.buffer[nuls:stop]), reader.place(nuls), line, orphan, nuls)
+        over.beyond = -stop
         # Position 0 opens this very entry: the search for the next one starts after its first byte.
-        over.wanted = bool(self._finder.find(reader.buffer, 0, self._max_entry))
+        over.wanted = bool(self._finder.find(reader.buffer, 0, stop))
         reader.consume(1)
         over.beyond += 1
         self._mid_line = True
@@ -329,13 +332,8 @@ class Scanner:
         if cut:
             self._counters.cut_entries += 1
             self._counters.cut_bytes += cut
-        return Span(
-            bytes(reader.buffer[start : stop - cut]),
-            reader.place(start),
-            reader.line(start) if self._lines else 0,
-            orphan,
-            cut,
-        )
+        line = reader.line(start) if self._lines else 0
+        return Span(bytes(reader.buffer[start : stop - cut]), reader.place(start), line, orphan, cut)
 
     def _judged(self, buffer: bytearray, end: int, final: bool) -> int:
         """The offset up to which it is clear which lines open an entry: the end of the last whole line, or of
@@ -345,12 +343,12 @@ class Scanner:
         complete = buffer.rfind(b"\n", 0, end) + 1
         return end if end - complete >= _HEADER else complete
 
-    def _must_wait(self, buffer: bytearray, end: int) -> bool:
+    def _must_wait(self, buffer: bytearray, end: int, start: int = 0) -> bool:
         """Whether more must be read before what is in the buffer can be called too long."""
-        complete = buffer.rfind(b"\n", 0, end) + 1
-        if complete > self._max_entry:
+        complete = max(start, buffer.rfind(b"\n", start, end) + 1)
+        if complete - start > self._max_entry:
             return False
-        return end <= self._max_entry or end - complete < _HEADER
+        return end - start <= self._max_entry or end - complete < _HEADER
 
     def _first_opener(self, buffer: bytearray, end: int) -> int | None:
         at = buffer.find(b"\n", 0, end) + 1 if self._mid_line else 0

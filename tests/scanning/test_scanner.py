@@ -106,6 +106,24 @@ def test_a_small_limit_cuts_the_same_everywhere(
     assert comparable(in_entries) == comparable(failures_of(data, limit=limit))
 
 
+@pytest.mark.parametrize("nuls", [0, 1, 7, 300, 2000, 5000])
+@pytest.mark.parametrize("size", [390, 400, 401, 700, 4000])
+def test_a_long_entry_after_a_hole(tmp_path: Path, nuls: int, size: int) -> None:
+    """What a truncation left before an entry is no part of it, also where the entry is cut at the limit."""
+    head = b"2026-11-23 00:00:00,000 org:o env:e api:p rev:1 messageid:m-%d t INFO L - "
+    first, last = head % 1 + b"x\n", head % 3 + b"y\n"
+    long = (head % 2).ljust(size - 1, b"z") + b"\n"
+    path = tmp_path / "a.log"
+    path.write_bytes(first + b"\0" * nuls + long + last)
+    for block in (1, 60, 399, 500, 1000, 1 << 20):
+        counters = Counters()
+        (found,) = find(["m-2"], [str(path)], counters, limits=Limits(block=block, max_entry=400))
+        span = found.span
+        assert (span.data, span.place.offset) == (long[:400], len(first) + nuls), block
+        assert (span.cut, counters.cut_bytes) == (max(0, size - 400),) * 2
+        assert counters.nul_bytes == nuls
+
+
 @given(
     data=logs(),
     block=st.integers(1, 3000),
