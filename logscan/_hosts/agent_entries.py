@@ -115,7 +115,7 @@ def bounds(path, size, low, high, opens):
             before = max([offset for offset, seconds in sampled if seconds < high] or [0])
             later = [offset for offset, seconds in sampled if seconds >= high and offset >= before]
             if later:
-                end = narrow(before, later[0], high)[1]
+                end = narrow(before, later[0], high)[1] + 1  # the entry that opens right there may be earlier
         return begin, end
 
 

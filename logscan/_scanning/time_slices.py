@@ -139,7 +139,8 @@ def _bounds(
             before = max((o for o, t in sampled if t < high), default=0)
             later = [o for o, t in sampled if t >= high and o >= before]
             if later:
-                _, end = _narrow(before, later[0], high, time_at)
+                # A look begins after a line break: the entry that opens right there may be earlier.
+                end = _narrow(before, later[0], high, time_at)[1] + 1
         return begin, end
     return 0, None
 

@@ -88,6 +88,21 @@ def test_the_same_with_and_without(
     assert counters.orphan_lines == 0
 
 
+@pytest.mark.parametrize("width", [200, 201])
+def test_an_entry_that_opens_where_a_time_was_looked_at(tmp_path: Path, width: int) -> None:
+    """Entries as long as the steps between samples, further apart than the slack: none before the end is left out."""
+    entries = []
+    for number in range(skipping.SAMPLES):
+        head = f"{START + timedelta(hours=2 * number):%Y-%m-%d %H:%M:%S},000 org:o env:e api:p rev:1 messageid:m-{number} T "
+        entries.append((head + INFO.format(m=number, c=number, reason="")).encode())
+    longest = max(width, *map(len, entries))
+    (tmp_path / "system.log").write_bytes(b"".join(each[:-1].ljust(longest - 1) + b"\n" for each in entries))
+    for number in range(0, skipping.SAMPLES, 7):
+        until = START + timedelta(hours=2 * number, minutes=1)
+        (_, failures, *_), _ = found([str(tmp_path)], TimeRange(None, until, None), 1)
+        assert len(failures) == number + 1
+
+
 def exported(folder: Path, times: TimeRange) -> list[Any]:
     return [row for b in entry_batches([str(folder)], Counters(), times=times) for row in b.to_pylist()]
 
