@@ -222,8 +222,9 @@ class Seams:
 
     def add(self, part: CountedPart) -> bool:
         """Add the next part; ``False``: parts of this stream cannot be put together, because time runs back
-        in it, an endless message goes on, or an entry without a time stands at the end of a part: what
-        follows it may come at any time. Then it must be counted as one unit."""
+        in it, an endless message goes on, an entry without a time stands at the end of a part (what follows
+        it may come at any time), or one of the next part may go on with what has ended long before it. Then
+        it must be counted as one unit."""
         if part.is_first:
             self._groups.drain()
             self._highest = None
@@ -233,6 +234,10 @@ class Seams:
         if any(group.key in part.long for group in self._groups.open()):
             return False
         if low is not None and any(group.last.moment is None for group in self._groups.open()):
+            return False
+        if self._highest is not None and any(
+            group.members[0].moment is None and self._groups.get(group.key) is None for group in part.head
+        ):
             return False
         for member in sorted((m for group in part.head for m in group.members), key=lambda member: member.at):
             self._groups.feed(member._replace(at=member.at + self._base))

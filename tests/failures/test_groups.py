@@ -252,6 +252,20 @@ def test_an_endless_message_over_a_seam_is_seen() -> None:
     assert not seams.add(part_of(all_, 50_000, size, size, task))
 
 
+def test_an_entry_without_a_time_joins_what_has_ended() -> None:
+    """Any entry of its message within the bytes of the rule: the part before does not hand on the old ones."""
+    first = info("K@1", "alias") + channel(BAD, m="m-2", s=9)
+    data = (first + info("K@2", "other").replace("2026-11-23", "2026-02-30")).encode()
+    task = CountTask(request(Rule(50_000)))
+    all_ = read(data, Readings(False))
+    assert len(all_) == 3
+    whole, seams = Seams(task.request), Seams(task.request)
+    assert whole.add(part_of(all_, 0, len(data), len(data), task))
+    assert whole.end().certain.count + whole.end().possible.count > 0
+    assert seams.add(part_of(all_, 0, len(first), len(data), task))
+    assert not seams.add(part_of(all_, len(first), len(data), len(data), task))
+
+
 def test_an_entry_without_a_time_at_a_seam() -> None:
     """What follows it may come at any time: the next part cannot know what its beginning joins."""
     first = info("K@1", "alias").replace("2026-11-23", "2026-02-30")
