@@ -194,10 +194,7 @@ def defaults(
                     addresses = here and any("://" in str(part) for part in _parts(value))
                     if parameter.name in acts or addresses:
                         what = "an address" if addresses else "an option that starts, sends or writes"
-                        refuse(
-                            f"{path}: {key} is not used: in a file of the working directory, {what} is not",
-                            f"give it on the command line, in {PLACES[1]}, or set {VARIABLE}={HERE}",
-                        )
+                        refuse_untrusted(refuse, path, key, what, "give it on the command line,")
                         continue
                     values[name][parameter.name or ""] = value
         if table:
@@ -212,6 +209,24 @@ def defaults(
 def is_untrusted(path: str) -> bool:
     """Whether a file is of the working directory, and not one that the user named."""
     return path == HERE and VARIABLE not in os.environ
+
+
+def refuse_untrusted(refuse: Refuse, path: str, name: str, what: str, how: str = "write it") -> None:
+    """Say that a file of the working directory may not have something: what it is, and how it is given."""
+    refuse(
+        f"{path}: {name} is not used: in a file of the working directory, {what} is not",
+        f"{how} in {PLACES[1]}, or set {VARIABLE}={HERE}",
+    )
+
+
+def trusted() -> tuple[Mapping[str, Any], str] | None:
+    """The tables and the path of the file that is used, if it is not one of the working directory.
+
+    Raises:
+        UsageError: it cannot be read, or is damaged.
+    """
+    path = find(lambda *_: None)  # the start of the program has said what is not used
+    return None if path is None or is_untrusted(path) else (load(path), path)
 
 
 def _options_of(group: Any, tables: Mapping[str, Any], path: str, refuse: Refuse) -> Mapping[str, Any]:

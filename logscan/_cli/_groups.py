@@ -46,10 +46,8 @@ def configured() -> dict[str, tuple[str, ...]]:
     Raises:
         UsageError: one is wrong.
     """
-    path = configuration.find(lambda *_: None)  # the start of the program has said what is not used
-    if path is None or configuration.is_untrusted(path):
-        return {}
-    return groups_of(configuration.load(path), path)
+    used = configuration.trusted()
+    return {} if used is None else groups_of(*used)
 
 
 def groups_of(tables: Mapping[str, Any], path: str) -> dict[str, tuple[str, ...]]:
@@ -84,7 +82,4 @@ def check(tables: Mapping[str, Any], path: str, refuse: configuration.Refuse) ->
         UsageError: see :func:`groups_of`.
     """
     if groups_of(tables, path) and configuration.is_untrusted(path):
-        refuse(
-            f"{path}: [hosts] is not used: in a file of the working directory, an address is not",
-            f"write it in {configuration.PLACES[1]}, or set {configuration.VARIABLE}={configuration.HERE}",
-        )
+        configuration.refuse_untrusted(refuse, path, f"[{configuration.HOSTS}]", "an address")

@@ -103,10 +103,7 @@ def check(tables: Mapping[str, Any], path: str, refuse: configuration.Refuse) ->
         UsageError: see :func:`routes_of`.
     """
     if routes_of(tables, path) and configuration.is_untrusted(path):
-        refuse(
-            f"{path}: [[route]] is not used: in a file of the working directory, what sends is not",
-            f"write it in {configuration.PLACES[1]}, or set {configuration.VARIABLE}={configuration.HERE}",
-        )
+        configuration.refuse_untrusted(refuse, path, f"[[{configuration.ROUTES}]]", "what sends")
 
 
 def configured() -> tuple[Route, ...]:
@@ -115,10 +112,8 @@ def configured() -> tuple[Route, ...]:
     Raises:
         UsageError: there are none.
     """
-    path = configuration.find(lambda *_: None)  # the start of the program has said what is not used
-    routes = (
-        () if path is None or configuration.is_untrusted(path) else routes_of(configuration.load(path), path)
-    )
+    used = configuration.trusted()
+    routes = () if used is None else routes_of(*used)
     if not routes:
         raise UsageError(
             f"--routes: no [[{configuration.ROUTES}]] in the configuration",

@@ -150,8 +150,8 @@ def tail(
     if elsewhere:
         from logscan._jobs._tail_elsewhere import HostsWatcher
 
-        for option in {*asked, *["--entries"] * entries} - {"--from-start"}:
-            _refuse(True, f"{option} is not for hosts (ssh://)", "log in there and run logscan tail")
+        for option, is_asked in (begins | {"--from-start": False, "--entries": entries}).items():
+            _refuse(is_asked, f"{option} is not for hosts (ssh://)", "log in there and run logscan tail")
         outputs.names_hosts = True
         made = HostsWatcher(here, elsewhere, selection, how, host_of=host_names, rule=joins, checkpoint=start)
     else:

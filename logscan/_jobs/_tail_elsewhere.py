@@ -230,9 +230,8 @@ class HostsWatcher:
     def _taken(self, seconds: float) -> Iterator[FailedHandshake]:
         """What has come; wait so long for the first."""
         if self._local is not None:
-            new = self._local.problems[: len(self._local.problems)]
-            self._local.counters.problems.clear()
-            self.counters.problems += new
+            self.counters.problems += self._local.problems
+            self._local.problems.clear()
         with contextlib.suppress(queue.Empty):
             while True:
                 line, item = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
